@@ -1,0 +1,37 @@
+"""What can be wrong with a clip, as values: the kinds are what `emollama_status` holds."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+ErrorKind = Literal[
+    "missing_file",  # nothing is there, or it cannot be read or fetched
+    "empty_file",  # zero bytes
+    "not_a_video",  # no container that FFmpeg knows, or one without its index
+    "no_video_stream",  # audio only
+    "no_frames",  # a video or a stack of pictures in which not one frame can be decoded
+    "limit_exceeded",  # more pixels, frames, seconds or bytes than the options allow
+    "bad_frames",  # given pictures: shape, dtype, range or NaN
+    "bad_peak",  # the peak column or the OpenFace file does not give a frame of this clip
+    "bad_features",  # a feature column: shape, dtype or NaN
+    "missing_column",  # the row lacks a column that the stage reads
+]
+
+ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
+
+
+class ClipError(ValueError):
+    """One row cannot be computed; every other row can.
+
+    kind: the machine-readable kind, one of `ERROR_KINDS`.
+    The message says what was found, what was expected and what to do; the name of the row is added by the
+    transform that knows it.
+    """
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind: ErrorKind = kind
+
+    def __reduce__(self) -> tuple[type[ClipError], tuple[ErrorKind, str]]:
+        # The default would call the constructor with the message alone when a worker's error is sent home.
+        return type(self), (self.kind, str(self))
