@@ -1,0 +1,52 @@
+"""Which frames of a clip the two face encoders see."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def even_indices(n: int, count: int = 16) -> NDArray[np.int64]:
+    """Frame numbers for FaceMAE: evenly spaced from the first frame to the last, positions truncated.
+
+    n: frames in the clip, at least 1.  count: how many numbers to return, at least 1.
+    Returns (count,) int64, ascending, in 0..n-1; short clips repeat frames.
+    Raises ValueError when n or count is below 1.
+    Source: Emotion-LLaMA feature extraction (FaceMAE), resampling of a face folder to 16 frames.
+
+        >>> even_indices(37).shape
+        (16,)
+    """
+    _at_least_one(n=n, count=count)
+    # linspace and not whole-number arithmetic, although both agree on every length tried (1 to 60,000): it is
+    # the original's arithmetic, so they also agree where rounding would one day tell them apart.
+    return np.linspace(0, n - 1, count).astype(np.int64)
+
+
+def segment_indices(n: int, segments: int = 8, duration: int = 2) -> NDArray[np.int64]:
+    """Frame numbers for VideoMAE: from the middle of each of `segments` equal parts, `duration` frames in a row.
+
+    n: frames in the clip, at least 1.
+    Returns (segments * duration,) int64 in 0..n-1. Clips too short to hold the segments (n < segments + duration)
+    repeat the first `duration` frames instead.
+    Raises ValueError when an argument is below 1.
+    Source: Emotion-LLaMA feature extraction (VideoMAE), TSN-style test sampling. With t = (n - 1) / segments the
+    parts start at floor(t / 2 + k t).
+
+        >>> segment_indices(37).shape
+        (16,)
+    """
+    _at_least_one(n=n, segments=segments, duration=duration)
+    if n < segments + duration:
+        starts = np.zeros(segments, np.int64)
+    else:
+        t = (n - 1) / segments
+        starts = np.floor(t / 2 + t * np.arange(segments)).astype(np.int64)
+    indices = (starts[:, None] + np.arange(duration)).reshape(-1)
+    return np.minimum(indices, n - 1)
+
+
+def _at_least_one(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
