@@ -15,6 +15,8 @@ ErrorKind = Literal[
     "bad_peak",  # the peak column or the OpenFace file does not give a frame of this clip
     "bad_features",  # a feature column: shape, dtype or NaN
     "missing_column",  # the row lacks a column that the stage reads
+    "overflow",  # a result does not fit the type that it is stored in
+    "unexpected",  # an error nobody foresaw while this row was read; the message has its type
 ]
 
 ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
@@ -35,3 +37,10 @@ class ClipError(ValueError):
     def __reduce__(self) -> tuple[type[ClipError], tuple[ErrorKind, str]]:
         # The default would call the constructor with the message alone when a worker's error is sent home.
         return type(self), (self.kind, str(self))
+
+
+class ModelError(ValueError):
+    """A model cannot be used: its directory, one of its files, a part that was not converted, its tokenizer.
+
+    The message says what was looked for, what is there and what to do next. No row is to blame.
+    """

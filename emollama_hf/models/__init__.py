@@ -1,6 +1,7 @@
-"""The three networks. Importing this package lets transformers' Auto classes load `emotion_llama` directories.
+"""The three networks. Importing this package lets transformers' Auto classes load `emotion_llama`.
 
-It imports torch, timm and transformers; `emollama_hf.pixels`, `emollama_hf.prompt` and `emollama_hf.pooling` do not.
+It imports torch, timm and transformers; what is needed before a model is loaded lies outside for that reason:
+`emollama_hf.pixels`, `emollama_hf.prompt` and `emollama_hf.pooling`.
 """
 
 from transformers import AutoConfig, AutoModel

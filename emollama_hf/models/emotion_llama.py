@@ -21,8 +21,8 @@ from emollama_hf.prompt import VISUAL_ID
 class EmotionLlamaModel(PreTrainedModel):
     """EVA, the projections and a Llama without its language model head.
 
-    Source: Emotion-LLaMA (MiniGPT-v2), features of the last layer. Differences: LoRA is merged into the decoder's
-    weights; fused attention; a batch may hold prompts of different lengths.
+    Source: Emotion-LLaMA (MiniGPT-v2), features of the last layer. Differences: LoRA is merged into the
+    decoder's weights; fused attention; a batch may hold prompts of different lengths.
     """
 
     config_class = EmotionLlamaConfig
@@ -40,8 +40,8 @@ class EmotionLlamaModel(PreTrainedModel):
         image_width = config.vision_config.hidden_size
         hidden = config.text_config.hidden_size
         self.vision_model = Blip2VisionModel._from_config(config.vision_config)
-        # This is the original's ln_vision. Its eps is 1e-5 while EVA's blocks use 1e-6, and Blip2VisionModel knows
-        # one eps only (tests/models/test_parity.py::test_known_mistakes sees the difference).
+        # This is the original's ln_vision. Its eps is 1e-5 while EVA's blocks use 1e-6, and Blip2VisionModel
+        # knows one eps only (tests/models/test_parity.py::test_another_eps_is_seen).
         self.vision_model.post_layernorm.eps = config.image_norm_eps
         self.image_projection = nn.Linear(image_width * config.patches_per_token, hidden)
         self.facemae_projection = nn.Linear(config.feature_size, hidden)
@@ -58,7 +58,7 @@ class EmotionLlamaModel(PreTrainedModel):
         self.language_model.embed_tokens = value
 
     def pixels(self, peak_frame: np.ndarray) -> torch.Tensor:
-        """Input of the image encoder: (H, W, 3) uint8 RGB of any size to (3, S, S) float32, CLIP-normalised."""
+        """Input of the image encoder: (H, W, 3) uint8 RGB of any size to (3, S, S) float32, normalised."""
         size = int(self.config.vision_config.image_size)
         return clip_normalised(resize_uint8(peak_frame, (size, size), "bicubic"))
 
@@ -79,15 +79,15 @@ class EmotionLlamaModel(PreTrainedModel):
     def visual_tokens(self, pixel_values: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """What stands in the decoder's input for a clip.
 
-        pixel_values: (B, 3, S, S) of `pixels`.  features: (B, 2, D) FaceMAE and VideoMAE (the fork's layout), or
-        (B, 3, D) with audio (upstream's).
-        Returns (B, image tokens + 2 or 3 + 1, hidden): image tokens row by row, the features, the class token.
+        pixel_values: (B, 3, S, S) of `pixels`.
+        features: (B, 2, D) FaceMAE and VideoMAE (the fork's layout), or (B, 3, D) with audio (upstream's).
+        Returns (B, n, hidden): image tokens row by row, the features, the class token.
         """
         expected = self.config.feature_size
         if features.ndim != 3 or features.shape[1] not in (2, 3) or features.shape[2] != expected:
             raise ValueError(
-                f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for upstream's, "
-                f"got {tuple(features.shape)}"
+                f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for "
+                f"upstream's, got {tuple(features.shape)}"
             )
         tokens = self.ln_vision(self.image_tokens(pixel_values))
         class_token, patches = tokens[:, :1], tokens[:, 1:]
@@ -105,7 +105,8 @@ class EmotionLlamaModel(PreTrainedModel):
     def embed(self, input_ids: torch.Tensor, visual_tokens: torch.Tensor) -> torch.Tensor:
         """The decoder's input: embeddings of the ids, visual tokens in order where the id is `VISUAL_ID`.
 
-        input_ids: (B, L) int64 as `encode_prompt` and `pad_prompts` make them.  visual_tokens: (B, n, hidden).
+        input_ids: (B, L) int64 as `encode_prompt` and `pad_prompts` make them.
+        visual_tokens: (B, n, hidden).
         Returns (B, L, hidden) in the visual tokens' dtype.
         Raises ValueError if a row does not have n places.
         """
@@ -132,7 +133,7 @@ class EmotionLlamaModel(PreTrainedModel):
         """Last hidden states, after the final norm: `last_hidden_state` is (B, L, hidden).
 
         pixel_values, features: as `visual_tokens` takes them.  input_ids: (B, L).
-        attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None if there is no padding.
+        attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding.
         Positions count from 0 in every row, and states at padding mean nothing.
         """
         inputs_embeds = self.embed(input_ids, self.visual_tokens(pixel_values, features))

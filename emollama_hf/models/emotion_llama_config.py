@@ -9,7 +9,9 @@ from transformers.models.blip_2.configuration_blip_2 import Blip2VisionConfig
 
 
 class EmotionLlamaConfig(PretrainedConfig):
-    """vision_config: of EVA (`Blip2VisionConfig`); text_config: of the decoder (`LlamaConfig`); dicts work too.
+    """The two networks' configurations, and what joins them.
+
+    vision_config: of EVA, a `Blip2VisionConfig` or its dict.  text_config: of the decoder, a `LlamaConfig` or dict.
 
     feature_size: length of each clip feature (FaceMAE, VideoMAE, audio).
     patches_per_token: neighbouring patches of a row that are joined to one image token.

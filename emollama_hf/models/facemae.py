@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,31 +14,27 @@ from torch import nn
 from emollama_hf.models.scaling import unit_pixels
 from emollama_hf.pixels import resize_stack
 
-#: What a configuration has to say; timm's own names.
-CONFIG_KEYS = ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio")
 NORM_EPS = 1e-6
 
 
 class FaceMAE(nn.Module):
     """Mean over frames of a ViT's class token, taken after the final norm.
 
-    config: `model_args` of the model directory's facemae/config.json, with at least `CONFIG_KEYS`.
+    config: facemae/config.json of a model directory, timm's format; `model_args` has the sizes.
     Source: Emotion-LLaMA feature extraction, UTTERANCE level. Differences: timm's ViT with fused attention
     instead of the training program's own classes.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        self.config = dict(config)
-        arguments = {key: config[key] for key in CONFIG_KEYS}
-        # eps: timm's default for a bare VisionTransformer has changed before; the weights were trained with this
-        # one (tests/models/test_parity.py sees another).
+        self.config = dict(config["model_args"])
         self.vit = VisionTransformer(
-            **arguments,
-            qkv_bias=True,
+            **self.config,
             num_classes=0,
             global_pool="token",
-            norm_layer=_norm,
+            # Said here because timm's default is not part of its promises
+            # (tests/models/test_parity.py::test_another_eps_is_seen).
+            norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
             weight_init="skip",
         )
 
@@ -70,8 +67,3 @@ class FaceMAE(nn.Module):
         batch, frames = pixels.shape[:2]
         features = self.frame_features(pixels.flatten(0, 1))
         return features.unflatten(0, (batch, frames)).mean(dim=1)
-
-
-def _norm(width: int, **kwargs: Any) -> nn.LayerNorm:
-    kwargs["eps"] = NORM_EPS
-    return nn.LayerNorm(width, **kwargs)

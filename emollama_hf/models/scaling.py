@@ -16,7 +16,7 @@ def unit_pixels(pictures: np.ndarray) -> torch.Tensor:
 
 
 def clip_normalised(picture: np.ndarray) -> torch.Tensor:
-    """(H, W, 3) uint8 to (3, H, W) float32, CLIP's mean and standard deviation applied to values in [0, 1]."""
+    """(H, W, 3) uint8 to (3, H, W) float32: scaled to [0, 1], then CLIP's mean and standard deviation."""
     mean = torch.tensor(CLIP_MEAN).view(3, 1, 1)
     std = torch.tensor(CLIP_STD).view(3, 1, 1)
     return unit_pixels(picture).sub_(mean).div_(std)

@@ -24,8 +24,8 @@ class VideoMAE(nn.Module):
         super().__init__()
         if not encoder.config.use_mean_pooling:
             raise ValueError(
-                "VideoMAE: the encoder's configuration has use_mean_pooling=false, which adds a final norm that the "
-                "original does not apply. Set it to true in videomae/config.json."
+                "VideoMAE: the encoder's configuration has use_mean_pooling=false, which adds a final norm that "
+                "the original does not apply. Set it to true in videomae/config.json."
             )
         self.encoder = encoder
 
@@ -64,7 +64,7 @@ class VideoMAE(nn.Module):
         return unit_pixels(resize_stack(frames, (size, size), "bilinear"))
 
     def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
-        """All space-time tokens: (B, T, 3, S, S) to (B, n, D) in the weights' dtype; time, row, column order."""
+        """All tokens, in time, row, column order: (B, T, 3, S, S) to (B, n, D) in the weights' dtype."""
         weight = self.encoder.embeddings.patch_embeddings.projection.weight
         pixels = pixels.to(device=weight.device, dtype=weight.dtype)
         return self.encoder(pixel_values=pixels).last_hidden_state

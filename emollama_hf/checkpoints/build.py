@@ -1,0 +1,54 @@
+"""Networks without weights, from a part's configuration, and what makes them complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, FaceMAE, VideoMAE
+
+Network = FaceMAE | VideoMAE | EmotionLlamaModel
+
+
+def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype) -> Network:
+    """A part's network in `dtype` on the meta device: shapes and names, no memory."""
+    network: Network
+    with torch.device("meta"):
+        if part == "facemae":
+            network = FaceMAE(config)
+        elif part == "videomae":
+            network = VideoMAE.from_config(config)
+        else:
+            network = EmotionLlamaModel(EmotionLlamaConfig(**config))
+    return network.to(dtype)
+
+
+def weights_of(network: Network) -> nn.Module:
+    """The module whose state dict a model directory stores, under its own names."""
+    if isinstance(network, FaceMAE):
+        return network.vit
+    if isinstance(network, VideoMAE):
+        return network.encoder
+    return network
+
+
+def ready(network: Network, device: str) -> Network:
+    """The network with its computed tables on `device`, in evaluation mode, without gradients.
+
+    Rotary frequencies are in no checkpoint and were on the meta device with the rest. They are computed again,
+    in float32 whatever the dtype of the weights: rounded ones would turn late positions by whole angles.
+    """
+    if isinstance(network, EmotionLlamaModel):
+        rotary = LlamaRotaryEmbedding(network.config.text_config)
+        network.language_model.rotary_emb = rotary.to(device)
+    left = [name for name, tensor in _tensors(network) if tensor.is_meta]
+    if left:
+        raise RuntimeError(f"tensors without values after loading: {', '.join(left)}")
+    return network.requires_grad_(False).eval()
+
+
+def _tensors(network: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    return [*network.named_parameters(), *network.named_buffers()]

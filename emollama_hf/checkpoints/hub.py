@@ -1,0 +1,89 @@
+"""A model directory in a Hub repository; each part is fetched when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
+from emollama_hf.checkpoints.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
+from emollama_hf.checkpoints.source import Part
+from emollama_hf.errors import ModelError
+from emollama_hf.prompt import PromptTokenizer
+
+
+class HubSource(DirectorySource):
+    """Files come from huggingface_hub's cache, so HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE apply.
+
+    name: the repository id.  revision: branch, tag or commit; the first answer's commit is kept for the rest, so
+    that the parts of one source never come from two commits.
+    """
+
+    def __init__(
+        self, name: str, revision: str | None = None, tokenizer: PromptTokenizer | None = None
+    ) -> None:
+        super().__init__(name, tokenizer)
+        self._revision = revision
+
+    def _settings(self, part: Part) -> Path:
+        small = [f"{part}/config.json", *(f"{part}/{name}" for name in TOKENIZER_FILES)]
+        return self._existing(self._fetch(small), part)
+
+    def _weights(self, part: Part) -> Path:
+        root = self._fetch([f"{part}/*", PROVENANCE])
+        self._existing(root, part)
+        return root
+
+    def _fetch(self, patterns: list[str]) -> Path:
+        root = snapshot(self.name, self._revision, patterns)
+        self._revision = root.name  # a snapshot's folder is named after its commit
+        return root
+
+
+def hub_tokenizer(repo_id: str) -> LlamaTokenizer:
+    """The tokenizer of a Hub repository: Llama-2's own, or a converted model's."""
+    names = [*TOKENIZER_FILES, *(f"emotion_llama/{name}" for name in TOKENIZER_FILES)]
+    root = snapshot(repo_id, None, names)
+    return LlamaTokenizer(tokenizer_folder(root))
+
+
+def tokenizer_folder(root: Path) -> Path:
+    """Where a directory keeps its tokenizer: the Llama-2 directory itself, or a model directory's decoder."""
+    inner = root / "emotion_llama"
+    return inner if (inner / "tokenizer.model").is_file() else root
+
+
+def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
+    """The files of a repository that match, downloaded or from the cache. Raises ModelError if there are none."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    where = f"Hub repository {repo_id!r}" + (f" at {revision}" if revision else "")
+    try:
+        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=list(patterns)))
+    except GatedRepoError as error:
+        raise ModelError(
+            f"{where} is gated and this account has no access. Ask for it on the repository's page, "
+            "then run hf auth login."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"{where} does not exist, or is private and this account may not see it, and there is no local directory "
+            "of that name. Check the name; for a private one run hf auth login."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"{where}: no such revision. Check revision=, or leave it out for main.") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"{where} cannot be reached and is not in the cache, and there is no local directory of that name. "
+            "Check the connection and HF_HUB_OFFLINE, or give a local directory."
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"{where} cannot be fetched: {error}. Check the connection and HF_ENDPOINT."
+        ) from error

@@ -1,0 +1,80 @@
+"""From a model's name to its source: a directory, a Hub id, or random weights."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
+from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_folder
+from emollama_hf.checkpoints.llama_tokenizer import LlamaTokenizer
+from emollama_hf.checkpoints.random_model import RANDOM_MODELS, RandomSource
+from emollama_hf.checkpoints.source import PARTS, ModelSource
+from emollama_hf.errors import ModelError
+from emollama_hf.prompt import PromptTokenizer
+
+_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+
+
+def open_model(
+    name: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
+) -> ModelSource:
+    """A model by name. Cheap: no torch, no weights, nothing from the network.
+
+    name: a model directory, the Hub id of one, "random-tiny" or "random-full".
+    revision: of a Hub id.
+    tokenizer: a directory or Hub id with Llama-2's tokenizer files, used instead of the model's own.
+    Raises ModelError if there is no such model; of a Hub id that shows when a part is first asked for.
+
+        >>> open_model("random-full").hidden_size()
+        4096
+    """
+    name = os.fspath(name)
+    other = None if tokenizer is None else _open_tokenizer(os.fspath(tokenizer))
+    if name in RANDOM_MODELS:
+        return RandomSource(name, other)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not any((path / part).is_dir() for part in PARTS):
+            raise ModelError(_not_a_model(path))
+        return DirectorySource(str(path), other)
+    if path.exists():
+        raise ModelError(
+            f"model={name!r} is a file, expected a model directory. Convert checkpoint files with "
+            "emollama-hf convert, and give the directory that it wrote."
+        )
+    if _HUB_ID.fullmatch(name):
+        return HubSource(name, revision, other)
+    raise ModelError(
+        f"model={name!r}: there is no such directory, and it is neither a Hub id (owner/name) nor one of "
+        f"{', '.join(RANDOM_MODELS)}. Check the path, or make a model directory with emollama-hf convert."
+    )
+
+
+def _not_a_model(path: Path) -> str:
+    parts = ", ".join(f"{part}/" for part in PARTS)
+    there = sorted(entry.name for entry in path.iterdir())
+    shown = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
+    if PROVENANCE in there or not there:
+        advice = "Its conversion did not finish: run emollama-hf convert again."
+    else:
+        advice = (
+            "Give the directory that emollama-hf convert wrote; checkpoint files have to be converted first."
+        )
+    return f"{path} is not a model directory: expected one of {parts}, found {shown or 'nothing'}. {advice}"
+
+
+def _open_tokenizer(name: str) -> PromptTokenizer:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return LlamaTokenizer(tokenizer_folder(path))
+    if not path.exists() and _HUB_ID.fullmatch(name):
+        return hub_tokenizer(name)
+    raise ModelError(
+        f"tokenizer={name!r}: there is no such directory, and it is not a Hub id (owner/name). "
+        "Give the Llama-2 directory, the one with tokenizer.model."
+    )

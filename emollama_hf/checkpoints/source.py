@@ -1,0 +1,96 @@
+"""What every model source answers, wherever its weights come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Literal
+
+from emollama_hf.checkpoints.architecture import (
+    facemae_width,
+    feature_size,
+    hidden_size,
+    videomae_width,
+    visual_tokens,
+)
+from emollama_hf.checkpoints.digest import combined
+from emollama_hf.prompt import PromptTokenizer
+
+if TYPE_CHECKING:
+    from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
+
+Part = Literal["facemae", "videomae", "emotion_llama"]
+Dtype = Literal["float32", "float16", "bfloat16"]
+
+PARTS: tuple[Part, ...] = ("facemae", "videomae", "emotion_llama")
+
+
+class ModelSource(ABC):
+    """A model by name: what it is is cheap to ask, its weights are read by the `load_*` methods only.
+
+    Nothing but `load_*` imports torch. A part that is missing raises `ModelError` when it is asked for.
+    """
+
+    is_random: bool = False
+
+    def __init__(self, name: str, tokenizer: PromptTokenizer | None = None) -> None:
+        self.name = name
+        self._other_tokenizer = tokenizer
+
+    @abstractmethod
+    def config(self, part: Part) -> dict[str, Any]:
+        """The part's configuration as its config.json has it."""
+
+    @abstractmethod
+    def _weights_digest(self, part: Part) -> str: ...
+
+    @abstractmethod
+    def _own_tokenizer(self) -> PromptTokenizer: ...
+
+    @abstractmethod
+    def _load(self, part: Part, dtype: Dtype, device: str) -> Any: ...
+
+    def feature_width(self, part: Literal["facemae", "videomae"]) -> int:
+        """Length of an encoder's clip feature, 1024 at real size."""
+        config = self.config(part)
+        return facemae_width(config) if part == "facemae" else videomae_width(config)
+
+    def feature_size(self) -> int:
+        """Length of the clip features that the decoder's projections take."""
+        return feature_size(self.config("emotion_llama"))
+
+    def hidden_size(self) -> int:
+        """Width of the decoder's hidden states, 4096 at real size."""
+        return hidden_size(self.config("emotion_llama"))
+
+    def visual_tokens(self, features: int) -> int:
+        """Visual tokens of one clip with 2 (fork) or 3 (upstream) clip features: 259 or 260 at real size."""
+        return visual_tokens(self.config("emotion_llama"), features)
+
+    def digest(self, part: Part) -> str:
+        """Identity of what the part computes: weights, configuration, for the decoder the tokenizer too.
+
+        64 hexadecimal digits, the same wherever the files lie.
+        """
+        own = self._weights_digest(part)
+        if part == "emotion_llama" and self._other_tokenizer is not None:
+            return combined(own, self._other_tokenizer.digest)
+        return own
+
+    def tokenizer(self) -> PromptTokenizer:
+        """The decoder's tokenizer, or the one that `open_model` was given."""
+        return self._other_tokenizer or self._own_tokenizer()
+
+    def load_facemae(self, *, dtype: Dtype = "float32", device: str = "cpu") -> FaceMAE:
+        """The face encoder, ready to run."""
+        model: FaceMAE = self._load("facemae", dtype, device)
+        return model
+
+    def load_videomae(self, *, dtype: Dtype = "float32", device: str = "cpu") -> VideoMAE:
+        """The video encoder, ready to run."""
+        model: VideoMAE = self._load("videomae", dtype, device)
+        return model
+
+    def load_emotion_llama(self, *, dtype: Dtype = "float32", device: str = "cpu") -> EmotionLlamaModel:
+        """Image encoder, projections and decoder, ready to run."""
+        model: EmotionLlamaModel = self._load("emotion_llama", dtype, device)
+        return model
