@@ -50,9 +50,7 @@ class Clip(Protocol):
     def pictures(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, Picture]]:
         """Number and picture of each wanted frame. indices: ascending, without repetition, 0..frame_count-1."""
 
-    def frames(
-        self, indices: Sequence[int] | NDArray[np.int64]
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def frames(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """`pictures` as (H, W, 3) uint8 RGB arrays."""
 
     def index_at(self, time_s: float) -> int:

@@ -1,0 +1,186 @@
+"""One pass of a decoder over a video's packets, which skips what nobody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ClipError
+from .packets import PacketIndex, read_packets
+
+if TYPE_CHECKING:
+    import av
+
+# Opens the file anew: a container and its video stream.
+OpenStream = Callable[[], tuple[Any, Any]]
+
+
+def configure_decoder(stream: Any) -> None:
+    """One thread: with several, what a damaged frame is patched up with depends on who comes first.
+
+    Clips are decoded in parallel by processes, so no core stays idle for it.
+    """
+    stream.thread_type = "NONE"
+    stream.codec_context.thread_count = 1
+
+
+def decode_packet(context: Any, packet: Any, position: int, damaged: set[int]) -> list[av.VideoFrame]:
+    """The frames that a packet (None: the end) brings out; a packet that fails is noted and brings none."""
+    import av
+
+    try:
+        frames: list[av.VideoFrame] = context.decode(packet)
+        return frames
+    except av.FFmpegError:
+        if position >= 0:
+            damaged.add(position)
+        return []
+
+
+class VideoReader:
+    """Reads frames by number, ascending, from a file that it opens for itself.
+
+    damaged: positions of packets that cannot be decoded are added to it.
+    skip_keyframes: start that many keyframes before the nearest one.
+    """
+
+    def __init__(
+        self, open_stream: OpenStream, index: PacketIndex, damaged: set[int], skip_keyframes: int = 0
+    ) -> None:
+        self._open_stream = open_stream
+        self._index = index
+        self._damaged = damaged
+        self._skip_keyframes = skip_keyframes
+        self._keyframe_at = {int(index.pts[k]): int(k) for k in index.keyframes if k < len(index.pts)}
+
+    def __enter__(self) -> VideoReader:
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def read(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Number and frame of each wanted number (ascending).
+
+        In place of a frame that cannot be decoded comes the next one that can, or else the last before it.
+        """
+        waiting = list(wanted)
+        last: av.VideoFrame | None = None
+        for number, frame in self.decode(wanted):
+            while waiting and waiting[0] < number:
+                again = self._from_earlier(waiting[0], skip_keyframes=1)
+                yield waiting.pop(0), frame if again is None else again
+            if waiting and waiting[0] == number:
+                yield waiting.pop(0), frame
+            if not waiting:
+                return
+            last = frame
+        for number in waiting:
+            again = self._from_earlier(number, skip_keyframes=1)
+            if again is None and last is None:
+                again = self._from_earlier(number, skip_keyframes=len(self._index.keyframes), exact=False)
+            last = last if again is None else again
+            if last is None:
+                raise ClipError(
+                    "no_frames", "its first frame could be decoded when it was opened, now none can."
+                )
+            yield number, last
+
+    def _from_earlier(self, number: int, skip_keyframes: int, exact: bool = True) -> av.VideoFrame | None:
+        """A frame that did not come out, tried from an earlier keyframe; not exact: or the nearest that does.
+
+        Streams without true keyframes (intra refresh) need a while to become whole after a jump.
+        """
+        if skip_keyframes <= self._skip_keyframes or (exact and self._index.start_for(number) == 0):
+            return None
+        nearest = None
+        with VideoReader(self._open_stream, self._index, self._damaged, skip_keyframes) as reader:
+            for found, frame in reader.decode([number]):
+                if found >= number:
+                    return frame if found == number or not exact else None
+                nearest = frame
+        return None if exact else nearest
+
+    def decode(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Every frame that comes out of the decoder on the way to the wanted ones, with its number."""
+        wanted_set = set(wanted)
+        index = self._index
+        for number in wanted:
+            start = index.start_for(number, self._skip_keyframes)
+            if start > self._position:
+                yield from self._drain()
+                self._jump(start)
+            while self._position <= index.positions[number] or (index.counted and self._counter <= number):
+                packet = next(self._packets, None)
+                if packet is None:
+                    break
+                yield from self._feed(packet, wanted_set)
+        yield from self._drain()
+
+    def _feed(self, packet: Any, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        position = self._position
+        self._position += 1
+        if not self._index.counted and position < len(self._index.numbers):
+            number = int(self._index.numbers[position])
+            # The decoder hands the time of a packet on to its frame: the frame's number travels in its place.
+            packet.pts = number
+            # Frames on which no other frame depends are not even decoded unless they are wanted.
+            self._set_skip("DEFAULT" if number in wanted else "NONREF")
+        yield from self._numbered(decode_packet(self._context, packet, position, self._damaged))
+
+    def _numbered(self, frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
+        for frame in frames:
+            number = self._counter if self._index.counted else frame.pts
+            self._counter += 1
+            if number is not None and number >= 0:
+                yield number, frame
+
+    def _drain(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames that the decoder still holds back because later ones might have to be shown first."""
+        yield from self._numbered(decode_packet(self._context, None, -1, self._damaged))
+        self._context.flush_buffers()
+
+    def _set_skip(self, what: str) -> None:
+        if what != self._skip:
+            self._context.skip_frame = self._skip = what
+
+    def _open(self) -> None:
+        self._container, stream = self._open_stream()
+        self._stream = stream
+        configure_decoder(stream)
+        self._context = stream.codec_context
+        self._packets = read_packets(self._container, stream, lambda error: None)  # noted when indexing
+        self._position = self._counter = 0
+        self._skip = ""
+
+    def _jump(self, start: int) -> None:
+        """Make the packet at a position the next one."""
+        if not self._seek(start):
+            # Without a usable seek table, reading on from the beginning costs time but is never wrong.
+            self._container.close()
+            self._open()
+        while self._position < start and next(self._packets, None) is not None:
+            self._position += 1
+
+    def _seek(self, start: int) -> bool:
+        """Let the container jump to a position or a little before it; false if that cannot be made sure of."""
+        import av
+
+        try:
+            self._container.seek(int(self._index.dts[start]), stream=self._stream)
+        except av.FFmpegError:
+            return False
+        packets = read_packets(self._container, self._stream, lambda error: None)
+        for packet in packets:
+            found = self._keyframe_at.get(packet.dts if packet.pts is None else packet.pts)
+            if found is not None:
+                self._position = found
+                self._packets = _with_first(packet, packets)
+                return found <= start
+        return False
+
+
+def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest

@@ -1,0 +1,110 @@
+"""One given picture, in any form that people hold them in, as RGB."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ClipError
+from .limits import check_pixels
+from .pixel_range import PixelValues
+from .settings import DecodeLimits
+from .source import is_url
+
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def is_array(picture: object) -> bool:
+    """Whether a picture is numbers already (a numpy array or a CPU tensor) and no image file or object."""
+    return hasattr(picture, "dtype") and hasattr(picture, "shape")
+
+
+def load_picture(
+    picture: Any, where: str, values: PixelValues, bgr: bool, limits: DecodeLimits
+) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of one picture.
+
+    picture: an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); a PIL image; a path or URL; a dict with "path" and
+    "bytes".  where: its name in errors.  bgr: arrays have their channels in that order.
+    Raises ClipError: bad_frames, limit_exceeded.
+    """
+    if is_array(picture):
+        return array_to_rgb(np.asarray(picture), where, values, bgr, limits)
+    return _image_to_rgb(picture, where, limits)
+
+
+def array_to_rgb(
+    pixels: NDArray[Any], where: str, values: PixelValues, bgr: bool, limits: DecodeLimits
+) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of an array whose values were checked before; see `load_picture`."""
+    check_array_shape(pixels, where)
+    check_pixels(pixels.shape[1], pixels.shape[0], limits)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    rgb = values.convert(pixels[..., :3])
+    if rgb.shape[2] == 1:
+        rgb = np.repeat(rgb, 3, axis=2)
+    return np.ascontiguousarray(rgb[..., ::-1] if bgr else rgb)
+
+
+def check_array_shape(pixels: NDArray[Any], where: str) -> None:
+    """ClipError("bad_frames") unless grey, RGB or RGBA, channels last, and not empty."""
+    good = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4))
+    if not good or 0 in pixels.shape:
+        hint = ""
+        if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
+            hint = " The channels seem to come first: transpose it to (H, W, 3)."
+        raise ClipError("bad_frames", f"{where}: shape {pixels.shape}; expected (H, W, 3).{hint}")
+
+
+def _image_to_rgb(picture: Any, where: str, limits: DecodeLimits) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps
+
+    try:
+        with _open_image(picture, where) as image:
+            check_pixels(
+                image.width, image.height, limits
+            )  # known from the header, before the pixels are read
+            shown = ImageOps.exif_transpose(image)
+            if shown.mode.startswith("I"):
+                # Pillow cuts 16-bit grey off at 255 instead of scaling it.
+                grey = np.asarray(shown, np.float64) / 257
+                return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+            return np.array(shown.convert("RGB"))
+    except FileNotFoundError as error:
+        raise ClipError(
+            "missing_file", f"{where}: no such file. Check the path, or remove the row."
+        ) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, ClipError):
+            raise
+        raise ClipError(
+            "bad_frames", f"{where}: cannot be read as an image ({error}). Replace it, or remove the row."
+        ) from error
+
+
+def _open_image(picture: Any, where: str) -> Any:
+    from PIL import Image
+
+    if isinstance(picture, Image.Image):
+        return picture.copy()  # the caller's picture must not be closed
+    if isinstance(picture, dict) and {"path", "bytes"} & picture.keys():
+        data = picture.get("bytes")
+        picture = picture.get("path") if data is None else data
+    if isinstance(picture, bytes | bytearray):
+        return Image.open(io.BytesIO(picture))
+    if is_url(picture):
+        import fsspec
+
+        with fsspec.open(picture, "rb") as remote:
+            return Image.open(io.BytesIO(remote.read()))
+    if isinstance(picture, str | os.PathLike):
+        return Image.open(picture)
+    raise ClipError(
+        "bad_frames",
+        f"{where}: {type(picture).__name__}; expected an image, a path, a dict with 'path' and 'bytes', or an array.",
+    )
