@@ -1,0 +1,75 @@
+"""Emotion-LLaMA features of video clips as Hugging Face data sets.
+
+    ds = load_dataset("videofolder", data_dir="clips", split="train")
+    ds = ds.map(emollama_hf.EmoLlamaEmbed("emotion-llama-hf"), batched=True, batch_size=16)
+
+Nothing heavy is imported here: each public name brings in what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from emollama_hf.defaults import configure
+from emollama_hf.errors import ClipError, ModelError
+
+if TYPE_CHECKING:
+    from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
+    from emollama_hf.stages import (
+        EmoLlamaEmbed,
+        FaceMAEEmbed,
+        SampleFrames,
+        VideoMAEEmbed,
+        emollama_embed,
+        facemae_embed,
+        sample_frames,
+        videomae_embed,
+    )
+    from emollama_hf.store import extract
+
+__version__ = version("emollama_hf")
+
+_HOMES = {
+    "EmotionLlamaConfig": "emollama_hf.models",
+    "EmotionLlamaModel": "emollama_hf.models",
+    "EmoLlamaEmbed": "emollama_hf.stages",
+    "FaceMAEEmbed": "emollama_hf.stages",
+    "SampleFrames": "emollama_hf.stages",
+    "VideoMAEEmbed": "emollama_hf.stages",
+    "emollama_embed": "emollama_hf.stages",
+    "facemae_embed": "emollama_hf.stages",
+    "sample_frames": "emollama_hf.stages",
+    "videomae_embed": "emollama_hf.stages",
+    "extract": "emollama_hf.store",
+}
+
+__all__ = [
+    "ClipError",
+    "EmoLlamaEmbed",
+    "EmotionLlamaConfig",
+    "EmotionLlamaModel",
+    "FaceMAEEmbed",
+    "ModelError",
+    "SampleFrames",
+    "VideoMAEEmbed",
+    "configure",
+    "emollama_embed",
+    "extract",
+    "facemae_embed",
+    "sample_frames",
+    "videomae_embed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'emollama_hf' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

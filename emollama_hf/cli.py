@@ -1,0 +1,168 @@
+"""The command line: `emollama-hf`. Options and printing only; what a command does lives in the module it calls."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from emollama_hf import __version__
+
+app = typer.Typer(
+    name="emollama-hf",
+    help="Emotion-LLaMA features of video clips as Hugging Face data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+SOME_FAILED = 3
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model directory, Hub id, random-tiny or random-full. Default: the environment's EMOLLAMA_MODEL.",
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Directory to write the feature data set to.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo-features"),
+    model: Annotated[str, typer.Option("--model", "-m", help="As for extract.")] = "random-tiny",
+) -> None:
+    """Make two short clips with a face and extract their features: the whole chain in one go."""
+    from emollama_hf.commands.demo import run_demo
+
+    _finish(run_demo(out, model))
+
+
+@app.command()
+def extract(
+    source: Annotated[str, typer.Argument(help="Folder of videos, data set directory, or Hub id.", show_default=False)],
+    out: Out,
+    model: Model = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV joined by file_name or uuid.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of a data set.")] = None,
+    peak: Annotated[
+        str, typer.Option(help="Peak frame: expressive, middle, first, column:NAME or openface:DIR.")
+    ] = "expressive",
+    faces: Annotated[str, typer.Option(help="detect, or none where the pictures are crops already.")] = "detect",
+    crop: Annotated[str, typer.Option(help="Face crop: openface, aligned, box or none.")] = "openface",
+    task: Annotated[str | None, typer.Option(help="Task tag of the prompt.")] = None,
+    instruction: Annotated[str | None, typer.Option(help="Instruction; the emotion question by default.")] = None,
+    layout: Annotated[str, typer.Option(help="fork or upstream.")] = "fork",
+    pooling: Annotated[
+        str, typer.Option(help="all, START:STOP, mean, last, image_mean, features_mean or text_mean.")
+    ] = "all",
+    store_dtype: Annotated[str, typer.Option(help="float16 or float32.")] = "float16",
+    tokenizer: Annotated[str | None, typer.Option(help="Tokenizer for a model without one.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of a Hub id given as --model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
+    num_proc: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!).")
+    ] = None,
+    on_error: Annotated[str, typer.Option(help="null keeps a failed clip with its status; raise stops.")] = "null",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a feature data set in --out.")] = False,
+) -> None:
+    """Extract the features of every clip of SOURCE into a data set that load_dataset opens.
+
+    Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
+    """
+    from emollama_hf.commands.extract import run_extract
+
+    options: dict[str, Any] = {
+        "peak": peak, "faces": faces, "crop": crop, "layout": layout, "pooling": pooling, "store_dtype": store_dtype,
+        "tokenizer": tokenizer, "revision": revision, "device": device, "dtype": dtype, "batch_size": batch_size,
+    }  # fmt: skip
+    options |= {name: value for name, value in (("task", task), ("instruction", instruction)) if value is not None}
+    _finish(
+        run_extract(
+            source, out, model=model, labels=labels, split=split, num_proc=num_proc, keep=tuple(keep or ()),
+            on_error=on_error, overwrite=overwrite, **options,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def info(
+    target: Annotated[str, typer.Argument(help="Model (directory, Hub id, random-tiny) or feature data set.")],
+) -> None:
+    """Say what a model or a feature data set is, without loading weights or features."""
+    from emollama_hf.commands.info import show_info
+
+    show_info(target)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what would run where, what is missing and how to mend it."""
+    from emollama_hf.commands.doctor import run_doctor
+
+    if not run_doctor():
+        raise typer.Exit(1)
+
+
+def _finish(failed_rows: int) -> None:
+    if failed_rows:
+        raise typer.Exit(SOME_FAILED)
+
+
+def main() -> None:
+    """Entry point: an error is one line on standard error and the exit status 1; --debug, anywhere, shows it whole."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        status = app(arguments, prog_name="emollama-hf", standalone_mode=False)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a pager was closed: nothing to report
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        _fail(_one_line(error), 1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _one_line(error: BaseException) -> str:
+    """The message of an error in one line; usage errors of the command line have theirs in a method."""
+    formatted = getattr(error, "format_message", None)
+    message = formatted() if callable(formatted) else str(error)
+    line = " ".join(message.split()) or type(error).__name__
+    known = formatted is not None or type(error).__module__.startswith("emollama_hf")
+    foreseen = known or isinstance(error, OSError | ValueError)
+    return line if foreseen else f"{type(error).__name__}: {line} (run again with --debug for the traceback)"
+
+
+def _fail(message: str, status: int) -> None:
+    sys.stderr.write(f"emollama-hf: {message}\n")
+    sys.exit(status)

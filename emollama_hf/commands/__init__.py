@@ -1,0 +1,1 @@
+"""What the commands of `emollama-hf` do and print."""

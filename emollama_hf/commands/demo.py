@@ -1,0 +1,20 @@
+"""`emollama-hf demo`: the whole chain on two clips that are made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from emollama_hf.commands.extract import is_random, run_extract
+from emollama_hf.frames.demo_clips import write_demo_clips
+from emollama_hf.store.feature_set import is_feature_set
+
+
+def run_demo(out: Path, model: str) -> int:
+    """Write two clips, extract their features into `out` and print a summary; returns the number of failed clips.
+
+    The features of an earlier demo are replaced, those of a real model never.
+    """
+    with TemporaryDirectory(prefix="emollama-demo-") as folder:
+        write_demo_clips(Path(folder))
+        return run_extract(folder, out, model=model, overwrite=is_feature_set(out) and is_random(out))

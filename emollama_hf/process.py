@@ -1,0 +1,79 @@
+"""What a process must know before it computes: whether it is a worker, which device, which numbers.
+
+A process that was forked after its parent used torch hangs for ever in the first parallel operation, because the
+threads of the parent's OpenMP pool do not exist in the child. One thread needs no pool. A pool worker gets one
+thread as well: several workers that each take all cores only hinder each other.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal
+
+DtypeName = Literal["float32", "float16", "bfloat16"]
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+_forked_with_torch = False
+_prepared_pid: int | None = None
+
+
+def _after_fork() -> None:
+    global _forked_with_torch
+    _forked_with_torch = "torch" in sys.modules
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def is_worker() -> bool:
+    """Whether this process was started by a process pool (of `datasets`, torch or the standard library)."""
+    pools = (sys.modules.get(name) for name in ("multiprocess.process", "multiprocessing.process"))
+    return any(pool is not None and pool.parent_process() is not None for pool in pools)
+
+
+def prepare_to_compute() -> None:
+    """Call before the first operation of a model in this process. Changes nothing outside workers."""
+    global _prepared_pid
+    if _prepared_pid == os.getpid():
+        return
+    import torch
+
+    if _forked_with_torch or is_worker():
+        torch.set_num_threads(1)
+    _prepared_pid = os.getpid()
+
+
+def resolve_device(device: str) -> str:
+    """A torch device; "auto" takes CUDA where there is one.
+
+    Raises ValueError for a name that torch does not know and RuntimeError for a device that is not there.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is no device. Valid: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError(
+            f"device={device!r} was asked for, but torch {torch.__version__} sees no CUDA device here. "
+            "Use device='auto' or 'cpu', or see what is missing with `emollama-hf doctor`."
+        )
+    if kind == "cuda" and _forked_with_torch and torch.cuda._is_in_bad_fork():
+        raise RuntimeError(
+            "CUDA cannot be used in a forked worker of a process that has used it already. Put "
+            "`import multiprocess; multiprocess.set_start_method('spawn')` before map, or leave num_proc out."
+        )
+    return device
+
+
+def resolve_dtype(dtype: str, device: str) -> DtypeName:
+    """The type numbers are computed in; "auto": float16 on CUDA, as the original does, float32 on a CPU."""
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype={dtype!r} is unknown. Valid: {', '.join(map(repr, DTYPES))}")
+    if dtype != "auto":
+        return dtype  # type: ignore[return-value]
+    return "float16" if resolve_device(device).startswith("cuda") else "float32"

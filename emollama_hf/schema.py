@@ -1,0 +1,160 @@
+"""Column names, and the `datasets` feature types behind them.
+
+Every width comes from a model's or a transform's configuration; no size is a constant here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Array2D, Array4D, Features, Image, List, Value
+
+from emollama_hf.errors import ClipError
+
+VIDEO = "video"
+FRAMES = "frames"
+HUBERT = "hubert"
+
+FACEMAE_FRAMES = "facemae_frames"
+VIDEOMAE_FRAMES = "videomae_frames"
+PEAK_FRAME = "peak_frame"
+PEAK_INDEX = "peak_index"
+CLIP_FRAME_COUNT = "clip_frame_count"
+CLIP_FPS = "clip_fps"
+CLIP_DURATION_S = "clip_duration_s"
+FACE_BOXES = "face_boxes"
+FACE_SCORES = "face_scores"
+FACE_COVERAGE = "face_coverage"
+
+FACEMAE = "facemae"
+VIDEOMAE = "videomae"
+EMOLLAMA = "emollama"
+
+STATUS = "emollama_status"
+ERROR = "emollama_error"
+OK = "ok"
+
+#: Facts of a clip that travel with its features.
+CLIP_FACTS = (PEAK_INDEX, CLIP_FRAME_COUNT, CLIP_FPS, CLIP_DURATION_S, FACE_COVERAGE)
+
+#: Columns that show a face or hold a recording. They are never written into a feature data set unasked.
+MEDIA = (VIDEO, FRAMES, FACEMAE_FRAMES, VIDEOMAE_FRAMES, PEAK_FRAME)
+
+
+def fact_features() -> Features:
+    """Types of `CLIP_FACTS`: numbers of frames int32, rates, seconds and shares float32."""
+    return Features(
+        {
+            PEAK_INDEX: Value("int32"),
+            CLIP_FRAME_COUNT: Value("int32"),
+            CLIP_FPS: Value("float32"),
+            CLIP_DURATION_S: Value("float32"),
+            FACE_COVERAGE: Value("float32"),
+        }
+    )
+
+
+def status_features() -> Features:
+    return Features({STATUS: Value("string"), ERROR: Value("string")})
+
+
+def frame_features(num_frames: int, video_frames: int, size: int) -> Features:
+    """Types of what `sample_frames` writes, for `num_frames` + `video_frames` crops of size x size pixels."""
+    return Features(
+        {
+            FACEMAE_FRAMES: Array4D((num_frames, size, size, 3), "uint8"),
+            VIDEOMAE_FRAMES: Array4D((video_frames, size, size, 3), "uint8"),
+            PEAK_FRAME: Image(),
+            FACE_BOXES: Array2D((num_frames, 4), "float32"),
+            FACE_SCORES: List(Value("float32"), length=num_frames),
+            **fact_features(),
+        }
+    )
+
+
+def vector_feature(width: int, dtype: str = "float32") -> List:
+    """One vector a clip, such as (1024,) float32."""
+    return List(Value(dtype), length=width)
+
+
+def matrix_feature(rows: int, width: int, dtype: str = "float16") -> Array2D:
+    """One matrix a clip, such as (309, 4096) float16."""
+    return Array2D((rows, width), dtype)
+
+
+def shape_of(feature: Any) -> tuple[int, ...] | None:
+    """Shape of one row of a numeric feature: () for a scalar; None for text and pictures."""
+    if hasattr(feature, "shape"):
+        return tuple(feature.shape)
+    if isinstance(feature, List):
+        inner = shape_of(feature.feature)
+        return None if inner is None else (feature.length, *inner)
+    if isinstance(feature, Value) and feature.dtype not in ("string", "binary", "large_string"):
+        return ()
+    return None
+
+
+def dtype_of(feature: Any) -> str:
+    """The numpy name of a numeric feature's element type."""
+    return dtype_of(feature.feature) if isinstance(feature, List) else feature.dtype
+
+
+def column(name: str, values: Sequence[Any], feature: Any) -> np.ndarray | list[Any]:
+    """One output column, checked against its declared type.
+
+    values: a value a row, None for a row without one. Returns a numpy array (rows, *shape) of the declared
+    dtype; with None among them a list (Arrow takes no null inside an array); text and pictures as a list.
+    Raises ValueError if a shape differs: a wrong shape in a fixed-size column is stored without a word and
+    fails when somebody reads it.
+    """
+    shape = shape_of(feature)
+    if shape is None:
+        return list(values)
+    dtype = np.dtype(dtype_of(feature))
+    arrays = [None if v is None else np.asarray(v, dtype=dtype) for v in values]
+    for row, array in enumerate(arrays):
+        if array is not None and array.shape != shape:
+            raise ValueError(
+                f"column {name!r}, row {row}: the stage computed the shape {array.shape}, declared is {shape}. "
+                "This is a defect of the stage, not of the data."
+            )
+    complete = [array for array in arrays if array is not None]
+    if len(complete) == len(arrays):
+        return np.stack(complete) if complete else np.empty((0, *shape), dtype)
+    if shape == ():
+        return [None if array is None else array.item() for array in arrays]
+    return arrays
+
+
+def vector_from_row(name: str, value: Any, width: int) -> np.ndarray:
+    """A given feature vector as (width,) float32; ClipError("bad_features") if it is not one."""
+    try:
+        vector = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError):
+        vector = None
+    if value is None or vector is None or vector.shape != (width,):
+        got = "null" if value is None else ("no numbers" if vector is None else f"shape {vector.shape}")
+        raise ClipError(
+            "bad_features",
+            f"column {name!r} holds {got}, expected ({width},) numbers, the width this model was built for. "
+            f"Compute it with the same model, or remove the column so that it is computed here.",
+        )
+    if not np.isfinite(vector).all():
+        raise ClipError(
+            "bad_features",
+            f"column {name!r} holds NaN or infinite values in {int((~np.isfinite(vector)).sum())} of {width} "
+            "places, expected finite numbers. Compute this row again, or remove it.",
+        )
+    return vector
+
+
+def row_bytes(features: Features) -> int:
+    """Bytes of one row's numeric columns."""
+    total = 0
+    for feature in features.values():
+        shape = shape_of(feature)
+        if shape is not None:
+            total += int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype_of(feature)).itemsize
+    return total

@@ -1,0 +1,226 @@
+"""A stage of the pipeline: a transform that computes columns of its own, row by row and micro-batch by micro-batch.
+
+To write one, subclass `Stage` (or `stages.model_stage.ModelStage`, if it runs a network) and add it to
+`stages.STAGES`. `prepare` reads and checks one row, `compute` turns several prepared rows into columns; errors,
+statuses, missing earlier stages, pickling and hashing are handled here.
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, cast
+
+from datasets import Features
+
+from emollama_hf import schema, timing
+from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.rows import Row, Rows
+from emollama_hf.transform import Transform
+
+OnError = Literal["raise", "null"]
+
+
+def check_choice(option: str, value: object, valid: tuple[object, ...]) -> None:
+    """Raise ValueError, with the valid values, unless `value` is one of them."""
+    if value not in valid:
+        raise ValueError(f"{option}={value!r} is unknown. Valid: {', '.join(map(repr, valid))}")
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """What decides a stage's results; JSON-able, part of the fingerprint. Stages add their fields."""
+
+    on_error: OnError = "raise"
+
+    def __post_init__(self) -> None:
+        check_choice("on_error", self.on_error, ("raise", "null"))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a stage runs; decides no result beyond rounding and is not part of the fingerprint."""
+
+    model: str | None = None
+    revision: str | None = None
+    tokenizer: str | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        size = self.batch_size
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise ValueError(f"batch_size={size!r}: expected a number of clips of at least 1, or None to choose")
+
+
+class Stage(Transform):
+    """One step of the pipeline."""
+
+    #: Raised whenever the same input gives other values than before.
+    version: ClassVar[int]
+    #: The columns that this stage computes.
+    makes: ClassVar[tuple[str, ...]]
+    #: Columns of earlier stages that it returns beside its own, so that one call gives all of a clip's features.
+    carries: ClassVar[tuple[str, ...]] = ()
+    #: The dataclass of its configuration.
+    Config: ClassVar[type[StageConfig]] = StageConfig
+
+    _makers: ClassVar[dict[str, type[Stage]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for column in cls.__dict__.get("makes", ()):
+            Stage._makers[column] = cls
+
+    def __init__(self, config: StageConfig, placement: Placement) -> None:
+        self.config = config
+        self.placement = placement
+
+    # What a stage defines
+
+    @property
+    @abc.abstractmethod
+    def reads(self) -> tuple[str, ...]:
+        """The columns without which no row can be computed; stages that make them run first if they are missing."""
+
+    @abc.abstractmethod
+    def own_features(self) -> Features:
+        """The types of `makes`."""
+
+    @abc.abstractmethod
+    def prepare(self, row: Row) -> Any:
+        """What `compute` needs of one row, checked. Raises ClipError if this row cannot be computed."""
+
+    @abc.abstractmethod
+    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
+        """The columns `makes` of several prepared rows, in order; an error for a row whose result is unusable."""
+
+    def upstream(self, stage: type[Stage]) -> Stage:
+        """The earlier stage that runs when its columns are missing, with settings that fit this one."""
+        raise TypeError(f"{self.name} reads a column of {stage.name}, but does not say with which settings it runs")
+
+    def resolved_config(self) -> dict[str, Any]:
+        """The configuration with every "auto" replaced by what it stands for here."""
+        return asdict(self.config)
+
+    def model_digest(self) -> str | None:
+        """Identity of the weights behind this stage; None for a stage without a model."""
+        return None
+
+    def ready(self) -> None:
+        """Load what `prepare` and `compute` need; called once a batch, outside the handling of row errors."""
+
+    def resolved_placement(self) -> Placement:
+        """The placement with what `configure` and the environment add."""
+        return self.placement
+
+    # What every stage has
+
+    @property
+    def micro_batch(self) -> int:
+        return self.placement.batch_size or 1
+
+    @property
+    def features(self) -> Features:
+        carried = {
+            column: self.upstream(Stage._makers[column]).own_features()[column] for column in self.carries
+        }
+        return Features({**self.own_features(), **carried, **schema.status_features()})
+
+    def identity(self) -> dict[str, Any]:
+        return {**self.own_identity(), "upstream": [stage.own_identity() for stage in self.chain(set())[:-1]]}
+
+    def own_identity(self) -> dict[str, Any]:
+        """What decides this stage's results, given its input columns."""
+        return {
+            "stage": self.name,
+            "version": self.version,
+            "config": self.resolved_config(),
+            "model": self.model_digest(),
+        }
+
+    def chain(self, present: set[str]) -> list[Stage]:
+        """This stage, behind the stages whose columns it reads and which are not among `present`."""
+        stages: list[Stage] = []
+        for column in self.reads:
+            maker = Stage._makers.get(column)
+            if column in present or maker is None:
+                continue
+            for stage in self.upstream(maker).chain(present):
+                if type(stage) not in map(type, stages):
+                    stages.append(stage)
+        return [*stages, self]
+
+    def apply(self, rows: Rows) -> None:
+        """Compute this stage's columns for a micro-batch and add them, the statuses and the errors to it."""
+        started = time.perf_counter()
+        outcome = _Outcome(self, rows)
+        pending: list[int] = []
+        items: list[Any] = []
+        for index in range(rows.length):
+            if outcome.statuses[index] != schema.OK:
+                continue  # an earlier stage has failed: the row is passed on as it is
+            try:
+                items.append(self.prepare(rows.row(index)))
+                pending.append(index)
+            except ClipError as error:
+                outcome.fail(index, error)
+            except (ModelError, MemoryError):
+                raise  # wrong for every row
+            except Exception as error:
+                # One odd file must not end a run of thousands; the type and message stay with the row.
+                kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+                outcome.fail(index, ClipError("unexpected", f"{self.name} met {kind}: {error}"), error)
+        for index, result in zip(pending, self.compute(items) if items else (), strict=True):
+            if isinstance(result, ClipError):
+                outcome.fail(index, result)
+            else:
+                outcome.results[index] = result
+        outcome.add_to(rows)
+        timing.add(self.name, time.perf_counter() - started, rows.length)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            digest = self.model_digest()
+        except ModelError:
+            digest = None  # no model was named yet; the call will say so
+        config = json.dumps(asdict(self.config), sort_keys=True)
+        return _restore, (type(self), config, tuple(asdict(self.resolved_placement()).items()), digest)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config}, {self.placement})"
+
+
+class _Outcome:
+    """What a stage made of each row of a micro-batch."""
+
+    def __init__(self, stage: Stage, rows: Rows) -> None:
+        self.stage, self.rows = stage, rows
+        self.statuses = [rows.value(schema.STATUS, i) or schema.OK for i in range(rows.length)]
+        self.errors = [rows.value(schema.ERROR, i) for i in range(rows.length)]
+        self.results: list[dict[str, Any]] = [{} for _ in range(rows.length)]
+
+    def fail(self, index: int, error: ClipError, cause: BaseException | None = None) -> None:
+        message = f"{self.rows.row(index).label}: {error}"
+        if self.stage.config.on_error == "raise":
+            hint = "" if "on_error" in message else ' Or pass on_error="null" to keep the row with an error status.'
+            raise ClipError(error.kind, message + hint) from (cause or error.__cause__)
+        self.statuses[index], self.errors[index] = error.kind, message
+
+    def add_to(self, rows: Rows) -> None:
+        for column in self.stage.makes:
+            rows.add(column, [result.get(column) for result in self.results])
+        rows.add(schema.STATUS, self.statuses)
+        rows.add(schema.ERROR, self.errors)
+
+
+def _restore(cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ...], digest: str | None) -> Stage:
+    """A stage from its pickled state, without checking again what was checked when it was made."""
+    stage = cast(Stage, object.__new__(cls))
+    stage.config = cls.Config(**json.loads(config))
+    stage.placement = Placement(**dict(placement))
+    if digest is not None:
+        stage._digest = digest  # type: ignore[attr-defined]  # a worker need not hash the weights again
+    return stage

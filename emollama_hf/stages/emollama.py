@@ -1,0 +1,237 @@
+"""peak_frame, facemae, videomae ─► emollama."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from datasets import Features
+
+from emollama_hf import process, schema
+from emollama_hf.checkpoints import ModelSource
+from emollama_hf.errors import ClipError
+from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
+from emollama_hf.pooling import canonical_pooling, pool, pooled_shape
+from emollama_hf.rows import Row
+from emollama_hf.stages.facemae import FaceMAEEmbed
+from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
+from emollama_hf.stages.sample_frames import SampleFrames
+from emollama_hf.stages.videomae import VideoMAEEmbed
+from emollama_hf.stage import OnError, Stage, check_choice
+
+Layout = Literal["fork", "upstream"]
+StoreDtype = Literal["float16", "float32"]
+
+#: Feature vectors that each layout hands to the decoder, in its order.
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "fork": (schema.FACEMAE, schema.VIDEOMAE),
+    "upstream": (schema.FACEMAE, schema.VIDEOMAE, schema.HUBERT),
+}
+
+
+@dataclass(frozen=True)
+class EmoLlamaConfig(ModelStageConfig):
+    """Every option of `EmoLlamaEmbed` that can change its result."""
+
+    task: str = DEFAULT_TASK
+    instruction: str = DEFAULT_INSTRUCTION
+    layout: Layout = "fork"
+    pooling: str = "all"
+    store_dtype: StoreDtype = "float16"
+    chat_template: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("layout", self.layout, tuple(LAYOUTS))
+        check_choice("store_dtype", self.store_dtype, ("float16", "float32"))
+        prompt_segments(self.task, self.instruction)  # refuses an instruction that cannot be asked
+
+
+#: Prompts of this process by model digest and configuration.
+_prompts: dict[tuple[str, EmoLlamaConfig], PromptIds] = {}
+
+
+class DecoderInput(NamedTuple):
+    """One clip, ready for the decoder: pixels (3, S, S) float32, features (2 or 3, D) float32."""
+
+    pixels: Any
+    features: np.ndarray
+
+
+class EmoLlamaEmbed(ModelStage):
+    """Hidden states of Emotion-LLaMA for each clip.
+
+    Reads `peak_frame` (PIL image, (H, W, 3) uint8 array or undecoded `Image`), `facemae`, `videomae` and, for
+    layout="upstream", `hubert` (zeros if there is no such column). On a data set that lacks some of these it runs the
+    missing stages, so that a `video` column is enough. Returns
+
+        emollama            (L, hidden) float16, (309, 4096) with the real model and the default instruction;
+                            (hidden,) when pooled to one vector
+        facemae, videomae   (1024,) float32
+        peak_index, clip_frame_count, clip_fps, clip_duration_s, face_coverage
+        emollama_status, emollama_error
+
+    model: model directory, Hub id, "random-tiny" or "random-full". revision: of a Hub id.
+    task, instruction: the prompt is "<video>..</video> <feature>..</feature> [{task}] {instruction} ".
+    layout: "fork" (FaceMAE and VideoMAE vectors) or "upstream" (and audio).
+    pooling: "all", a slice or "6:10", "mean", "last", "image_mean", "features_mean", "text_mean".
+    store_dtype: "float16" or "float32". chat_template: wrap the prompt as in a chat.
+    tokenizer: directory or Hub id, for models that come without one.
+    device: "auto" or a torch device. dtype: "auto", "float32", "float16", "bfloat16" for the computation.
+    batch_size: clips that are computed together. on_error: "raise" or "null".
+
+        >>> EmoLlamaEmbed("random-tiny", pooling="mean")({"video": ["clip.mp4"]})["emollama"].shape
+        (1, 64)
+
+    Source: sricke/Emotion-LLaMA-4MW's extraction of last hidden states (layout "fork"), ZebangCheng/Emotion-LLaMA
+    (layout "upstream"). Stored without the batch axis, as the fork's README describes them.
+    """
+
+    name = "emollama_embed"
+    version = 1
+    part = "emotion_llama"
+    makes = (schema.EMOLLAMA,)
+    carries = (schema.FACEMAE, schema.VIDEOMAE, *schema.CLIP_FACTS)
+    reads = (schema.PEAK_FRAME, schema.FACEMAE, schema.VIDEOMAE)
+    Config = EmoLlamaConfig
+    config: EmoLlamaConfig
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        task: str = DEFAULT_TASK,
+        instruction: str = DEFAULT_INSTRUCTION,
+        layout: Layout = "fork",
+        pooling: str | slice = "all",
+        store_dtype: StoreDtype = "float16",
+        chat_template: bool = False,
+        tokenizer: str | os.PathLike[str] | None = None,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int | None = None,
+        on_error: OnError = "raise",
+    ) -> None:
+        config = EmoLlamaConfig(
+            on_error=on_error,
+            dtype=dtype,
+            task=task,
+            instruction=instruction,
+            layout=layout,
+            pooling=canonical_pooling(pooling),
+            store_dtype=store_dtype,
+            chat_template=chat_template,
+        )
+        super().__init__(config, placement(model, revision, device, batch_size, tokenizer))
+
+    def own_features(self) -> Features:
+        prompt = self._prompt()
+        shape = pooled_shape(self.config.pooling, prompt.spans, self.source.hidden_size())
+        dtype = self.config.store_dtype
+        feature = schema.matrix_feature(*shape, dtype) if len(shape) == 2 else schema.vector_feature(*shape, dtype)
+        return Features({schema.EMOLLAMA: feature})
+
+    def upstream(self, stage: type[Stage]) -> Stage:
+        where = self.placement
+        if stage is SampleFrames:
+            return SampleFrames(on_error=self.config.on_error)
+        if stage in (FaceMAEEmbed, VideoMAEEmbed):
+            return stage(  # type: ignore[call-arg]
+                where.model,
+                revision=where.revision,
+                device=where.device,
+                dtype=self.config.dtype,
+                batch_size=where.batch_size,
+                on_error=self.config.on_error,
+            )
+        return super().upstream(stage)
+
+    def prepare(self, row: Row) -> DecoderInput:
+        model = self.model()
+        width = model.config.feature_size
+        vectors = []
+        for column in LAYOUTS[self.config.layout]:
+            if column == schema.HUBERT and column not in row:
+                vectors.append(np.zeros(width, np.float32))  # as upstream does for clips without sound
+            else:
+                vectors.append(schema.vector_from_row(column, row[column], width))
+        picture = picture_from_row(schema.PEAK_FRAME, row[schema.PEAK_FRAME])
+        return DecoderInput(model.pixels(picture), np.stack(vectors))
+
+    def compute(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
+        import torch
+
+        model = self.model()
+        device, prompt = model.device, self._prompt()
+        with torch.inference_mode():
+            states = model(
+                pixel_values=torch.stack([torch.as_tensor(item.pixels) for item in items]).to(device),
+                features=torch.as_tensor(np.stack([item.features for item in items])).to(device),
+                input_ids=torch.as_tensor(prompt.input_ids).expand(len(items), -1).to(device),
+            ).last_hidden_state
+            pooled = pool(states, self.config.pooling, prompt.spans).float().cpu().numpy()
+        return [self._stored(state) for state in pooled]
+
+    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
+        return source.load_emotion_llama(dtype=dtype, device=device)
+
+    def _prompt(self) -> PromptIds:
+        # Reading a tokenizer takes a while, and every batch asks for the prompt's length.
+        key = (self.model_digest(), self.config)
+        if key not in _prompts:
+            source, config = self.source, self.config
+            _prompts[key] = encode_prompt(
+                source.tokenizer(),
+                config.task,
+                config.instruction,
+                visual_tokens=source.visual_tokens(len(LAYOUTS[config.layout])),
+                chat_template=config.chat_template,
+            )
+        return _prompts[key]
+
+    def _stored(self, state: np.ndarray) -> dict[str, Any] | ClipError:
+        with np.errstate(over="ignore"):
+            stored = state.astype(self.config.store_dtype)
+        if np.isfinite(stored).all():
+            return {schema.EMOLLAMA: stored}
+        if np.isfinite(state).all():
+            return ClipError(
+                "overflow",
+                f"a hidden state of {np.abs(state).max():.3g} does not fit float16 (at most 65504). "
+                "Store it with store_dtype='float32'.",
+            )
+        return ClipError(
+            "overflow", "hidden states came out as NaN or infinite. Compute with dtype='bfloat16' or 'float32'."
+        )
+
+
+def picture_from_row(column: str, value: Any) -> np.ndarray:
+    """A picture as (H, W, 3) uint8 RGB, from a PIL image, an array or the dict of an undecoded `Image`."""
+    import PIL.Image
+
+    expected = "expected a PIL image, an (H, W, 3) uint8 array or an undecoded Image. Make it with sample_frames."
+    if value is None:
+        raise ClipError("bad_frames", f"column {column!r} is null in this row; {expected}")
+    if isinstance(value, Mapping):
+        content, path = value.get("bytes"), value.get("path")
+        try:
+            with PIL.Image.open(io.BytesIO(content) if content is not None else path) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, TypeError, ValueError, AttributeError) as error:
+            raise ClipError("bad_frames", f"column {column!r} cannot be read as a picture ({error}); {expected}") from error
+    if isinstance(value, PIL.Image.Image):
+        return np.asarray(value.convert("RGB"))
+    array = np.asarray(value)
+    if array.dtype.kind in "iu" and array.size and 0 <= array.min() <= array.max() <= 255:
+        array = array.astype(np.uint8)  # nested lists of a plain map come as int64
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape:
+        raise ClipError("bad_frames", f"column {column!r} holds {array.dtype} of shape {array.shape}; {expected}")
+    return array
+
+
+__all__ = ["EmoLlamaConfig", "EmoLlamaEmbed"]

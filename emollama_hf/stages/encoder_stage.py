@@ -1,0 +1,111 @@
+"""What the two face encoders share: frames in, one vector a clip out."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from datasets import Features
+
+from emollama_hf import schema
+from emollama_hf.errors import ClipError
+from emollama_hf.rows import Row
+from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
+from emollama_hf.stages.sample_frames import SampleFrames
+from emollama_hf.stage import OnError, Stage
+
+
+class EncoderStage(ModelStage):
+    """One encoder: reads a stack of frames, writes a vector."""
+
+    #: The column of frames it reads.
+    frames_column: ClassVar[str]
+    #: How many frames a clip must have; None for any number.
+    frame_count: ClassVar[int | None] = None
+    Config = ModelStageConfig
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int | None = None,
+        on_error: OnError = "raise",
+    ) -> None:
+        super().__init__(
+            ModelStageConfig(on_error=on_error, dtype=dtype), placement(model, revision, device, batch_size)
+        )
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.frames_column,)
+
+    def own_features(self) -> Features:
+        return Features({self.makes[0]: schema.vector_feature(self.source.feature_width(self.part))})
+
+    def upstream(self, stage: type[Stage]) -> Stage:
+        if stage is SampleFrames:
+            return SampleFrames(on_error=self.config.on_error)
+        return super().upstream(stage)
+
+    def prepare(self, row: Row) -> np.ndarray:
+        frames = frames_from_row(row, self.frames_column)
+        if self.frame_count is not None and len(frames) != self.frame_count:
+            raise ClipError(
+                "bad_frames",
+                f"column {self.frames_column!r} holds {len(frames)} frames, expected {self.frame_count}: "
+                "8 segments of 2 consecutive frames, as sample_frames writes them.",
+            )
+        return self.model().pixels(frames)
+
+    @abstractmethod
+    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]: ...
+
+
+def frames_from_row(row: Row, column: str) -> np.ndarray:
+    """A column of frames as (T, H, W, 3) uint8. Raises ClipError("bad_frames") for anything else."""
+    value = row[column]
+    if value is None:
+        found = "is null in this row" if column in row else "is missing"
+        raise ClipError("missing_column" if column not in row else "bad_frames", f"column {column!r} {found}.")
+    try:
+        frames = np.asarray(value)
+    except ValueError:
+        frames = np.asarray(None)
+    if frames.dtype.kind in "iu" and frames.dtype != np.uint8 and frames.size and 0 <= frames.min() <= frames.max() <= 255:
+        frames = frames.astype(np.uint8)  # nested lists of a plain map come as int64
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise ClipError(
+            "bad_frames",
+            f"column {column!r} holds {frames.dtype} of shape {frames.shape}, expected uint8 RGB of shape "
+            "(frames, height, width, 3). Make it with sample_frames, which also reads arrays and float pictures.",
+        )
+    return frames
+
+
+def embed_vectors(model: Any, column: str, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
+    """Pixel stacks of equal shape through `model` in one batch; one checked vector a clip."""
+    import torch
+
+    weight = next(model.parameters())
+    results: list[dict[str, Any] | ClipError] = [{} for _ in items]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(tuple(item.shape), []).append(place)
+    for places in groups.values():
+        batch = torch.stack([torch.as_tensor(items[place]) for place in places])
+        with torch.inference_mode():
+            vectors = model(batch.to(device=weight.device, dtype=weight.dtype)).float().cpu().numpy()
+        for place, vector in zip(places, vectors, strict=True):
+            results[place] = {column: vector} if np.isfinite(vector).all() else _not_finite(column, weight.dtype)
+    return results
+
+
+def _not_finite(column: str, dtype: Any) -> ClipError:
+    return ClipError(
+        "overflow", f"{column} came out as NaN or infinite in {dtype}. Compute it with dtype='float32' or 'bfloat16'."
+    )

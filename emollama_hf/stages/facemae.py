@@ -1,0 +1,39 @@
+"""facemae_frames ─► facemae."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emollama_hf import process, schema
+from emollama_hf.checkpoints import ModelSource
+from emollama_hf.errors import ClipError
+from emollama_hf.stages.encoder_stage import EncoderStage, embed_vectors
+
+
+class FaceMAEEmbed(EncoderStage):
+    """Mean FaceMAE embedding of a clip.
+
+    Reads `facemae_frames`, (T, H, W, 3) uint8 RGB face crops of any size (resized to the encoder's own). On a data
+    set without that column it runs `sample_frames` first. Returns `facemae`, (1024,) float32 with the real model.
+
+    model: model directory, Hub id, "random-tiny" or "random-full". revision: of a Hub id. device: "auto" or a torch
+    device. dtype: "auto", "float32", "float16", "bfloat16". batch_size: clips that are computed together.
+    on_error: "raise" or "null".
+
+        >>> FaceMAEEmbed("random-tiny")({"facemae_frames": [crops]})["facemae"].shape
+        (1, 64)
+
+    Source: Emotion-LLaMA's feature extraction, utterance level: class token after the final norm, mean over frames.
+    """
+
+    name = "facemae_embed"
+    version = 1
+    part = "facemae"
+    makes = (schema.FACEMAE,)
+    frames_column = schema.FACEMAE_FRAMES
+
+    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
+        return source.load_facemae(dtype=dtype, device=device)
+
+    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
+        return embed_vectors(self.model(), schema.FACEMAE, items)

@@ -1,0 +1,111 @@
+"""What the stages with a neural network share: finding the model, its identity, its device and its number type."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from emollama_hf import process
+from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.defaults import NO_MODEL, defaults
+from emollama_hf.errors import ModelError
+from emollama_hf.model_cache import cached
+from emollama_hf.stage import Placement, Stage, StageConfig, check_choice
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CUDA_MICRO_BATCH = 8
+
+
+@dataclass(frozen=True)
+class ModelStageConfig(StageConfig):
+    """dtype: the type numbers are computed in; "auto" is float16 on CUDA and float32 on a CPU."""
+
+    dtype: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("dtype", self.dtype, process.DTYPES)
+
+
+class ModelStage(Stage):
+    """A stage that runs one part of a model directory."""
+
+    #: The part of the model directory that this stage runs.
+    part: ClassVar[Literal["facemae", "videomae", "emotion_llama"]]
+    config: ModelStageConfig
+    _digest: str | None = None
+
+    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> nn.Module:
+        """The part's network in eval mode."""
+        raise NotImplementedError
+
+    @property
+    def source(self) -> ModelSource:
+        """The model this transform uses now. Raises ModelError if none was named or it is not there."""
+        where = self.resolved_placement()
+        if where.model is None:
+            raise ModelError(f"{self.name}: {NO_MODEL}")
+        return open_model(where.model, revision=where.revision, tokenizer=where.tokenizer)
+
+    @property
+    def micro_batch(self) -> int:
+        if self.placement.batch_size is not None:
+            return self.placement.batch_size
+        # A CPU is as fast with one clip as with many, and one at a time gives the same bits in any batch.
+        return CUDA_MICRO_BATCH if self._device().startswith("cuda") else 1
+
+    def model_digest(self) -> str:
+        if self._digest is not None:
+            return self._digest
+        return self.source.digest(self.part)
+
+    def resolved_config(self) -> dict[str, Any]:
+        return {**asdict(self.config), "dtype": self._dtype()}
+
+    def ready(self) -> None:
+        self.model()
+
+    def model(self) -> Any:
+        """The loaded network; from this process's cache after the first time."""
+        process.prepare_to_compute()
+        device, dtype = self._device(), self._dtype()
+        key = (self.model_digest(), dtype, device)
+        return cached(self.part, key, lambda: self._load(self.source, dtype, device))
+
+    def resolved_placement(self) -> Placement:
+        # Ready instances know no model: what `configure` or the environment says is looked up at each use, so that
+        # it may be said after the import, and is put into the pickle, so that workers need not be told.
+        preset = defaults()
+        where = self.placement
+        if where.model is None:
+            where = replace(where, model=preset.model, revision=preset.revision)
+        if where.device == "auto":
+            where = replace(where, device=preset.device)
+        return where
+
+    def _device(self) -> str:
+        return process.resolve_device(self.resolved_placement().device)
+
+    def _dtype(self) -> process.DtypeName:
+        dtype = self.config.dtype if self.config.dtype != "auto" else defaults().dtype
+        return process.resolve_dtype(dtype, self.resolved_placement().device)
+
+
+def placement(
+    model: str | os.PathLike[str] | None,
+    revision: str | None,
+    device: str,
+    batch_size: int | None,
+    tokenizer: str | os.PathLike[str] | None = None,
+) -> Placement:
+    """The placement of a stage from its constructor's arguments."""
+    return Placement(
+        model=None if model is None else os.fspath(model),
+        revision=revision,
+        tokenizer=None if tokenizer is None else os.fspath(tokenizer),
+        device=device,
+        batch_size=batch_size,
+    )

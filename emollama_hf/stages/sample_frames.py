@@ -1,0 +1,220 @@
+"""video ─► face crops for both encoders, and the clip's most expressive frame."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from datasets import Features
+
+from emollama_hf import process, schema
+from emollama_hf.errors import ClipError
+from emollama_hf.frames import ClipSample, DecodeLimits, SampleSettings, open_pictures, open_video, sample_clip
+from emollama_hf.rows import Row
+from emollama_hf.stage import OnError, Placement, Stage, StageConfig, check_choice
+
+VIDEO_FRAMES = 16  # VideoMAE's 8 segments of 2 frames
+
+PixelRange = Literal["0-1", "0-255"]
+ChannelOrder = Literal["rgb", "bgr"]
+Input = Literal["video", "frames"]
+
+
+@dataclass(frozen=True)
+class SampleFramesConfig(StageConfig):
+    """Every option of `SampleFrames` that can change its result."""
+
+    num_frames: int = 16
+    size: int = 224
+    faces: str = "detect"
+    crop: str = "openface"
+    peak: str = "expressive"
+    peak_candidates: int = 64
+    input: Input | None = None
+    pixel_range: PixelRange | None = None
+    channel_order: ChannelOrder = "rgb"
+    max_pixels: int = DecodeLimits().max_pixels
+    max_frames: int = DecodeLimits().max_frames
+    max_seconds: float = DecodeLimits().max_seconds
+    max_bytes: int = DecodeLimits().max_bytes
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("input", self.input, (None, schema.VIDEO, schema.FRAMES))
+        check_choice("pixel_range", self.pixel_range, (None, "0-1", "0-255"))
+        check_choice("channel_order", self.channel_order, ("rgb", "bgr"))
+        _ = self.settings, self.limits  # they check their values
+
+    @property
+    def settings(self) -> SampleSettings:
+        return _part_of(self, SampleSettings)
+
+    @property
+    def limits(self) -> DecodeLimits:
+        return _part_of(self, DecodeLimits)
+
+
+def _part_of(config: SampleFramesConfig, cls: Any) -> Any:
+    return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
+
+
+class SampleFrames(Stage):
+    """Face crops and the peak frame of each clip.
+
+    Reads `video` (path, URL of any fsspec scheme, bytes, or an undecoded `Video`), or `frames` (folder of images,
+    list of images, (T, H, W, 3) array, or .npy path) where there is no `video`. Returns
+
+        facemae_frames   (num_frames, size, size, 3) uint8   face crops, evenly spaced from first to last frame
+        videomae_frames  (16, size, size, 3) uint8           face crops, 8 segments of 2 consecutive frames
+        peak_frame       PIL image, RGB, whole frame         the moment that `peak` chooses
+        face_boxes       (num_frames, 4) float32             xyxy in pixels of the source, for facemae_frames
+        face_scores      (num_frames,) float32               detector's score, 0 where no face was found
+        face_coverage    float32                             share of the num_frames with a detected face
+        peak_index, clip_frame_count int32; clip_fps, clip_duration_s float32; emollama_status, emollama_error
+
+    num_frames: frames for FaceMAE. size: side of the crops in pixels.
+    faces: "detect", or "none" where the given pictures are the crops (boxes, scores, coverage are NaN then).
+    crop: "openface" (aligned, background masked: what the encoders were trained on), "aligned" (no mask),
+        "box" (square around the face) or "none" (whole frame).
+    peak: "expressive", "middle", "first", "column:NAME" (int: frame number, float: seconds) or "openface:DIR"
+        (DIR/{clip}.csv: the largest sum of action unit intensities).
+    peak_candidates: evenly spaced frames among which "expressive" chooses.
+    input: "video" or "frames", for data sets that have both columns.
+    pixel_range: "0-1" or "0-255", required for float `frames`. channel_order: "bgr" for arrays that OpenCV wrote.
+    max_pixels, max_frames, max_seconds, max_bytes: a clip beyond one of these is refused before it is decoded.
+    on_error: "raise", or "null" to give a clip that cannot be read nulls and a status.
+
+        >>> SampleFrames(peak="middle")({"video": ["clip.mp4"]})["facemae_frames"].shape
+        (1, 16, 224, 224, 3)
+
+    Source: the samplers and crops of Emotion-LLaMA's extraction scripts (see `emollama_hf.frames`); the face
+    detector and the expression network replace OpenFace, whose licence is academic.
+    """
+
+    name = "sample_frames"
+    version = 1
+    makes = (
+        schema.FACEMAE_FRAMES,
+        schema.VIDEOMAE_FRAMES,
+        schema.PEAK_FRAME,
+        schema.FACE_BOXES,
+        schema.FACE_SCORES,
+        *schema.CLIP_FACTS,
+    )
+    reads = ()
+    Config = SampleFramesConfig
+    config: SampleFramesConfig
+
+    def __init__(
+        self,
+        *,
+        num_frames: int = 16,
+        size: int = 224,
+        faces: str = "detect",
+        crop: str = "openface",
+        peak: str = "expressive",
+        peak_candidates: int = 64,
+        input: Input | None = None,
+        pixel_range: PixelRange | None = None,
+        channel_order: ChannelOrder = "rgb",
+        max_pixels: int = DecodeLimits().max_pixels,
+        max_frames: int = DecodeLimits().max_frames,
+        max_seconds: float = DecodeLimits().max_seconds,
+        max_bytes: int = DecodeLimits().max_bytes,
+        on_error: OnError = "raise",
+    ) -> None:
+        options = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
+        super().__init__(SampleFramesConfig(**options), Placement())
+
+    def own_features(self) -> Features:
+        return schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
+
+    def ready(self) -> None:
+        process.prepare_to_compute()
+
+    def prepare(self, row: Row) -> ClipSample:
+        peak_value = None
+        if self.config.peak.startswith("column:"):
+            peak_value = _required(row, self.config.peak.removeprefix("column:"), "peak")
+        with self._open(row) as clip:
+            return sample_clip(clip, self.config.settings, peak_value=peak_value, clip_name=row.clip_name)
+
+    def compute(self, items: list[ClipSample]) -> list[dict[str, Any] | ClipError]:
+        return [_columns(sample) for sample in items]
+
+    def _open(self, row: Row) -> AbstractContextManager[Any]:
+        given = [name for name in (schema.VIDEO, schema.FRAMES) if name in row]
+        chosen = self.config.input
+        if chosen is None:
+            if len(given) == 2:
+                raise ClipError(
+                    "missing_column",
+                    "the data set has both a `video` and a `frames` column. Choose one with "
+                    'SampleFrames(input="video") or SampleFrames(input="frames").',
+                )
+            chosen = schema.FRAMES if given == [schema.FRAMES] else schema.VIDEO
+        value = _required(row, chosen, "input")
+        if chosen == schema.FRAMES:
+            return open_pictures(
+                value,
+                pixel_range=self.config.pixel_range,
+                channel_order=self.config.channel_order,
+                limits=self.config.limits,
+            )
+        return open_video(_video_source(value), self.config.limits)
+
+
+def _required(row: Row, column: str, role: str) -> Any:
+    if column not in row:
+        expected = f"the column {column!r}" if role == "peak" else "a column `video` or `frames`"
+        raise ClipError(
+            "missing_column",
+            f"the data set has the columns {', '.join(map(repr, row.columns)) or '(none)'}; expected {expected}. "
+            "Rename a column with ds.rename_column(old, new).",
+        )
+    value = row[column]
+    if value is None:
+        raise ClipError("missing_file" if role == "input" else "bad_peak", f"column {column!r} is null in this row.")
+    return value
+
+
+def _video_source(value: Any) -> str | bytes:
+    """Path, URL or bytes of a `video` value."""
+    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
+        content = value.get("bytes")
+        value = content if content is not None else value.get("path")
+        if value is None:
+            raise ClipError("missing_file", "the video has neither bytes nor a path.")
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
+    if isinstance(value, str | bytes):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise ClipError(
+        "not_a_video",
+        f"column 'video' holds {type(value).__module__}.{type(value).__name__}, expected a path, a URL, bytes or an "
+        'undecoded video. Cast it first: ds = ds.cast_column("video", datasets.Video(decode=False)).',
+    )
+
+
+def _columns(sample: ClipSample) -> dict[str, Any]:
+    import PIL.Image
+
+    duration = sample.info.duration_s
+    return {
+        schema.FACEMAE_FRAMES: sample.facemae_frames,
+        schema.VIDEOMAE_FRAMES: sample.videomae_frames,
+        schema.PEAK_FRAME: PIL.Image.fromarray(sample.peak_frame),
+        schema.FACE_BOXES: sample.face_boxes,
+        schema.FACE_SCORES: sample.face_scores,
+        schema.PEAK_INDEX: sample.peak_index,
+        schema.CLIP_FRAME_COUNT: sample.info.frame_count,
+        schema.CLIP_FPS: sample.info.fps,
+        schema.CLIP_DURATION_S: math.nan if duration is None else duration,
+        schema.FACE_COVERAGE: sample.face_coverage,
+    }

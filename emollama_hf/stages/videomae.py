@@ -1,0 +1,38 @@
+"""videomae_frames ─► videomae."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emollama_hf import process, schema
+from emollama_hf.checkpoints import ModelSource
+from emollama_hf.errors import ClipError
+from emollama_hf.stages.encoder_stage import EncoderStage, embed_vectors
+
+
+class VideoMAEEmbed(EncoderStage):
+    """Mean VideoMAE embedding of a clip.
+
+    Reads `videomae_frames`, (16, H, W, 3) uint8 RGB face crops of any size: 8 segments of 2 consecutive frames. On a
+    data set without that column it runs `sample_frames` first. Returns `videomae`, (1024,) float32 with the real
+    model. Options as for `FaceMAEEmbed`.
+
+        >>> VideoMAEEmbed("random-tiny")({"videomae_frames": [crops]})["videomae"].shape
+        (1, 64)
+
+    Source: Emotion-LLaMA's feature extraction: mean over the 1568 tokens, no final norm. The fork's own script
+    builds another model and loads none of the checkpoint's weights; this is the upstream authors' behaviour.
+    """
+
+    name = "videomae_embed"
+    version = 1
+    part = "videomae"
+    makes = (schema.VIDEOMAE,)
+    frames_column = schema.VIDEOMAE_FRAMES
+    frame_count = 16
+
+    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
+        return source.load_videomae(dtype=dtype, device=device)
+
+    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
+        return embed_vectors(self.model(), schema.VIDEOMAE, items)

@@ -1,0 +1,5 @@
+"""Feature data sets: extracting, writing and opening them."""
+
+from emollama_hf.store.extract import extract
+
+__all__ = ["extract"]

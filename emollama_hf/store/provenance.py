@@ -1,0 +1,64 @@
+"""What a feature data set says of how it was made. Paths of this machine stay out of it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.pipeline import Pipeline
+
+FORMAT = 1
+LIBRARIES = (
+    "av", "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "timm", "torch", "transformers",
+)  # fmt: skip
+
+RANDOM_WEIGHTS = "These weights are random: the features mean nothing and only show what the pipeline does."
+
+
+def library_versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_run(pipeline: Pipeline, *, rows: int) -> dict[str, Any]:
+    """Model, settings and versions of a run, JSON-able.
+
+    The model is named by its last path component or Hub id and proved by the digests of its parts.
+    """
+    stages = pipeline.chain(set())
+    models = [stage for stage in stages if isinstance(stage, ModelStage)]
+    described: dict[str, Any] = {
+        "format": FORMAT,
+        "emollama_hf": version("emollama_hf"),
+        "python": platform.python_version(),
+        "libraries": library_versions(),
+        "rows": rows,
+        "fingerprint": pipeline.fingerprint,
+        "stages": [without_paths(stage.own_identity()) for stage in stages],
+    }
+    if models:
+        source = models[0].source
+        name = Path(source.name).name if Path(source.name).exists() else source.name
+        described["model"] = {
+            "name": name,
+            "random_weights": source.is_random,
+            "digests": {stage.part: stage.model_digest() for stage in models},
+        }
+    return described
+
+
+def without_paths(identity: dict[str, Any]) -> dict[str, Any]:
+    """A stage's identity with a directory in it (peak="openface:DIR") cut to its last component."""
+    config = dict(identity["config"])
+    peak = config.get("peak")
+    if isinstance(peak, str) and peak.startswith("openface:"):
+        config["peak"] = f"openface:{Path(peak.removeprefix('openface:')).name}"
+    return {**identity, "config": config}

@@ -1,0 +1,29 @@
+"""Where the time of this process went: seconds and rows by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class StageTime:
+    seconds: float = 0.0
+    rows: int = 0
+
+
+_times: dict[str, StageTime] = {}
+
+
+def add(stage: str, seconds: float, rows: int) -> None:
+    time = _times.setdefault(stage, StageTime())
+    time.seconds += seconds
+    time.rows += rows
+
+
+def stage_times() -> dict[str, StageTime]:
+    """Seconds spent and rows handled by each stage in this process since `reset`."""
+    return {stage: StageTime(time.seconds, time.rows) for stage, time in _times.items()}
+
+
+def reset() -> None:
+    _times.clear()
