@@ -1,0 +1,81 @@
+"""What `emollama-hf extract SOURCE` opens, and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from datasets import Dataset, Video
+
+from emollama_hf.store.sources import SourceError, join_labels, open_source
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.mp4", "a clip é.MOV", "sub/c.webm", "sub/d.avi", ".hidden.mp4", ".git/e.mp4", "notes.txt"):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return tmp_path / "clips"
+
+
+def test_a_folder_gives_its_clips_in_order(folder: Path) -> None:
+    ds = open_source(str(folder))
+    assert ds["file_name"] == ["a clip é.MOV", "b.mp4", "sub/c.webm", "sub/d.avi"]
+    assert ds.features["video"] == Video(decode=False)
+    assert all(Path(video["path"]).is_absolute() for video in ds["video"])
+
+
+def test_metadata_is_joined(folder: Path) -> None:
+    (folder / "metadata.csv").write_text("file_name,uuid,test_fold_num,label\nb.mp4,007,1,MW\nsub/c.webm,008,2,\n")
+    ds = open_source(str(folder))
+    assert ds["uuid"] == [None, "007", "008", None]
+    assert ds["test_fold_num"] == [None, 1, 2, None]
+    assert ds["label"] == [None, "MW", None, None]
+
+
+def test_labels_by_uuid(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("uuid,mw_label\nb,MW\nd,NonMW\nzz,MW\n")
+    ds = open_source(str(folder), labels=labels)
+    assert ds["mw_label"] == [None, "MW", None, "NonMW"]
+    assert "'zz'" in caplog.text
+    assert "2 clips have no row" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name,label\nb.mp4,1\n", "expected one of file_name, uuid"),
+        (b"file_name,label\nb.mp4,1\nb.mp4,2\n", "line 3: file_name 'b.mp4' is there twice, first in line 2"),
+        (b"file_name,label\n,1\n", "line 2: file_name is empty"),
+        ("file_name,label\nb.mp4,\u00e9\n".encode("latin-1"), "not UTF-8"),
+        (b"file_name,label\nb.mp4\n", "CSV"),
+        (b"", "CSV"),
+        (b"file_name,label\nz.mp4,1\n", "no file_name matches"),
+    ],
+)
+def test_a_bad_csv_is_one_clear_error(folder: Path, tmp_path: Path, content: bytes, message: str) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_bytes(content)
+    with pytest.raises(SourceError, match=message):
+        open_source(str(folder), labels=labels)
+
+
+def test_a_saved_data_set_is_opened(tmp_path: Path) -> None:
+    Dataset.from_dict({"video": ["x.mp4"], "uuid": ["u"]}).save_to_disk(str(tmp_path / "saved"))
+    ds = open_source(str(tmp_path / "saved"))
+    assert ds["video"] == ["x.mp4"]
+    (tmp_path / "labels.csv").write_text("uuid,label\nu,MW\n")
+    assert join_labels(ds, tmp_path / "labels.csv")["label"] == ["MW"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("./nowhere", "no folder"), ("org/no-such-data-set", "org/no-such-data-set"), ("{empty}", "no videos"), ("{file}", "is a file")],
+)
+def test_a_wrong_source_is_one_clear_error(tmp_path: Path, source: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    with pytest.raises(SourceError, match=message):
+        open_source(source.format(empty=tmp_path / "empty", file=tmp_path / "clip.mp4"))

@@ -1,0 +1,88 @@
+"""Reading a batch of `datasets.map` without decoding it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Array4D, Dataset, Features, Image, Value, Video
+
+from emollama_hf.rows import Rows
+
+
+def seen_by_map(ds: Dataset) -> Rows:
+    """The rows that a function in `ds.map(batched=True)` is given."""
+    seen: list[Rows] = []
+
+    def look(batch: Any) -> None:
+        seen.append(Rows.from_batch(batch))
+
+    ds.map(look, batched=True, load_from_cache_file=False)
+    return seen[0]
+
+
+def test_a_video_column_is_not_decoded() -> None:
+    ds = Dataset.from_dict({"video": ["nowhere.mp4"]}).cast_column("video", Video(decode=True))
+    value = seen_by_map(ds).row(0)["video"]
+    assert value["path"] == "nowhere.mp4"
+    assert value["bytes"] is None
+
+
+def test_frames_come_as_one_array(stacks: list[np.ndarray]) -> None:
+    features = Features({"frames": Array4D((16, 48, 56, 3), "uint8")})
+    rows = seen_by_map(Dataset.from_dict({"frames": stacks}, features=features))
+    for index, stack in enumerate(stacks):
+        value = rows.row(index)["frames"]
+        assert value.dtype == np.uint8
+        np.testing.assert_array_equal(value, stack)
+
+
+def test_frames_stored_as_nested_lists_come_as_one_array(stacks: list[np.ndarray]) -> None:
+    rows = seen_by_map(Dataset.from_dict({"frames": stacks[:2]}))
+    np.testing.assert_array_equal(rows.row(1)["frames"], stacks[1])
+
+
+def test_ragged_and_null_values_stay_python() -> None:
+    rows = seen_by_map(Dataset.from_dict({"a": [[[1, 2], [3]], None], "b": ["x", None]}))
+    assert rows.row(0)["a"] == [[1, 2], [3]]
+    assert rows.row(1)["a"] is None
+    assert rows.row(1)["b"] is None
+    assert rows.row(1)["no such column"] is None
+
+
+def test_a_picture_stays_undecoded(stacks: list[np.ndarray]) -> None:
+    import PIL.Image
+
+    picture = PIL.Image.fromarray(stacks[0][0])
+    ds = Dataset.from_dict({"peak_frame": [picture]}, features=Features({"peak_frame": Image()}))
+    assert isinstance(seen_by_map(ds).row(0)["peak_frame"]["bytes"], bytes)
+
+
+@pytest.mark.parametrize("batch", [{"video": "clip.mp4"}, {"video": {"path": "clip.mp4"}}, {"peak_index": 3}])
+def test_a_single_row_is_refused_with_the_remedy(batch: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="batched=True"):
+        Rows.from_batch(batch)
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in length"):
+        Rows.from_batch({"a": [1], "b": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ({"video": "a b/c.mp4"}, "clip 'a b/c.mp4'"),
+        ({"video": {"path": "d.mp4", "bytes": b"x"}}, "clip 'd.mp4'"),
+        ({"video": b"x", "uuid": "u1"}, "uuid 'u1'"),
+        ({"video": b"x"}, "row 0 of the batch"),
+    ],
+)
+def test_a_row_is_called_what_a_person_calls_it(row: dict[str, Any], label: str) -> None:
+    assert Rows.from_batch({name: [value] for name, value in row.items()}).row(0).label == label
+
+
+def test_selected_rows_keep_their_values() -> None:
+    ds = Dataset.from_dict({"a": list(range(5))}, features=Features({"a": Value("int64")}))
+    rows = seen_by_map(ds)
+    assert [rows.select([3, 1]).value("a", i) for i in range(2)] == [3, 1]
+    assert [[chunk.value("a", i) for i in range(chunk.length)] for chunk in rows.chunks(2)] == [[0, 1], [2, 3], [4]]
