@@ -120,7 +120,7 @@ def emotion_llama_config(
 
 
 def facemae_width(config: Config) -> int:
-    """Length of the face encoder's vector. Raises ModelError for a timm configuration without `model_args`."""
+    """Length of the face encoder's vector. Raises ModelError if the configuration has no `model_args`."""
     try:
         return int(config["model_args"]["embed_dim"])
     except (KeyError, TypeError):

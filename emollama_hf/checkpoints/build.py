@@ -23,7 +23,7 @@ def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype) -> Netw
             network = VideoMAE.from_config(config)
         else:
             network = EmotionLlamaModel(EmotionLlamaConfig(**config))
-    return network.to(dtype)
+    return _cast(network, dtype)
 
 
 def weights_of(network: Network) -> nn.Module:
@@ -38,8 +38,8 @@ def weights_of(network: Network) -> nn.Module:
 def ready(network: Network, device: str) -> Network:
     """The network with its computed tables on `device`, in evaluation mode, without gradients.
 
-    Rotary frequencies are in no checkpoint and were on the meta device with the rest. They are computed again,
-    in float32 whatever the dtype of the weights: rounded ones would turn late positions by whole angles.
+    Rotary frequencies are in no checkpoint and were on the meta device with the rest. They are computed
+    again, in float32 whatever the dtype of the weights: rounded ones would turn late positions too far.
     """
     if isinstance(network, EmotionLlamaModel):
         rotary = LlamaRotaryEmbedding(network.config.text_config)
@@ -48,6 +48,12 @@ def ready(network: Network, device: str) -> Network:
     if left:
         raise RuntimeError(f"tensors without values after loading: {', '.join(left)}")
     return network.requires_grad_(False).eval()
+
+
+def _cast(network: Network, dtype: torch.dtype) -> Network:
+    # nn.Module.to, since transformers' own wrapper is typed as taking no dtype.
+    nn.Module.to(network, dtype=dtype)
+    return network
 
 
 def _tensors(network: nn.Module) -> list[tuple[str, torch.Tensor]]:

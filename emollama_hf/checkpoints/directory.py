@@ -107,7 +107,7 @@ def part_files(folder: Path) -> list[Path]:
 def recorded_digest(root: Path, part: Part) -> str | None:
     """The part's digest from provenance.json, if that still describes the files that are there.
 
-    It does while every file has the recorded size and none is newer than provenance.json, which is written last.
+    It does while every file has the recorded size and none is newer than provenance.json, written last.
     """
     provenance = root / PROVENANCE
     if not provenance.is_file():

@@ -15,8 +15,8 @@ from emollama_hf.prompt import PromptTokenizer
 class HubSource(DirectorySource):
     """Files come from huggingface_hub's cache, so HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE apply.
 
-    name: the repository id.  revision: branch, tag or commit; the first answer's commit is kept for the rest, so
-    that the parts of one source never come from two commits.
+    name: the repository id.  revision: branch, tag or commit; the first answer's commit is kept for the rest,
+    so that the parts of one source never come from two commits.
     """
 
     def __init__(
@@ -54,7 +54,10 @@ def tokenizer_folder(root: Path) -> Path:
 
 
 def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
-    """The files of a repository that match, downloaded or from the cache. Raises ModelError if there are none."""
+    """A folder with the files of a repository that match, from the cache where they are there.
+
+    Raises ModelError if the repository cannot be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -73,15 +76,15 @@ def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"{where} does not exist, or is private and this account may not see it, and there is no local directory "
-            "of that name. Check the name; for a private one run hf auth login."
+            f"{where} does not exist, or is private and this account may not see it, and there is no local "
+            "directory of that name. Check the name; for a private one run hf auth login."
         ) from error
     except RevisionNotFoundError as error:
         raise ModelError(f"{where}: no such revision. Check revision=, or leave it out for main.") from error
     except LocalEntryNotFoundError as error:
         raise ModelError(
-            f"{where} cannot be reached and is not in the cache, and there is no local directory of that name. "
-            "Check the connection and HF_HUB_OFFLINE, or give a local directory."
+            f"{where} cannot be reached and is not in the cache, and there is no local directory of that "
+            "name. Check the connection and HF_HUB_OFFLINE, or give a local directory."
         ) from error
     except OSError as error:
         raise ModelError(

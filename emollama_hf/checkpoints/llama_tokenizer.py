@@ -27,8 +27,8 @@ _SPACE_MARK = "▁"
 class LlamaTokenizer:
     """Ids as the original's slow tokenizer gives them, for both values of the directory's `legacy` flag.
 
-    Source: transformers 4.35, `LlamaTokenizer`. transformers 5 builds another one from the same files: it adds no
-    space mark to a text that begins with a space (tests/checkpoints/test_llama_tokenizer.py has the cases).
+    Source: transformers 4.35, `LlamaTokenizer`. transformers 5 builds another one from the same files: it adds
+    no space mark to a text that begins with a space (tests/checkpoints/test_llama_tokenizer.py).
     """
 
     def __init__(self, directory: Path) -> None:
@@ -36,8 +36,8 @@ class LlamaTokenizer:
         model = directory / "tokenizer.model"
         if not model.is_file():
             raise ModelError(
-                f"{directory} has no tokenizer.model, expected Llama's SentencePiece model beside its configuration. "
-                "Copy it from the Llama-2 directory, or pass tokenizer= a directory or Hub id that has it."
+                f"{directory} has no tokenizer.model, expected Llama's SentencePiece model beside its "
+                "configuration. Copy it from the Llama-2 directory, or pass tokenizer= a directory or Hub id that has it."
             )
         settings = _json(directory / "tokenizer_config.json")
         # Files from before the flag existed were read the old way.
@@ -68,7 +68,7 @@ class LlamaTokenizer:
         return combined(vocabulary, f"legacy {self._legacy}", json.dumps(self._added, sort_keys=True))
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text, without BOS and without end symbol; `<s>` and the like in the text become their ids."""
+        """Ids of a text without BOS and end symbol; `<s>` and the like within it become their ids."""
         if not text:
             return []
         if self._legacy:
@@ -101,8 +101,8 @@ def _processor(model: Path, *, dummy_prefix: bool) -> Any:
         return SentencePieceProcessor(model_proto=proto.SerializeToString())
     except Exception as error:  # protobuf and sentencepiece raise kinds of their own
         raise ModelError(
-            f"{model}: not a SentencePiece model ({error}). Was it downloaded without Git LFS, or not completely? "
-            "Fetch it again."
+            f"{model}: not a SentencePiece model ({error}). Was it downloaded without Git LFS, or not "
+            "completely? Fetch it again."
         ) from error
 
 

@@ -40,8 +40,8 @@ _FIRST_BYTE = 3
 class RecordedTokenizer:
     """Ids of Llama-2's vocabulary of 32,000 without Llama-2's files, which are gated.
 
-    bytes_for_the_rest: give any other text the ids of its UTF-8 bytes, which Llama-2 knows but would not choose;
-    without it any other text is an error, since lengths and ids would differ from the real ones.
+    bytes_for_the_rest: give any other text the ids of its UTF-8 bytes, which Llama-2 knows but would not
+    choose; without it any other text is an error, since lengths and ids would differ from the real ones.
     """
 
     bos_id = 1

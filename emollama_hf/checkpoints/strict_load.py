@@ -1,4 +1,4 @@
-"""Weights from safetensors files into a network without any: everything matches, or an error lists what does not."""
+"""Weights from safetensors files into an empty network: all of them fit, or an error lists what does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
@@ -103,11 +102,6 @@ def weight_files(directory: Path) -> list[Path]:
         return [single]
     present = sorted(path.name for path in directory.iterdir())
     raise ModelError(
-        f"{directory} has no model.safetensors and no index of shards; it has {', '.join(present) or 'nothing'}. "
-        "Convert the checkpoints with emollama-hf convert, or fetch the missing files."
+        f"{directory} has no model.safetensors and no index of shards; it has "
+        f"{', '.join(present) or 'nothing'}. Convert the checkpoints with emollama-hf convert, or fetch the missing files."
     )
-
-
-def device_of(module: nn.Module) -> torch.device:
-    """Where a module's first parameter lies."""
-    return next(module.parameters()).device

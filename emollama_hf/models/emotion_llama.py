@@ -29,9 +29,9 @@ class EmotionLlamaModel(PreTrainedModel):
     base_model_prefix = "model"
     main_input_name = "pixel_values"
     _supports_sdpa = True
-    _no_split_modules = ("Blip2EncoderLayer", "LlamaDecoderLayer")
+    _no_split_modules = ["Blip2EncoderLayer", "LlamaDecoderLayer"]  # noqa: RUF012
     # Kept in a model directory for generation; features do not need it.
-    _keys_to_ignore_on_load_unexpected = (r"^lm_head\.",)
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\."]  # noqa: RUF012
 
     config: EmotionLlamaConfig
 
@@ -59,7 +59,7 @@ class EmotionLlamaModel(PreTrainedModel):
 
     def pixels(self, peak_frame: np.ndarray) -> torch.Tensor:
         """Input of the image encoder: (H, W, 3) uint8 RGB of any size to (3, S, S) float32, normalised."""
-        size = int(self.config.vision_config.image_size)
+        size = self.config.image_size
         return clip_normalised(resize_uint8(peak_frame, (size, size), "bicubic"))
 
     def image_tokens(self, pixel_values: torch.Tensor) -> torch.Tensor:

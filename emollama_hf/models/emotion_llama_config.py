@@ -11,7 +11,8 @@ from transformers.models.blip_2.configuration_blip_2 import Blip2VisionConfig
 class EmotionLlamaConfig(PretrainedConfig):
     """The two networks' configurations, and what joins them.
 
-    vision_config: of EVA, a `Blip2VisionConfig` or its dict.  text_config: of the decoder, a `LlamaConfig` or dict.
+    vision_config: of EVA, a `Blip2VisionConfig` or its dict.
+    text_config: of the decoder, a `LlamaConfig` or its dict.
 
     feature_size: length of each clip feature (FaceMAE, VideoMAE, audio).
     patches_per_token: neighbouring patches of a row that are joined to one image token.
@@ -48,10 +49,24 @@ class EmotionLlamaConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
     @property
+    def image_size(self) -> int:
+        """Side of the image encoder's square input in pixels."""
+        return _side(self.vision_config.image_size)
+
+    @property
     def image_tokens(self) -> int:
         """Number of projected image tokens: patches / patches_per_token."""
-        return (self.vision_config.image_size // self.vision_config.patch_size) ** 2 // self.patches_per_token
+        return (self.image_size // _side(self.vision_config.patch_size)) ** 2 // self.patches_per_token
 
     def visual_tokens(self, features: int) -> int:
         """Number of visual tokens of one clip with that many clip features (2: fork, 3: upstream)."""
         return self.image_tokens + features + 1
+
+
+def _side(size: int | list[int] | tuple[int, int]) -> int:
+    """transformers lets sizes be pairs; the original's pictures and patches are square."""
+    if isinstance(size, int):
+        return size
+    if size[0] != size[1]:
+        raise ValueError(f"vision_config: expected a square size, got {tuple(size)}")
+    return size[0]

@@ -24,8 +24,8 @@ class VideoMAE(nn.Module):
         super().__init__()
         if not encoder.config.use_mean_pooling:
             raise ValueError(
-                "VideoMAE: the encoder's configuration has use_mean_pooling=false, which adds a final norm that "
-                "the original does not apply. Set it to true in videomae/config.json."
+                "VideoMAE: the encoder's configuration has use_mean_pooling=false, which adds a final norm "
+                "that the original does not apply. Set it to true in videomae/config.json."
             )
         self.encoder = encoder
 
