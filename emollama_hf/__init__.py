@@ -17,16 +17,8 @@ from emollama_hf.errors import ClipError, ModelError
 
 if TYPE_CHECKING:
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
-    from emollama_hf.stages import (
-        EmoLlamaEmbed,
-        FaceMAEEmbed,
-        SampleFrames,
-        VideoMAEEmbed,
-        emollama_embed,
-        facemae_embed,
-        sample_frames,
-        videomae_embed,
-    )
+    from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
+    from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
     from emollama_hf.store import extract
 
 __version__ = version("emollama_hf")
@@ -38,10 +30,10 @@ _HOMES = {
     "FaceMAEEmbed": "emollama_hf.stages",
     "SampleFrames": "emollama_hf.stages",
     "VideoMAEEmbed": "emollama_hf.stages",
-    "emollama_embed": "emollama_hf.stages",
-    "facemae_embed": "emollama_hf.stages",
-    "sample_frames": "emollama_hf.stages",
-    "videomae_embed": "emollama_hf.stages",
+    "emollama_embed": "emollama_hf.stages.ready",
+    "facemae_embed": "emollama_hf.stages.ready",
+    "sample_frames": "emollama_hf.stages.ready",
+    "videomae_embed": "emollama_hf.stages.ready",
     "extract": "emollama_hf.store",
 }
 

@@ -86,7 +86,8 @@ def extract(
     batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
     num_proc: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     keep: Annotated[
-        list[str] | None, typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!).")
+        list[str] | None,
+        typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
     ] = None,
     on_error: Annotated[str, typer.Option(help="null keeps a failed clip with its status; raise stops.")] = "null",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a feature data set in --out.")] = False,

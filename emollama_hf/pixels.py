@@ -29,9 +29,7 @@ def resize_uint8(image: np.ndarray, size: tuple[int, int], resample: Resample = 
     Source: Pillow 10.1 under torchvision, as the original ran it: rounded to 8 bits between the two passes.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise ValueError(
-            f"resize_uint8: expected an (H, W, 3) uint8 picture, got {image.shape} {image.dtype}"
-        )
+        raise ValueError(f"resize_uint8: expected an (H, W, 3) uint8 picture, got {image.shape} {image.dtype}")
     if resample not in _FILTERS:
         raise ValueError(f"resize_uint8: resample is {resample!r}; choose one of {', '.join(_FILTERS)}")
     height, width = size
@@ -48,9 +46,7 @@ def resize_uint8(image: np.ndarray, size: tuple[int, int], resample: Resample = 
 def resize_stack(frames: np.ndarray, size: tuple[int, int], resample: Resample = "bilinear") -> np.ndarray:
     """`resize_uint8` of every frame: (T, H, W, 3) uint8 to (T, height, width, 3) uint8."""
     if frames.ndim != 4:
-        raise ValueError(
-            f"resize_stack: expected (T, H, W, 3) uint8 frames, got {frames.shape} {frames.dtype}"
-        )
+        raise ValueError(f"resize_stack: expected (T, H, W, 3) uint8 frames, got {frames.shape} {frames.dtype}")
     if frames.shape[1:3] == tuple(size) and frames.dtype == np.uint8 and frames.shape[3] == 3:
         return frames
     resized = np.empty((len(frames), *size, 3), np.uint8)

@@ -126,9 +126,7 @@ def encode_prompt(
     """
     if visual_tokens <= FEATURE_SLOT:
         raise ValueError(f"visual_tokens={visual_tokens}: expected more than {FEATURE_SLOT}")
-    texts = [
-        tokenizer.encode(text) for text in prompt_segments(task, instruction, chat_template=chat_template)
-    ]
+    texts = [tokenizer.encode(text) for text in prompt_segments(task, instruction, chat_template=chat_template)]
     parts = (
         [tokenizer.bos_id],
         texts[0],

@@ -11,7 +11,7 @@ import abc
 import json
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from datasets import Features
 
@@ -124,9 +124,7 @@ class Stage(Transform):
 
     @property
     def features(self) -> Features:
-        carried = {
-            column: self.upstream(Stage._makers[column]).own_features()[column] for column in self.carries
-        }
+        carried = {column: self.upstream(Stage._makers[column]).own_features()[column] for column in self.carries}
         return Features({**self.own_features(), **carried, **schema.status_features()})
 
     def identity(self) -> dict[str, Any]:
@@ -218,7 +216,7 @@ class _Outcome:
 
 def _restore(cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ...], digest: str | None) -> Stage:
     """A stage from its pickled state, without checking again what was checked when it was made."""
-    stage = cast(Stage, object.__new__(cls))
+    stage = object.__new__(cls)
     stage.config = cls.Config(**json.loads(config))
     stage.placement = Placement(**dict(placement))
     if digest is not None:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset, Features, Value, Video
-
 from emollama_hf.frames.demo_clips import write_demo_clips
+
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
 
 EXPECTED = [
@@ -41,7 +41,9 @@ def assert_equal_rows(rows: Any, expected: dict[str, Any], order: list[int] | No
     for place, index in enumerate(order):
         assert rows[place]["emollama_status"] == "ok", rows[place]["emollama_error"]
         for name in NUMBERS:
-            np.testing.assert_array_equal(np.asarray(rows[place][name]), np.asarray(expected[name][index]), err_msg=name)
+            np.testing.assert_array_equal(
+                np.asarray(rows[place][name]), np.asarray(expected[name][index]), err_msg=name
+            )
 
 
 def test_one_line_on_a_video_column(clips: list[str], embedded: dict[str, Any]) -> None:
@@ -68,21 +70,39 @@ def test_bytes_paths_and_urls(clips: list[str], embedded: dict[str, Any]) -> Non
     content = Path(clips[0]).read_bytes()
     with fsspec.open("memory://clips/a.mp4", "wb") as file:
         file.write(content)
-    inputs = [content, Path(clips[0]), "memory://clips/a.mp4", f"file://{clips[0]}", {"path": None, "bytes": content}]
+    inputs = [
+        content,
+        Path(clips[0]),
+        "memory://clips/a.mp4",
+        f"file://{clips[0]}",
+        {"path": None, "bytes": content},
+    ]
     for value in inputs:
-        assert_equal_rows([{k: v[0] for k, v in EmoLlamaEmbed("random-tiny")({"video": [value]}).items()}], embedded, [0])
+        assert_equal_rows(
+            [{k: v[0] for k, v in EmoLlamaEmbed("random-tiny")({"video": [value]}).items()}], embedded, [0]
+        )
 
 
 def test_the_four_steps_one_by_one(clips: list[str], embedded: dict[str, Any]) -> None:
     ds = Dataset.from_dict({"video": clips})
-    for step in (SampleFrames(), FaceMAEEmbed("random-tiny"), VideoMAEEmbed("random-tiny"), EmoLlamaEmbed("random-tiny")):
+    for step in (
+        SampleFrames(),
+        FaceMAEEmbed("random-tiny"),
+        VideoMAEEmbed("random-tiny"),
+        EmoLlamaEmbed("random-tiny"),
+    ):
         ds = ds.map(step, batched=True, features=declared(ds, step))
     assert_equal_rows(ds, embedded)
 
 
 def test_the_steps_without_declared_features(clips: list[str], embedded: dict[str, Any]) -> None:
     ds = Dataset.from_dict({"video": clips})
-    for step in (SampleFrames(), FaceMAEEmbed("random-tiny"), VideoMAEEmbed("random-tiny"), EmoLlamaEmbed("random-tiny")):
+    for step in (
+        SampleFrames(),
+        FaceMAEEmbed("random-tiny"),
+        VideoMAEEmbed("random-tiny"),
+        EmoLlamaEmbed("random-tiny"),
+    ):
         ds = ds.map(step, batched=True)
     assert_equal_rows(ds, embedded)
 
@@ -110,7 +130,8 @@ def test_a_stream_of_a_video_feature(clips: list[str], embedded: dict[str, Any])
 
 def test_labels_and_other_columns_stay(clips: list[str]) -> None:
     ds = Dataset.from_dict(
-        {"video": clips, "label": ["MW", "NonMW"]}, features=Features({"video": Value("string"), "label": Value("string")})
+        {"video": clips, "label": ["MW", "NonMW"]},
+        features=Features({"video": Value("string"), "label": Value("string")}),
     )
     done = ds.map(EmoLlamaEmbed("random-tiny", pooling="mean"), batched=True)
     assert done["label"] == ["MW", "NonMW"]

@@ -79,9 +79,7 @@ def test_sizes_of_the_real_models(name: str, size: int, resample: str) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1)
-)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_constant_pictures_stay_constant_and_own_size_is_identity(
     height: int, width: int, to_height: int, to_width: int, seed: int
 ) -> None:

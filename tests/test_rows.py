@@ -85,4 +85,8 @@ def test_selected_rows_keep_their_values() -> None:
     ds = Dataset.from_dict({"a": list(range(5))}, features=Features({"a": Value("int64")}))
     rows = seen_by_map(ds)
     assert [rows.select([3, 1]).value("a", i) for i in range(2)] == [3, 1]
-    assert [[chunk.value("a", i) for i in range(chunk.length)] for chunk in rows.chunks(2)] == [[0, 1], [2, 3], [4]]
+    assert [[chunk.value("a", i) for i in range(chunk.length)] for chunk in rows.chunks(2)] == [
+        [0, 1],
+        [2, 3],
+        [4],
+    ]

@@ -12,11 +12,10 @@ from datasets import Dataset, Features, Value
 from datasets.fingerprint import Hasher
 
 import emollama_hf
-from emollama_hf import schema
+from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed, emollama_embed, schema
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.rows import Row
 from emollama_hf.stage import Placement, Stage, StageConfig
-from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed, emollama_embed
 
 STAGES = [
     FaceMAEEmbed("random-tiny"),
@@ -106,7 +105,14 @@ def test_the_fingerprint_changes_exactly_when_results_can() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"size": 112}, {"num_frames": 8}, {"crop": "box"}, {"peak": "first"}, {"faces": "none"}, {"peak_candidates": 9}],
+    [
+        {"size": 112},
+        {"num_frames": 8},
+        {"crop": "box"},
+        {"peak": "first"},
+        {"faces": "none"},
+        {"peak_candidates": 9},
+    ],
 )
 def test_every_option_of_the_frames_changes_the_fingerprint(options: dict[str, Any]) -> None:
     assert SampleFrames(**options).fingerprint != SampleFrames().fingerprint
@@ -175,7 +181,9 @@ def test_raise_names_the_row_and_the_next_step(sampled: dict[str, list[Any]]) ->
     assert pickle.loads(pickle.dumps(caught.value)).kind == "bad_frames"
 
 
-@pytest.mark.parametrize("failing", [slice(0, 2), slice(2, 4), slice(0, 6)], ids=["first batch", "a middle batch", "all"])
+@pytest.mark.parametrize(
+    "failing", [slice(0, 2), slice(2, 4), slice(0, 6)], ids=["first batch", "a middle batch", "all"]
+)
 def test_map_stores_failed_batches(sampled: dict[str, list[Any]], failing: slice) -> None:
     transform = FaceMAEEmbed("random-tiny", on_error="null")
     stacks: list[Any] = list(sampled["facemae_frames"])
@@ -192,7 +200,11 @@ def test_map_stores_failed_batches(sampled: dict[str, list[Any]], failing: slice
 
 
 def test_later_stages_pass_a_failed_row_on(sampled: dict[str, list[Any]]) -> None:
-    columns = {**sampled, "emollama_status": ["ok"] * 5 + ["missing_file"], "emollama_error": [None] * 5 + ["gone"]}
+    columns = {
+        **sampled,
+        "emollama_status": ["ok"] * 5 + ["missing_file"],
+        "emollama_error": [None] * 5 + ["gone"],
+    }
     result = EmoLlamaEmbed("random-tiny")(columns)  # on_error="raise": the row failed before, nothing is raised now
     assert result["emollama_status"][5] == "missing_file"
     assert result["emollama_error"][5] == "gone"
@@ -214,7 +226,11 @@ def test_an_empty_batch_gives_empty_columns() -> None:
     ],
 )
 def test_bad_given_features_are_an_error_of_their_row(column: str, value: Any, sampled: dict[str, list[Any]]) -> None:
-    columns = {"peak_frame": sampled["peak_frame"][:2], "facemae": [np.ones(32)] * 2, "videomae": [np.ones(32)] * 2}
+    columns = {
+        "peak_frame": sampled["peak_frame"][:2],
+        "facemae": [np.ones(32)] * 2,
+        "videomae": [np.ones(32)] * 2,
+    }
     columns[column] = [np.ones(32), value]
     result = EmoLlamaEmbed("random-tiny", on_error="null")(columns)
     assert result["emollama_status"] == ["ok", "bad_features"]

@@ -21,7 +21,12 @@ from emollama_hf.errors import ModelError
 #: Memory of the real model's weights, and what else a run takes, in GB by number type (8.2e9 parameters).
 WEIGHTS_GB = {"float32": 33.0, "float16": 16.5, "bfloat16": 16.5}
 #: Names under which a package is imported, where that differs.
-MODULES = {"opencv-python-headless": "cv2", "pillow": "PIL", "huggingface-hub": "huggingface_hub", "protobuf": "google.protobuf"}
+MODULES = {
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "huggingface-hub": "huggingface_hub",
+    "protobuf": "google.protobuf",
+}
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,18 @@ def run_doctor() -> bool:
     report = table("what", "found", "")
     for finding in findings:
         report.add_row(finding.what, finding.value, "ok" if finding.remedy is None else "see below")
-    screen.print(f"emollama_hf {__version__}, Python {platform.python_version()}, {platform.platform()}\n", markup=False)
+    screen.print(
+        f"emollama_hf {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
+        markup=False,
+    )
     screen.print(report)
     remedies = [finding for finding in findings if finding.remedy is not None]
     for finding in remedies:
         screen.print(f"\n{finding.what}: {finding.remedy}", markup=False)
     broken = [finding for finding in remedies if finding.what in requirement_names()]
-    screen.print("\n" + ("Mend the packages above first." if broken else "Ready: try `emollama-hf demo --out demo-features`."))
+    screen.print(
+        "\n" + ("Mend the packages above first." if broken else "Ready: try `emollama-hf demo --out demo-features`.")
+    )
     return not broken
 
 
@@ -76,7 +86,13 @@ def packages() -> list[Finding]:
             importlib.import_module(MODULES.get(requirement.name, requirement.name))
         except Exception as error:  # a broken binary raises anything
             line = " ".join(str(error).split())
-            found.append(Finding(requirement.name, f"{installed} cannot be imported: {line}", f"{command} --force-reinstall"))
+            found.append(
+                Finding(
+                    requirement.name,
+                    f"{installed} cannot be imported: {line}",
+                    f"{command} --force-reinstall",
+                )
+            )
             continue
         found.append(Finding(requirement.name, installed))
     return found
@@ -87,7 +103,11 @@ def detector() -> list[Finding]:
     folder = Path(__file__).resolve().parent.parent / "data"
     missing = [
         name
-        for name in ("face_detection_yunet_2023mar.onnx", "expression_mini_xception.safetensors", "astronaut.png")
+        for name in (
+            "face_detection_yunet_2023mar.onnx",
+            "expression_mini_xception.safetensors",
+            "astronaut.png",
+        )
         if not (folder / name).is_file()
     ]
     if missing:
@@ -103,14 +123,18 @@ def devices() -> list[Finding]:
         return []  # reported among the packages
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / 1e9
-    cpu = f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), torch uses {torch.get_num_threads()} threads"
+    cpu = (
+        f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), torch uses {torch.get_num_threads()} threads"
+    )
     found = [Finding("cpu", f"{cpu}; {_fits(memory, ('float32', 'bfloat16'))}")]
     if not torch.cuda.is_available():
         found.append(Finding("gpu", f"none that torch {torch.__version__} can use: device='auto' computes on the CPU"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         properties = torch.cuda.get_device_properties(index)
         size = properties.total_memory / 1e9
-        found.append(Finding(f"cuda:{index}", f"{properties.name}, {size:.0f} GB; {_fits(size, ('float16', 'bfloat16'))}"))
+        found.append(
+            Finding(f"cuda:{index}", f"{properties.name}, {size:.0f} GB; {_fits(size, ('float16', 'bfloat16'))}")
+        )
     return found
 
 

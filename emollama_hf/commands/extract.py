@@ -14,7 +14,7 @@ from datasets import Dataset
 from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, times_table
 from emollama_hf.store import extract
-from emollama_hf.store.extract import without_media
+from emollama_hf.store.extraction import without_media
 from emollama_hf.store.feature_set import check_destination, describe_column
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.sources import open_source

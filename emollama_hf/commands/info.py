@@ -33,7 +33,9 @@ def _show_feature_set(directory: Path) -> None:
     model = provenance.get("model", {})
     size = sum(path.stat().st_size for path in files)
     screen.print(f"Feature data set {directory}: {status_line(Counter(provenance['status']))}", markup=False)
-    screen.print(f"{len(files)} Parquet file(s), {size / 1e6:.1f} MB, made by emollama_hf {provenance['emollama_hf']}\n")
+    screen.print(
+        f"{len(files)} Parquet file(s), {size / 1e6:.1f} MB, made by emollama_hf {provenance['emollama_hf']}\n"
+    )
     features = Features.from_arrow_schema(pq.read_schema(files[0]))
     screen.print(columns_table({name: describe_column(kind) for name, kind in features.items()}))
     screen.print(f"\nmodel: {model.get('name', 'none')}", markup=False)
@@ -63,5 +65,7 @@ def _show_model(target: str) -> None:
 
 def _gives(source: Any, part: str) -> str:
     if part == "emotion_llama":
-        return f"(L, {source.hidden_size()}) hidden states, {source.visual_tokens(2)} visual tokens in the fork's layout"
+        return (
+            f"(L, {source.hidden_size()}) hidden states, {source.visual_tokens(2)} visual tokens in the fork's layout"
+        )
     return f"({source.feature_width(part)},) a clip"

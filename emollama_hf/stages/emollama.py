@@ -14,14 +14,14 @@ from datasets import Features
 from emollama_hf import process, schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.errors import ClipError
-from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
 from emollama_hf.pooling import canonical_pooling, pool, pooled_shape
+from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
 from emollama_hf.rows import Row
+from emollama_hf.stage import OnError, Stage, check_choice
 from emollama_hf.stages.facemae import FaceMAEEmbed
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
 from emollama_hf.stages.sample_frames import SampleFrames
 from emollama_hf.stages.videomae import VideoMAEEmbed
-from emollama_hf.stage import OnError, Stage, check_choice
 
 Layout = Literal["fork", "upstream"]
 StoreDtype = Literal["float16", "float32"]
@@ -134,14 +134,14 @@ class EmoLlamaEmbed(ModelStage):
         shape = pooled_shape(self.config.pooling, prompt.spans, self.source.hidden_size())
         dtype = self.config.store_dtype
         feature = schema.matrix_feature(*shape, dtype) if len(shape) == 2 else schema.vector_feature(*shape, dtype)
-        return Features({schema.EMOLLAMA: feature})
+        return Features({schema.EMOLLAMA: schema.vector_feature(shape[0], dtype)})
 
     def upstream(self, stage: type[Stage]) -> Stage:
         where = self.placement
         if stage is SampleFrames:
             return SampleFrames(on_error=self.config.on_error)
         if stage in (FaceMAEEmbed, VideoMAEEmbed):
-            return stage(  # type: ignore[call-arg]
+            return stage(
                 where.model,
                 revision=where.revision,
                 device=where.device,
@@ -206,7 +206,8 @@ class EmoLlamaEmbed(ModelStage):
                 "Store it with store_dtype='float32'.",
             )
         return ClipError(
-            "overflow", "hidden states came out as NaN or infinite. Compute with dtype='bfloat16' or 'float32'."
+            "overflow",
+            "hidden states came out as NaN or infinite. Compute with dtype='bfloat16' or 'float32'.",
         )
 
 
@@ -220,10 +221,12 @@ def picture_from_row(column: str, value: Any) -> np.ndarray:
     if isinstance(value, Mapping):
         content, path = value.get("bytes"), value.get("path")
         try:
-            with PIL.Image.open(io.BytesIO(content) if content is not None else path) as image:
+            with PIL.Image.open(io.BytesIO(content) if content is not None else str(path)) as image:
                 return np.asarray(image.convert("RGB"))
         except (OSError, TypeError, ValueError, AttributeError) as error:
-            raise ClipError("bad_frames", f"column {column!r} cannot be read as a picture ({error}); {expected}") from error
+            raise ClipError(
+                "bad_frames", f"column {column!r} cannot be read as a picture ({error}); {expected}"
+            ) from error
     if isinstance(value, PIL.Image.Image):
         return np.asarray(value.convert("RGB"))
     array = np.asarray(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from datasets import Features
@@ -12,9 +12,9 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
+from emollama_hf.stage import OnError, Stage
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
 from emollama_hf.stages.sample_frames import SampleFrames
-from emollama_hf.stage import OnError, Stage
 
 
 class EncoderStage(ModelStage):
@@ -22,6 +22,7 @@ class EncoderStage(ModelStage):
 
     #: The column of frames it reads.
     frames_column: ClassVar[str]
+    part: ClassVar[Literal["facemae", "videomae"]]
     #: How many frames a clip must have; None for any number.
     frame_count: ClassVar[int | None] = None
     Config = ModelStageConfig
@@ -76,7 +77,12 @@ def frames_from_row(row: Row, column: str) -> np.ndarray:
         frames = np.asarray(value)
     except ValueError:
         frames = np.asarray(None)
-    if frames.dtype.kind in "iu" and frames.dtype != np.uint8 and frames.size and 0 <= frames.min() <= frames.max() <= 255:
+    if (
+        frames.dtype.kind in "iu"
+        and frames.dtype != np.uint8
+        and frames.size
+        and 0 <= frames.min() <= frames.max() <= 255
+    ):
         frames = frames.astype(np.uint8)  # nested lists of a plain map come as int64
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
         raise ClipError(
@@ -107,5 +113,6 @@ def embed_vectors(model: Any, column: str, items: list[np.ndarray]) -> list[dict
 
 def _not_finite(column: str, dtype: Any) -> ClipError:
     return ClipError(
-        "overflow", f"{column} came out as NaN or infinite in {dtype}. Compute it with dtype='float32' or 'bfloat16'."
+        "overflow",
+        f"{column} came out as NaN or infinite in {dtype}. Compute it with dtype='float32' or 'bfloat16'.",
     )

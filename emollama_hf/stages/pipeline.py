@@ -90,5 +90,5 @@ def build_pipeline(
         given = {option: value for option, value in options.items() if option in parameters}
         if "model" in parameters:
             given["model"] = model
-        made.append(stage(**given))  # type: ignore[call-arg]  # each stage has options of its own
+        made.append(stage(**given))  # each stage has options of its own
     return Pipeline(made, keep=keep)

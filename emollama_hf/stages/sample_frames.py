@@ -13,7 +13,14 @@ from datasets import Features
 
 from emollama_hf import process, schema
 from emollama_hf.errors import ClipError
-from emollama_hf.frames import ClipSample, DecodeLimits, SampleSettings, open_pictures, open_video, sample_clip
+from emollama_hf.frames import (
+    ClipSample,
+    DecodeLimits,
+    SampleSettings,
+    open_pictures,
+    open_video,
+    sample_clip,
+)
 from emollama_hf.rows import Row
 from emollama_hf.stage import OnError, Placement, Stage, StageConfig, check_choice
 
@@ -148,7 +155,7 @@ class SampleFrames(Stage):
 
     def _open(self, row: Row) -> AbstractContextManager[Any]:
         given = [name for name in (schema.VIDEO, schema.FRAMES) if name in row]
-        chosen = self.config.input
+        chosen: str | None = self.config.input
         if chosen is None:
             if len(given) == 2:
                 raise ClipError(

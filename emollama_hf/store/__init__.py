@@ -1,5 +1,5 @@
 """Feature data sets: extracting, writing and opening them."""
 
-from emollama_hf.store.extract import extract
+from emollama_hf.store.extraction import extract
 
 __all__ = ["extract"]

@@ -95,7 +95,9 @@ def _write_shards(ds: Dataset, data: Path, shard_rows: int) -> None:
 
 
 def _row_bytes(ds: Dataset) -> int:
-    pictures = sum(500_000 for name in ds.column_names if schema.shape_of(ds.features[name]) is None and name == schema.PEAK_FRAME)
+    pictures = sum(
+        500_000 for name in ds.column_names if schema.shape_of(ds.features[name]) is None and name == schema.PEAK_FRAME
+    )
     return max(1, schema.row_bytes(ds.features) + pictures)
 
 

@@ -99,13 +99,17 @@ def join_labels(ds: Dataset, path: Path) -> Dataset:
     table = read_labels(path)
     key = next((name for name in KEYS if name in table.column_names), None)
     if key is None:
-        raise SourceError(f"{path}: has the columns {', '.join(table.column_names)}; expected one of {', '.join(KEYS)}.")
+        raise SourceError(
+            f"{path}: has the columns {', '.join(table.column_names)}; expected one of {', '.join(KEYS)}."
+        )
     rows: dict[str, int] = {}
     for number, value in enumerate(table.column(key).to_pylist()):
         if not value:
             raise SourceError(f"{path}, line {number + 2}: {key} is empty. Every row needs one.")
         if value in rows:
-            raise SourceError(f"{path}, line {number + 2}: {key} {value!r} is there twice, first in line {rows[value] + 2}.")
+            raise SourceError(
+                f"{path}, line {number + 2}: {key} {value!r} is there twice, first in line {rows[value] + 2}."
+            )
         rows[value] = number
     clips = _keys_of(ds, key, path)
     found = [next((rows[name] for name in names if name in rows), None) for names in clips]

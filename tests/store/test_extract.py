@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset, Video, load_dataset
+from emollama_hf.frames.demo_clips import write_demo_clips
 
 from emollama_hf import extract
 from emollama_hf.errors import ClipError, ModelError
-from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed
 
 
@@ -83,7 +83,13 @@ def test_out_holds_no_recording_no_face_and_no_path(ds: Dataset, tmp_path: Path)
 
 
 def test_kept_columns_are_written(ds: Dataset, tmp_path: Path) -> None:
-    done = extract(ds.select([0]), "random-tiny", peak="middle", keep=("facemae_frames", "peak_frame"), out=tmp_path / "k")
+    done = extract(
+        ds.select([0]),
+        "random-tiny",
+        peak="middle",
+        keep=("facemae_frames", "peak_frame"),
+        out=tmp_path / "k",
+    )
     assert np.asarray(done[0]["facemae_frames"]).shape == (16, 224, 224, 3)
     opened = load_dataset(str(tmp_path / "k"), split="train")
     assert opened[0]["peak_frame"].size == done[0]["peak_frame"].size
@@ -133,6 +139,8 @@ def test_nothing_is_overwritten_unasked_or_half_written(ds: Dataset, tmp_path: P
         ({"model": None}, ModelError, "random-tiny"),
     ],
 )
-def test_a_wrong_call_is_refused_before_any_work(ds: Dataset, options: dict[str, Any], error: type, message: str) -> None:
+def test_a_wrong_call_is_refused_before_any_work(
+    ds: Dataset, options: dict[str, Any], error: type, message: str
+) -> None:
     with pytest.raises(error, match=message):
         extract(ds, **{"model": "random-tiny", **options})

@@ -12,7 +12,15 @@ from emollama_hf.store.sources import SourceError, join_labels, open_source
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("b.mp4", "a clip é.MOV", "sub/c.webm", "sub/d.avi", ".hidden.mp4", ".git/e.mp4", "notes.txt"):
+    for name in (
+        "b.mp4",
+        "a clip é.MOV",
+        "sub/c.webm",
+        "sub/d.avi",
+        ".hidden.mp4",
+        ".git/e.mp4",
+        "notes.txt",
+    ):
         path = tmp_path / "clips" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode())
@@ -72,7 +80,12 @@ def test_a_saved_data_set_is_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("./nowhere", "no folder"), ("org/no-such-data-set", "org/no-such-data-set"), ("{empty}", "no videos"), ("{file}", "is a file")],
+    [
+        ("./nowhere", "no folder"),
+        ("org/no-such-data-set", "org/no-such-data-set"),
+        ("{empty}", "no videos"),
+        ("{file}", "is a file"),
+    ],
 )
 def test_a_wrong_source_is_one_clear_error(tmp_path: Path, source: str, message: str) -> None:
     (tmp_path / "empty").mkdir()

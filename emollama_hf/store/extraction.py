@@ -65,7 +65,11 @@ def extract(
     if not isinstance(ds, Dataset):
         raise TypeError(
             f"extract takes a datasets.Dataset, got {type(ds).__name__}. "
-            + ("Call it for each split: ds['train']." if isinstance(ds, dict) else "Use ds.map(emollama_embed, batched=True) for a stream.")
+            + (
+                "Call it for each split: ds['train']."
+                if isinstance(ds, dict)
+                else "Use ds.map(emollama_embed, batched=True) for a stream."
+            )
         )
     if model is None and defaults().model is None:
         raise ModelError(NO_MODEL)
@@ -138,5 +142,3 @@ def _shows(feature: Any) -> bool:
 def _file_name(value: Any) -> str | None:
     path = value.get("path") if isinstance(value, dict) else value
     return Path(path).name if isinstance(path, str) else None
-
-

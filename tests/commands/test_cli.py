@@ -1,0 +1,119 @@
+"""The command line as a person meets it: real processes, what they print, how they end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from emollama_hf.frames.demo_clips import write_demo_clips
+
+
+def run(*arguments: str, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from emollama_hf.cli import main; main()", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **environment})
+    assert ran.returncode == status, f"ended with {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+    return ran
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("my clips é")
+    write_demo_clips(folder)
+    return folder
+
+
+def test_demo_runs_the_whole_chain(tmp_path: Path) -> None:
+    ran = run("demo", "--out", str(tmp_path / "demo-features"))
+    assert "2 clips: 2 ok" in ran.stdout
+    assert "features mean nothing" in ran.stdout
+    for stage in ("sample_frames", "facemae_embed", "videomae_embed", "emollama_embed"):
+        assert stage in ran.stdout
+    assert "(69, 48) float16" in ran.stdout
+    assert ran.stderr == "", "no progress bar and no remark of a library where there is no terminal"
+    ds = load_dataset(str(tmp_path / "demo-features"), split="train")
+    assert ds["emollama_status"] == ["ok", "ok"]
+    assert min(ds["face_coverage"]) > 0.5
+    run("demo", "--out", str(tmp_path / "demo-features"))  # again: its own directory is replaced
+
+
+def test_extract_keeps_failed_clips_and_ends_with_3(clips: Path, tmp_path: Path) -> None:
+    for path in clips.iterdir():
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        (tmp_path / "clips" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "clips" / "broken.mp4").write_bytes(b"")
+    out = tmp_path / "features"
+    arguments = (
+        "extract",
+        str(tmp_path / "clips"),
+        "--model",
+        "random-tiny",
+        "--out",
+        str(out),
+        "--peak",
+        "middle",
+    )
+    ran = run(*arguments, status=3)
+    assert "broken.mp4" in ran.stderr
+    assert "empty_file" in ran.stdout
+    ds = load_dataset(str(out), split="train")
+    assert dict(zip(ds["file_name"], ds["emollama_status"], strict=True))["broken.mp4"] == "empty_file"
+    told = run("info", str(out)).stdout
+    assert "3 clips" in told
+    assert "peak='middle'" in told
+    ran = run(*arguments, status=1)
+    assert "--overwrite" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("extract", "nowhere-at-all/x", "--model", "random-tiny", "--out", "{tmp}/o"), "nowhere-at-all/x"),
+        (("extract", "{clips}", "--out", "{tmp}/o"), "random-tiny"),
+        (
+            ("extract", "{clips}", "--model", "random-tiny", "--out", "{tmp}/o", "--pooling", "median"),
+            "image_mean",
+        ),
+        (("extract", "{clips}", "--model", "random-tiny"), "--out"),
+        (("extract", "{clips}", "--model", "{tmp}/none", "--out", "{tmp}/o"), "none"),
+        (("info", "{tmp}/none"), "none"),
+        (("dance",), "dance"),
+        (("extract", "{clips}", "--model", "random-tiny", "--out", "{tmp}/o", "--sideways"), "sideways"),
+    ],
+)
+def test_an_error_is_one_line_and_ends_with_1(
+    arguments: tuple[str, ...], message: str, clips: Path, tmp_path: Path
+) -> None:
+    ran = run(*(argument.format(clips=clips, tmp=tmp_path) for argument in arguments), status=1)
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(tmp_path: Path) -> None:
+    for arguments in (("--debug", "info", str(tmp_path / "no")), ("info", str(tmp_path / "no"), "--debug")):
+        assert "Traceback" in run(*arguments, status=1).stderr
+
+
+def test_info_of_a_model_names_its_parts() -> None:
+    told = run("info", "random-tiny").stdout
+    for part in ("facemae", "videomae", "emotion_llama"):
+        assert part in told
+    assert "features mean nothing" in told
+
+
+def test_doctor_reports_and_says_what_to_do() -> None:
+    told = run("doctor").stdout
+    for what in ("torch", "datasets", "cpu", "disk", "package data", "EMOLLAMA_MODEL"):
+        assert what in told
+    told = run("doctor", EMOLLAMA_MODEL="random-tiny").stdout
+    assert "random-tiny" in told
+
+
+@pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("info",), ("doctor",)])
+def test_every_command_has_help(command: tuple[str, ...]) -> None:
+    assert "Usage" in run(*command, "--help").stdout
