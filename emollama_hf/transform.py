@@ -57,7 +57,7 @@ class Transform(abc.ABC):
 
     @abc.abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Everything that decides the results, JSON-able: configuration with every "auto" resolved, version, weights."""
+        """All that decides the results, JSON-able: configuration with every "auto" resolved, version, weights."""
 
     @abc.abstractmethod
     def chain(self, present: set[str]) -> list[Stage]:

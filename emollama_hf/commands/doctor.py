@@ -124,7 +124,7 @@ def devices() -> list[Finding]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / 1e9
     cpu = (
-        f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), torch uses {torch.get_num_threads()} threads"
+        f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), {torch.get_num_threads()} torch threads"
     )
     found = [Finding("cpu", f"{cpu}; {_fits(memory, ('float32', 'bfloat16'))}")]
     if not torch.cuda.is_available():

@@ -116,7 +116,8 @@ def _readme(ds: Dataset, provenance: dict[str, Any]) -> str:
     model = provenance.get("model", {})
     warning = f"> {RANDOM_WEIGHTS}\n\n" if model.get("random_weights") else ""
     return (
-        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*.parquet\n---\n\n"
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
+        "    path: data/train-*.parquet\n---\n\n"
         f"{warning}# Emotion-LLaMA features\n\n"
         f"{provenance['rows']} clips ({status}), made by emollama_hf {provenance['emollama_hf']} with the model "
         f"`{model.get('name', 'none')}`. Settings, versions and digests are in `{PROVENANCE}`.\n\n"
