@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -53,6 +54,9 @@ class Clip(Protocol):
     def frames(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """`pictures` as (H, W, 3) uint8 RGB arrays."""
 
+    def time_of(self, number: int) -> float:
+        """Seconds from the first frame to a frame; nan for pictures."""
+
     def index_at(self, time_s: float) -> int:
         """Number of the frame that is shown at a time in seconds from the first frame."""
 
@@ -60,7 +64,7 @@ class Clip(Protocol):
 def check_indices(indices: Sequence[int] | NDArray[np.int64], frame_count: int) -> list[int]:
     """The wanted frame numbers as a list of int; ValueError unless ascending, unique and inside the clip."""
     numbers = [int(i) for i in indices]
-    if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(numbers)):
         raise ValueError("frame numbers must be ascending and without repetition")
     if numbers and not 0 <= numbers[0] <= numbers[-1] < frame_count:
         raise ValueError(f"frame numbers {numbers[0]}..{numbers[-1]} of a clip of {frame_count} frames")

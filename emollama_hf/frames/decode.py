@@ -18,7 +18,7 @@ from .clip import ClipInfo, check_indices
 from .limits import check_count, check_duration, check_pixels
 from .packets import PacketIndex, PacketTable, build_index, read_packets
 from .reader import OpenStream, VideoReader, configure_decoder, decode_packet
-from .settings import DecodeLimits
+from .settings import DEFAULT_LIMITS, DecodeLimits
 from .source import ClipSource, local_file
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class VideoClip:
         for number, picture in self.pictures(indices):
             yield number, picture.rgb()
 
+    def time_of(self, number: int) -> float:
+        """Seconds from the first frame to a frame."""
+        return float(self._index.times_s[number])
+
     def index_at(self, time_s: float) -> int:
         """Number of the frame shown at a time, in seconds from the first frame.
 
@@ -122,7 +126,7 @@ def _new_reformatter() -> Any:
 
 
 @contextmanager
-def open_video(source: ClipSource, limits: DecodeLimits = DecodeLimits()) -> Iterator[VideoClip]:
+def open_video(source: ClipSource, limits: DecodeLimits = DEFAULT_LIMITS) -> Iterator[VideoClip]:
     """Open a video and index its packets; nothing but its first frame is decoded yet.
 
     source: a path, a URL of any fsspec scheme, or the file's bytes.

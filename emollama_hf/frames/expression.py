@@ -51,8 +51,7 @@ def face_patch(pixels: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDAr
             cv2.BORDER_REPLICATE,
         )
         resample = cv2.INTER_AREA if max(grey.shape) > _SIZE else cv2.INTER_LINEAR
-        patch: NDArray[np.uint8] = cv2.resize(grey, (_SIZE, _SIZE), interpolation=resample)
-    return patch
+        return np.asarray(cv2.resize(grey, (_SIZE, _SIZE), interpolation=resample), np.uint8)
 
 
 def whole_patch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -62,8 +61,7 @@ def whole_patch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     with one_thread():
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         resample = cv2.INTER_AREA if max(grey.shape) > _SIZE else cv2.INTER_LINEAR
-        patch: NDArray[np.uint8] = cv2.resize(grey, (_SIZE, _SIZE), interpolation=resample)
-    return patch
+        return np.asarray(cv2.resize(grey, (_SIZE, _SIZE), interpolation=resample), np.uint8)
 
 
 def sharpness(patch: NDArray[np.uint8]) -> float:

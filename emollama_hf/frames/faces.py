@@ -47,7 +47,7 @@ class Face:
     @property
     def centre(self) -> NDArray[np.float32]:
         """(2,) float32, x y of the box's middle."""
-        return (self.box[:2] + self.box[2:]) / 2
+        return ((self.box[:2] + self.box[2:]) / 2).astype(np.float32)
 
     @property
     def frontality(self) -> float:
@@ -120,7 +120,13 @@ def _new_detector() -> Any:
     # warns that it ignores the (default) target: nothing that a user could act on.
     with errors_only():
         return cv2.FaceDetectorYN.create(
-            "onnx", _weights(), np.zeros(0, np.uint8), (320, 320), _SCORE_THRESHOLD, _OVERLAP_THRESHOLD, _TOP_K
+            "onnx",
+            _weights(),
+            np.zeros(0, np.uint8),
+            (320, 320),
+            _SCORE_THRESHOLD,
+            _OVERLAP_THRESHOLD,
+            _TOP_K,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,7 +65,7 @@ class MiniXception(nn.Module):
             nn.ReLU(),
         )
         widths = (8, 16, 32, 64, 128)
-        self.blocks = nn.Sequential(*(_Block(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.blocks = nn.Sequential(*(_Block(a, b) for a, b in pairwise(widths)))
         self.head = nn.Conv2d(128, 7, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

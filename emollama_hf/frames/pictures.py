@@ -18,7 +18,7 @@ from ..errors import ClipError
 from .clip import ClipInfo, check_indices
 from .limits import check_count
 from .pixel_range import PixelRange, PixelValues, check_range_name
-from .settings import DecodeLimits
+from .settings import DEFAULT_LIMITS, DecodeLimits
 from .single_picture import IMAGE_SUFFIXES, array_to_rgb, is_array, load_picture
 from .source import is_url, local_file
 
@@ -59,6 +59,10 @@ class PictureClip:
         for number in check_indices(indices, self.info.frame_count):
             yield number, self._load(number)
 
+    def time_of(self, number: int) -> float:
+        """Pictures have no times: nan."""
+        return math.nan
+
     def index_at(self, time_s: float) -> int:
         """Pictures have no times: ClipError("bad_peak")."""
         raise ClipError(
@@ -73,7 +77,7 @@ def open_pictures(
     *,
     pixel_range: PixelRange | None = None,
     channel_order: ChannelOrder = "rgb",
-    limits: DecodeLimits = DecodeLimits(),
+    limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> Iterator[PictureClip]:
     """Open pictures as a clip; its rate and duration are nan.
 

@@ -142,8 +142,7 @@ class VideoReader:
         self._context.flush_buffers()
 
     def _set_skip(self, what: str) -> None:
-        if what != self._skip:
-            self._context.skip_frame = self._skip = what
+        self._context.skip_frame = what
 
     def _open(self) -> None:
         self._container, stream = self._open_stream()
@@ -152,7 +151,7 @@ class VideoReader:
         self._context = stream.codec_context
         self._packets = read_packets(self._container, stream, lambda error: None)  # noted when indexing
         self._position = self._counter = 0
-        self._skip = ""
+        self._set_skip("DEFAULT")
 
     def _jump(self, start: int) -> None:
         """Make the packet at a position the next one."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .clip import Clip, ClipInfo
-from .settings import SampleSettings
+from .crops import CropPlan, plan_crops, plan_whole_frames
+from .expression import whole_patch
+from .faces import detect_faces
+from .held import HeldPictures
+from .peak import fixed_peak, most_expressive
+from .rating import ExpressionRating
+from .sampling import even_indices, segment_indices
+from .settings import DEFAULT_SETTINGS, SampleSettings
+from .shots import Look, look_at, shot_numbers
+from .tracks import SeenFrame, chosen_tracks
+
+_PICTURE_RATE = 25.0  # frames a second that pictures without times are taken to have when gaps are judged
 
 
 @dataclass(frozen=True)
@@ -17,9 +29,9 @@ class ClipSample:
 
     facemae_frames: (num_frames, size, size, 3) uint8 RGB.  videomae_frames: (16, size, size, 3) uint8 RGB.
     peak_frame: (H, W, 3) uint8 RGB, the whole frame.  peak_index: its number.
-    face_boxes: (num_frames, 4) float32, x1 y1 x2 y2 in pixels of the source, one for each of facemae_frames.
-    face_scores: (num_frames,) float32, 0 where no face was detected in that very frame; its box is then the one
-        that was used instead (interpolated, that of the reused crop, or the centre).
+    face_boxes: (num_frames, 4) float32, x1 y1 x2 y2 in pixels of the source, for each of facemae_frames.
+    face_scores: (num_frames,) float32, 0 where no face was detected in that very frame; its box is then the
+        one that was used instead (interpolated, that of the reused crop, or the centre).
     face_coverage: share of the facemae_frames with a detected face of the chosen track, 0..1.
     With faces="none" nobody looked: boxes, scores and coverage are nan.
     """
@@ -37,9 +49,138 @@ class ClipSample:
 
 def sample_clip(
     clip: Clip,
-    settings: SampleSettings = SampleSettings(),
+    settings: SampleSettings = DEFAULT_SETTINGS,
     *,
     peak_value: int | float | None = None,
     clip_name: str | None = None,
 ) -> ClipSample:
-    raise NotImplementedError
+    """Face crops for both encoders and the peak frame of an opened clip.
+
+    clip: from `open_video` or `open_pictures`.
+    peak_value: for peak="column:NAME", that column's value: a frame number (int) or a time in seconds (float).
+    clip_name: for peak="openface:DIR", the clip's file name or path.
+    Raises ClipError: bad_peak, and what reading the frames raises.
+
+        >>> with open_video("clip.mp4") as clip:
+        ...     sample = sample_clip(clip, SampleSettings())
+        >>> sample.facemae_frames.shape
+        (16, 224, 224, 3)
+    """
+    numbers = _choose_numbers(clip, settings, peak_value, clip_name)
+    detect = settings.faces == "detect"
+    held = HeldPictures()
+    rating = ExpressionRating()
+    observed: list[_Observed] = []
+    for number, picture in clip.pictures(numbers.all):
+        pixels = picture.rgb()
+        seen = _observe(number, clip, pixels, detect)
+        observed.append(seen)
+        promise = np.inf if number in numbers.certain else -1.0
+        if number in numbers.candidates:
+            rating.look(seen.frame, pixels, None if detect else whole_patch(pixels))
+            promise = max(promise, rating.promise(seen.frame))
+        held.keep(number, picture, promise)
+
+    frames = _with_shots(observed)
+    tracks = chosen_tracks(frames)
+    if detect:
+        plan = plan_crops(frames, tracks, numbers.crops, settings, _seconds_per_frame(clip))
+    else:
+        plan = plan_whole_frames(numbers.crops, settings)
+    peak = numbers.peak
+    if peak is None:
+        peak = most_expressive(rating.candidates(frames, tracks if detect else None))
+    if peak is None:  # not one face in the clip
+        peak = clip.info.frame_count // 2
+
+    crops, peak_frame = _cut(clip, held, plan, peak)
+    boxes, scores = plan.boxes(numbers.facemae), plan.scores(numbers.facemae)
+    return ClipSample(
+        facemae_frames=np.stack([crops[plan.source[n]] for n in numbers.facemae.tolist()]),
+        videomae_frames=np.stack([crops[plan.source[n]] for n in numbers.videomae.tolist()]),
+        peak_frame=peak_frame,
+        peak_index=peak,
+        info=clip.info,
+        face_boxes=boxes,
+        face_scores=scores,
+        face_coverage=float(np.mean(scores > 0)) if detect else float("nan"),
+        damaged_packets=clip.damaged_packets,
+    )
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Frame numbers by purpose; `certain` are needed again after detection, `all` ascending."""
+
+    facemae: NDArray[np.int64]
+    videomae: NDArray[np.int64]
+    crops: list[int]
+    candidates: set[int]
+    peak: int | None
+    certain: set[int]
+    all: list[int]
+
+
+def _choose_numbers(
+    clip: Clip, settings: SampleSettings, peak_value: int | float | None, clip_name: str | None
+) -> _Numbers:
+    count = clip.info.frame_count
+    facemae, videomae = even_indices(count, settings.num_frames), segment_indices(count)
+    crops = sorted({*facemae.tolist(), *videomae.tolist()})
+    peak = fixed_peak(clip, settings, peak_value, clip_name)
+    candidates: set[int] = set()
+    if peak is None:
+        candidates = set(even_indices(count, min(count, settings.peak_candidates)).tolist())
+    certain = set(crops) if peak is None else {*crops, peak}
+    return _Numbers(facemae, videomae, crops, candidates, peak, certain, sorted(certain | candidates))
+
+
+@dataclass(frozen=True)
+class _Observed:
+    frame: SeenFrame  # its shot is not known before all frames are
+    look: Look
+
+
+def _observe(number: int, clip: Clip, pixels: NDArray[np.uint8], detect: bool) -> _Observed:
+    height, width = pixels.shape[:2]
+    time_s = clip.time_of(number)
+    if np.isnan(time_s):
+        time_s = number / _PICTURE_RATE
+    faces = detect_faces(pixels) if detect else []
+    return _Observed(SeenFrame(number, time_s, 0, width, height, faces), look_at(pixels))
+
+
+def _with_shots(observed: list[_Observed]) -> list[SeenFrame]:
+    shots = shot_numbers([o.look for o in observed], [o.frame.time_s for o in observed])
+    return [o.frame.in_shot(int(shot)) for o, shot in zip(observed, shots, strict=True)]
+
+
+def _seconds_per_frame(clip: Clip) -> float:
+    fps = clip.info.fps
+    return 1 / fps if fps > 0 else 1 / _PICTURE_RATE
+
+
+def _cut(
+    clip: Clip, held: HeldPictures, plan: CropPlan, peak: int
+) -> tuple[dict[int, NDArray[np.uint8]], NDArray[np.uint8]]:
+    """The crop of every planned frame, and the whole peak frame; what is no longer held is decoded again."""
+    crops: dict[int, NDArray[np.uint8]] = {}
+    peak_frame: list[NDArray[np.uint8]] = []
+
+    def use(number: int, rgb: Callable[[], NDArray[np.uint8]]) -> None:
+        pixels = rgb()
+        if number in plan.cut:
+            crops[number] = plan.cut[number](pixels)
+        if number == peak:
+            peak_frame.append(pixels)
+
+    again = []
+    for number in sorted({*plan.cut, peak}):
+        picture = held.get(number)
+        if picture is None:
+            again.append(number)
+        else:
+            use(number, picture.rgb)
+    for number, picture in clip.pictures(again):
+        use(number, picture.rgb)
+    return crops, peak_frame[0]

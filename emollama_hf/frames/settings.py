@@ -78,3 +78,7 @@ def _check_positive(owner: str, name: str, value: object, whole: bool = True) ->
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, choices))}")
+
+
+DEFAULT_SETTINGS = SampleSettings()
+DEFAULT_LIMITS = DecodeLimits()

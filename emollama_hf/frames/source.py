@@ -63,7 +63,8 @@ def _fetch(url: str, copy: IO[bytes], limits: DecodeLimits) -> None:
 
     try:
         with fsspec.open(url, "rb") as remote:
-            shutil.copyfileobj(_Capped(remote, limits), copy, 2**20)
+            capped: Any = _Capped(remote, limits)
+            shutil.copyfileobj(capped, copy, 2**20)
     except (ClipError, ImportError, MemoryError):
         raise  # ImportError: a package for this scheme is not installed, which is nobody's clip's fault
     except Exception as error:  # every back end has exceptions of its own, below no common class
