@@ -133,7 +133,8 @@ class EmoLlamaEmbed(ModelStage):
         prompt = self._prompt()
         shape = pooled_shape(self.config.pooling, prompt.spans, self.source.hidden_size())
         dtype = self.config.store_dtype
-        feature = schema.matrix_feature(*shape, dtype) if len(shape) == 2 else schema.vector_feature(*shape, dtype)
+        if len(shape) == 2:
+            return Features({schema.EMOLLAMA: schema.matrix_feature(shape[0], shape[1], dtype)})
         return Features({schema.EMOLLAMA: schema.vector_feature(shape[0], dtype)})
 
     def upstream(self, stage: type[Stage]) -> Stage:
