@@ -186,9 +186,7 @@ TINY: dict[str, Config] = {
         image_size=64, patch_size=16, tubelet_size=2, num_frames=16, embed_dim=32, depth=2, num_heads=4
     ),
     "emotion_llama": emotion_llama_config(
-        vision=vision_config(
-            image_size=112, patch_size=14, embed_dim=40, depth=2, num_heads=4, mlp_hidden=80
-        ),
+        vision=vision_config(image_size=112, patch_size=14, embed_dim=40, depth=2, num_heads=4, mlp_hidden=80),
         text=_TINY_TEXT,
         feature_size=32,
     ),
@@ -201,9 +199,7 @@ FULL: dict[str, Config] = {
         image_size=224, patch_size=16, tubelet_size=2, num_frames=16, embed_dim=1024, depth=24, num_heads=16
     ),
     "emotion_llama": emotion_llama_config(
-        vision=vision_config(
-            image_size=448, patch_size=14, embed_dim=1408, depth=39, num_heads=16, mlp_hidden=6144
-        ),
+        vision=vision_config(image_size=448, patch_size=14, embed_dim=1408, depth=39, num_heads=16, mlp_hidden=6144),
         text=_LLAMA_2_7B,
         feature_size=1024,
     ),

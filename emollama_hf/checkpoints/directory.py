@@ -99,8 +99,7 @@ def part_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.is_file()
-        and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
+        if path.is_file() and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
     ]
 
 

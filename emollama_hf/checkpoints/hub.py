@@ -19,9 +19,7 @@ class HubSource(DirectorySource):
     so that the parts of one source never come from two commits.
     """
 
-    def __init__(
-        self, name: str, revision: str | None = None, tokenizer: PromptTokenizer | None = None
-    ) -> None:
+    def __init__(self, name: str, revision: str | None = None, tokenizer: PromptTokenizer | None = None) -> None:
         super().__init__(name, tokenizer)
         self._revision = revision
 
@@ -87,6 +85,4 @@ def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
             "name. Check the connection and HF_HUB_OFFLINE, or give a local directory."
         ) from error
     except OSError as error:
-        raise ModelError(
-            f"{where} cannot be fetched: {error}. Check the connection and HF_ENDPOINT."
-        ) from error
+        raise ModelError(f"{where} cannot be fetched: {error}. Check the connection and HF_ENDPOINT.") from error

@@ -27,8 +27,8 @@ _SPACE_MARK = "▁"
 class LlamaTokenizer:
     """Ids as the original's slow tokenizer gives them, for both values of the directory's `legacy` flag.
 
-    Source: transformers 4.35, `LlamaTokenizer`. transformers 5 builds another one from the same files: it adds
-    no space mark to a text that begins with a space (tests/checkpoints/test_llama_tokenizer.py).
+    Source: transformers 4.35, `LlamaTokenizer`. transformers 5 builds another one from the same files: it
+    adds no space mark to a text that begins with a space (tests/checkpoints/test_llama_tokenizer.py).
     """
 
     def __init__(self, directory: Path) -> None:
@@ -37,7 +37,8 @@ class LlamaTokenizer:
         if not model.is_file():
             raise ModelError(
                 f"{directory} has no tokenizer.model, expected Llama's SentencePiece model beside its "
-                "configuration. Copy it from the Llama-2 directory, or pass tokenizer= a directory or Hub id that has it."
+                "configuration. Copy it from the Llama-2 directory, or pass tokenizer= a directory or Hub id "
+                "that has it."
             )
         settings = _json(directory / "tokenizer_config.json")
         # Files from before the flag existed were read the old way.
@@ -94,7 +95,7 @@ def _processor(model: Path, *, dummy_prefix: bool) -> Any:
     """SentencePiece's processor, with or without the space mark that it puts before every text."""
     from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
 
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     try:
         proto.ParseFromString(model.read_bytes())
         proto.normalizer_spec.add_dummy_prefix = dummy_prefix

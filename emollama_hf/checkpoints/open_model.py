@@ -62,9 +62,7 @@ def _not_a_model(path: Path) -> str:
     if PROVENANCE in there or not there:
         advice = "Its conversion did not finish: run emollama-hf convert again."
     else:
-        advice = (
-            "Give the directory that emollama-hf convert wrote; checkpoint files have to be converted first."
-        )
+        advice = "Give the directory that emollama-hf convert wrote; checkpoint files have to be converted first."
     return f"{path} is not a model directory: expected one of {parts}, found {shown or 'nothing'}. {advice}"
 
 

@@ -43,9 +43,7 @@ def _distribution(name: str, parameter: torch.Tensor) -> tuple[float, float]:
     """(mean, std) of a parameter's values. Activations stay near one in size, and every input matters."""
     layer, _, kind = name.rpartition(".")
     if layer.endswith("post_layernorm"):
-        return (
-            (1.0, 0.0) if kind == "weight" else (0.0, 0.0)
-        )  # ln_vision is in no checkpoint: weight 1, bias 0
+        return (1.0, 0.0) if kind == "weight" else (0.0, 0.0)  # ln_vision is in no checkpoint: weight 1, bias 0
     if kind == "bias":
         return 0.0, 0.02
     if kind in _TABLES:

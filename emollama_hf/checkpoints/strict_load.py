@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from emollama_hf.checkpoints.tensor_names import check_names, split_unused
 from emollama_hf.errors import ModelError
-
-Shape = tuple[int, ...]
 
 
 def load_strict(
@@ -29,30 +27,12 @@ def load_strict(
     with ExitStack() as stack:
         opened = [stack.enter_context(open_safetensors(path, device)) for path in files]
         homes = {name: file for file in opened for name in file.keys()}  # noqa: SIM118  (no Mapping)
-        homes = {name: file for name, file in homes.items() if not any(re.search(i, name) for i in ignore)}
-        found = {name: tuple(file.get_slice(name).get_shape()) for name, file in homes.items()}
+        used, _ = split_unused(homes, ignore)
+        found = {name: tuple(homes[name].get_slice(name).get_shape()) for name in used}
         check_names({name: shape for name, (shape, _) in expected.items()}, found, where=where)
         # Moved one by one, so that a change of dtype never holds a second copy of the whole.
-        tensors = {name: file.get_tensor(name).to(expected[name][1]) for name, file in homes.items()}
+        tensors = {name: homes[name].get_tensor(name).to(expected[name][1]) for name in used}
     module.load_state_dict(tensors, strict=True, assign=True)
-
-
-def check_names(expected: Mapping[str, Shape], found: Mapping[str, Shape], *, where: str) -> None:
-    """Raise ModelError that lists all missing, unexpected and misshapen tensors, if there are any."""
-    missing = [f"{name} {expected[name]}" for name in expected if name not in found]
-    unexpected = [f"{name} {found[name]}" for name in found if name not in expected]
-    misshapen = [
-        f"{name} {found[name]} (expected {expected[name]})"
-        for name in expected
-        if name in found and found[name] != expected[name]
-    ]
-    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
-    lists = [f"{len(names)} {kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
-    if lists:
-        raise ModelError(
-            f"{where}: the tensors do not fit the architecture. {'; '.join(lists)}. "
-            "Check that this is the file for this part, and its sizes in the configuration."
-        )
 
 
 def open_safetensors(path: Path, device: str = "cpu") -> safe_open:
@@ -87,9 +67,7 @@ def weight_files(directory: Path) -> list[Path]:
         try:
             names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
         except (ValueError, KeyError, AttributeError) as error:
-            raise ModelError(
-                f"{index}: not an index of safetensors shards ({error!r}). Fetch it again."
-            ) from error
+            raise ModelError(f"{index}: not an index of safetensors shards ({error!r}). Fetch it again.") from error
         absent = [name for name in names if not (directory / name).is_file()]
         if absent:
             raise ModelError(
@@ -103,5 +81,6 @@ def weight_files(directory: Path) -> list[Path]:
     present = sorted(path.name for path in directory.iterdir())
     raise ModelError(
         f"{directory} has no model.safetensors and no index of shards; it has "
-        f"{', '.join(present) or 'nothing'}. Convert the checkpoints with emollama-hf convert, or fetch the missing files."
+        f"{', '.join(present) or 'nothing'}. Convert the checkpoints with emollama-hf convert, or fetch the "
+        "missing files."
     )

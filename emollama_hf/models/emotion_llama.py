@@ -92,9 +92,7 @@ class EmotionLlamaModel(PreTrainedModel):
         tokens = self.ln_vision(self.image_tokens(pixel_values))
         class_token, patches = tokens[:, :1], tokens[:, 1:]
         batch, count, width = patches.shape
-        joined = patches.reshape(
-            batch, count // self.config.patches_per_token, width * self.config.patches_per_token
-        )
+        joined = patches.reshape(batch, count // self.config.patches_per_token, width * self.config.patches_per_token)
         parts = [self.image_projection(joined)]
         projections = (self.facemae_projection, self.videomae_projection, self.audio_projection)
         for feature, projection in zip(features.to(tokens).unbind(1), projections, strict=False):

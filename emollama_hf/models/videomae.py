@@ -41,7 +41,8 @@ class VideoMAE(nn.Module):
     @property
     def image_size(self) -> int:
         """Side of the square input in pixels."""
-        return int(self.config.image_size)
+        size = self.config.image_size
+        return size if isinstance(size, int) else size[0]
 
     @property
     def num_frames(self) -> int:

@@ -1,0 +1,45 @@
+"""Llama's published weights with LoRA merged, as tensors of the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from transformers import LlamaConfig, LlamaModel
+
+from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.checkpoints.emotion_llama_source import Lora
+from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
+
+#: Rotary tables that older transformers wrote.
+UNUSED = (r"rotary_emb\.inv_freq$",)
+HEAD = "lm_head.weight"
+
+
+def llama_tensors(
+    state: Mapping[str, torch.Tensor],
+    config: Config,
+    lora: Mapping[str, Lora],
+    *,
+    where: str = "Llama checkpoint",
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """(name, tensor) of the decoder in emotion_llama/, in the checkpoint's dtypes; merged weights are float32.
+
+    state: names as a Llama directory has them; it may be a lazy mapping.  config: `text_config`.
+    lora: by the names of the state's linear layers.
+    lm_head keeps its name: features do not load it, generation will.
+    Raises ModelError with all missing, unexpected and misshapen tensors.
+    """
+    used, _ = split_unused(state, UNUSED)
+    expected = _expected(config)
+    check_names(expected, {name: tuple(state[name].shape) for name in used}, where=where)
+    for name in expected:
+        tensor = lora[name].merged_into(state[name]) if name in lora else state[name]
+        yield (name if name == HEAD else name.replace("model.", "language_model.", 1)), tensor
+
+
+def _expected(config: Config) -> dict[str, Shape]:
+    with torch.device("meta"):
+        model = LlamaModel._from_config(LlamaConfig(**config))
+    shapes = {f"model.{name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return {**shapes, HEAD: (config["vocab_size"], config["hidden_size"])}
