@@ -19,9 +19,7 @@ _TEMPLATE_POINTS = [LEFT_EYE, RIGHT_EYE, LEFT_MOUTH, RIGHT_MOUTH]
 _BOX_MARGIN = 0.1  # of the longer side, on each side of crop="box"
 
 
-def aligned_crop(
-    pixels: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int, mask: bool
-) -> NDArray[np.uint8]:
+def aligned_crop(pixels: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int, mask: bool) -> NDArray[np.uint8]:
     """A face turned and scaled so that eyes and mouth corners come to lie where OpenFace has them.
 
     pixels: (H, W, 3) uint8 RGB.  landmarks: (5, 2) float32, in pixels of it.

@@ -154,9 +154,7 @@ def open_video(source: ClipSource, limits: DecodeLimits = DEFAULT_LIMITS) -> Ite
         _check_header(container, stream, limits)
         damaged: set[int] = set()
         table, first, errors = _scan(container, stream, limits, damaged)
-        index = build_index(
-            table, container.format.name, stream.codec_context.name, float(stream.time_base or 0)
-        )
+        index = build_index(table, container.format.name, stream.codec_context.name, float(stream.time_base or 0))
         declared, found = stream.frames, len(table.pts)
         # Packets that the header promises and the file does not hold; numbered past the end, as nobody reads them.
         damaged.update(range(found, max(declared, found + errors)))
@@ -194,11 +192,11 @@ def _video_stream(container: Any) -> Any:
     cover = av.stream.Disposition.attached_pic
     streams = [s for s in container.streams.video if not s.disposition & cover]
     if not streams:
-        others = ", ".join(sorted({s.type for s in container.streams})) or "no stream at all"
+        kinds = sorted({s.type for s in container.streams})
+        others = f"{' and '.join(kinds)} only" if kinds else "no stream at all"
         raise ClipError(
             "no_video_stream",
-            f"no video stream ({others} only). Remove the row, or pass "
-            'on_error="null" to keep it with an error status.',
+            f'no video stream ({others}). Remove the row, or pass on_error="null" to keep it with an error status.',
         )
     # The largest, and the first of equals: some files carry a small preview as well.
     stream = max(streams, key=lambda s: (getattr(s, "width", 0) or 0) * (getattr(s, "height", 0) or 0))

@@ -9,9 +9,7 @@ from .settings import DecodeLimits
 def check_pixels(width: int, height: int, limits: DecodeLimits) -> None:
     """ClipError("limit_exceeded") for a picture of more than limits.max_pixels."""
     if width * height > limits.max_pixels:
-        raise _refused(
-            f"frames of {width}x{height} pixels", f"max_pixels={limits.max_pixels:,}", "Scale the clip down"
-        )
+        raise _refused(f"frames of {width}x{height} pixels", f"max_pixels={limits.max_pixels:,}", "Scale the clip down")
 
 
 def check_count(count: int, limits: DecodeLimits) -> None:
@@ -29,9 +27,7 @@ def check_duration(duration_s: float, limits: DecodeLimits) -> None:
 def check_bytes(count: int, limits: DecodeLimits) -> None:
     """ClipError("empty_file") for no bytes at all, ClipError("limit_exceeded") for more than limits.max_bytes."""
     if count == 0:
-        raise ClipError(
-            "empty_file", "0 bytes, so there is nothing to decode. Copy it again, or remove the row."
-        )
+        raise ClipError("empty_file", "0 bytes, so there is nothing to decode. Copy it again, or remove the row.")
     if count > limits.max_bytes:
         raise _refused(f"{count:,} bytes or more", f"max_bytes={limits.max_bytes:,}", "Make the file smaller")
 

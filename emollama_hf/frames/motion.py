@@ -35,9 +35,9 @@ class FaceMotion:
     def __init__(self, track: Track, seconds_per_frame: float) -> None:
         self._numbers = np.array(list(track.faces), np.int64)
         self._scores = [face.score for face in track.faces.values()]
-        points = np.stack(
-            [np.concatenate([f.box.reshape(2, 2), f.landmarks]) for f in track.faces.values()]
-        ).astype(np.float64)
+        points = np.stack([np.concatenate([f.box.reshape(2, 2), f.landmarks]) for f in track.faces.values()]).astype(
+            np.float64
+        )
         self._points = _smooth(self._numbers, points)
         self._seconds_per_frame = seconds_per_frame
 

@@ -28,11 +28,13 @@ class PacketTable:
     keyframes: array[int] = field(default_factory=lambda: array("q"))
     hidden: array[int] = field(default_factory=lambda: array("q"))
     has_all_pts: bool = True
+    has_all_dts: bool = True
 
     def add(self, packet: Any) -> None:
         position = len(self.pts)
         pts = packet.dts if packet.pts is None else packet.pts
         self.has_all_pts = self.has_all_pts and packet.pts is not None
+        self.has_all_dts = self.has_all_dts and packet.dts is not None
         self.pts.append(position if pts is None else pts)
         self.dts.append(self.pts[-1] if packet.dts is None else packet.dts)
         self.durations.append(packet.duration or 0)
@@ -52,6 +54,8 @@ class PacketIndex:
     duration_s: from the first frame's start to the last one's end.
     keyframes: (k,) int64, positions at which decoding can start; the first is 0.
     pts, dts: (packets,) int64, presentation and decoding times in the stream's unit.
+    restarted: the file's times start anew somewhere, as in joined recordings; pts and dts run on, and the file
+        cannot be searched by time.
     counted: the container has no usable presentation times, so frames get their numbers while they come out of
         the decoder, which then has to run from the beginning.
     """
@@ -63,6 +67,7 @@ class PacketIndex:
     keyframes: NDArray[np.int64]
     pts: NDArray[np.int64]
     dts: NDArray[np.int64]
+    restarted: bool
     counted: bool
 
     @property
@@ -94,18 +99,27 @@ def build_index(table: PacketTable, container_name: str, codec_name: str, tick_s
     counted = not table.has_all_pts or (
         container_name in _CONTAINERS_WITHOUT_TIMES and codec_name in _CODECS_WITHOUT_TIMES_THERE
     )
+    offsets = _restart_offsets(dts, durations) if table.has_all_dts else np.zeros_like(dts)
+    pts, dts = pts + offsets, dts + offsets
     order = np.arange(len(pts)) if counted else np.argsort(pts, kind="stable")
     positions = order[shown[order]]
     numbers = np.full(len(pts), -1, np.int64)
     numbers[positions] = np.arange(len(positions))
     times_s, duration_s = _timeline(pts[positions], durations[positions], tick_s)
     keyframes = np.union1d([0], np.array(table.keyframes, np.int64)).astype(np.int64)
-    return PacketIndex(numbers, positions, times_s, duration_s, keyframes, pts, dts, counted)
+    return PacketIndex(numbers, positions, times_s, duration_s, keyframes, pts, dts, bool(offsets.any()), counted)
 
 
-def _timeline(
-    pts: NDArray[np.int64], durations: NDArray[np.int64], tick_s: float
-) -> tuple[NDArray[np.float64], float]:
+def _restart_offsets(dts: NDArray[np.int64], durations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What to add to each packet's times so that decoding times, which must grow, never fall back."""
+    if len(dts) < 2:
+        return np.zeros_like(dts)
+    step = np.diff(dts)
+    jump = np.where(step < 0, np.maximum(durations[:-1], 1) - step, 0)
+    return np.concatenate([[0], np.cumsum(jump)]).astype(np.int64)
+
+
+def _timeline(pts: NDArray[np.int64], durations: NDArray[np.int64], tick_s: float) -> tuple[NDArray[np.float64], float]:
     if not len(pts):
         return np.zeros(0), 0.0
     ticks = np.maximum.accumulate(pts) - pts[0]

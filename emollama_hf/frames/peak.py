@@ -83,9 +83,7 @@ def fixed_peak(
 def _from_value(clip: Clip, column: str, value: Any) -> int:
     expected = "expected a frame number (int, from 0) or a time in seconds (float)"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise ClipError(
-            "bad_peak", f"column {column!r} holds {value!r} ({type(value).__name__}); {expected}."
-        )
+        raise ClipError("bad_peak", f"column {column!r} holds {value!r} ({type(value).__name__}); {expected}.")
     if isinstance(value, numbers.Integral):
         return _inside(int(value), clip.info.frame_count, f"column {column!r} holds frame {value}")
     if not math.isfinite(value):
@@ -109,21 +107,15 @@ def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
     Raises ClipError("bad_peak").
     """
     if clip_name is None:
-        raise ClipError(
-            "bad_peak", f"a clip without a file name, so no OpenFace CSV in {folder} can be its own."
-        )
+        raise ClipError("bad_peak", f"a clip without a file name, so no OpenFace CSV in {folder} can be its own.")
     path = folder / f"{Path(clip_name).stem}.csv"
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except OSError as error:
-        raise ClipError(
-            "bad_peak", f"no OpenFace file {path} ({error.strerror}). Run OpenFace on the clip."
-        ) from error
+        raise ClipError("bad_peak", f"no OpenFace file {path} ({error.strerror}). Run OpenFace on the clip.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ClipError(
-            "bad_peak", f"{path} is no CSV text ({error}). Run OpenFace on the clip again."
-        ) from error
+        raise ClipError("bad_peak", f"{path} is no CSV text ({error}). Run OpenFace on the clip again.") from error
     header = [name.strip() for name in rows[0]] if rows else []
     units = [i for i, name in enumerate(header) if name.endswith("_r")]
     if "frame" not in header or not units:
@@ -140,13 +132,9 @@ def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
             number = int(float(row[header.index("frame")]))
             total = math.fsum(float(row[i]) for i in units)
         except (ValueError, IndexError, OverflowError) as error:
-            raise ClipError(
-                "bad_peak", f"{path}, line {line}: {error}. Run OpenFace on the clip again."
-            ) from error
+            raise ClipError("bad_peak", f"{path}, line {line}: {error}. Run OpenFace on the clip again.") from error
         if total > best_sum:
             best, best_sum = number, total
     if best is None:
-        raise ClipError(
-            "bad_peak", f"{path} has no row with action unit intensities. Run OpenFace on the clip again."
-        )
+        raise ClipError("bad_peak", f"{path} has no row with action unit intensities. Run OpenFace on the clip again.")
     return _inside(best - 1, frame_count, f"{path} has its maximum in frame {best} (counted from 1)")

@@ -131,11 +131,7 @@ def _open_path(source: str | os.PathLike[str], stack: ExitStack, limits: DecodeL
 def picture_files(folder: Path) -> list[Path]:
     """The image files of a folder in the order of their names, 2 before 10; ClipError("no_frames") without any."""
     entries = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
-    files = [
-        p
-        for p in entries
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()
-    ]
+    files = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not files:
         raise ClipError(
             "no_frames",
@@ -185,18 +181,14 @@ def _nested_to_array(frames: Sequence[Any]) -> Any:
     try:
         return np.asarray(frames)
     except ValueError as error:
-        raise ClipError(
-            "bad_frames", f"nested lists of unequal lengths ({error}); expected (T, H, W, 3)."
-        ) from error
+        raise ClipError("bad_frames", f"nested lists of unequal lengths ({error}); expected (T, H, W, 3).") from error
 
 
 def _stack_loader(
     frames: Any, values: PixelValues, bgr: bool, limits: DecodeLimits
 ) -> Callable[[int], NDArray[np.uint8]]:
     if not is_array(frames):
-        raise ClipError(
-            "bad_frames", f"{type(frames).__name__}; expected a folder, a list of pictures or an array."
-        )
+        raise ClipError("bad_frames", f"{type(frames).__name__}; expected a folder, a list of pictures or an array.")
     shape = tuple(frames.shape)
     if len(shape) != 4 or shape[3] != 3 or 0 in shape:
         hint = " The channels seem to come first: transpose it." if len(shape) == 4 and shape[1] == 3 else ""

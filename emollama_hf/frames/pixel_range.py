@@ -66,9 +66,7 @@ class PixelValues:
                 "bad_frames",
                 f"{where}: values from {low:g} to {high:g} do not lie in 0..{top:g}. "
                 + (
-                    "pixel_range='0-255' would hold them."
-                    if top == 1 and high <= 255 and low >= 0
-                    else "Rescale them."
+                    "pixel_range='0-255' would hold them." if top == 1 and high <= 255 and low >= 0 else "Rescale them."
                 ),
             )
         self._maximum = max(self._maximum, high)

@@ -21,9 +21,7 @@ class ExpressionRating:
         self._patches: dict[int, list[NDArray[np.uint8]]] = {}
         self._ratings: dict[tuple[int, int], float] = {}
 
-    def look(
-        self, frame: SeenFrame, pixels: NDArray[np.uint8], whole: NDArray[np.uint8] | None = None
-    ) -> None:
+    def look(self, frame: SeenFrame, pixels: NDArray[np.uint8], whole: NDArray[np.uint8] | None = None) -> None:
         """Note a candidate frame. pixels: (H, W, 3) uint8.  whole: the patch of a picture that is a face itself."""
         if whole is not None:
             self._patches[frame.number] = [whole]

@@ -44,9 +44,7 @@ class VideoReader:
     skip_keyframes: start that many keyframes before the nearest one.
     """
 
-    def __init__(
-        self, open_stream: OpenStream, index: PacketIndex, damaged: set[int], skip_keyframes: int = 0
-    ) -> None:
+    def __init__(self, open_stream: OpenStream, index: PacketIndex, damaged: set[int], skip_keyframes: int = 0) -> None:
         self._open_stream = open_stream
         self._index = index
         self._damaged = damaged
@@ -82,9 +80,7 @@ class VideoReader:
                 again = self._from_earlier(number, skip_keyframes=len(self._index.keyframes), exact=False)
             last = last if again is None else again
             if last is None:
-                raise ClipError(
-                    "no_frames", "its first frame could be decoded when it was opened, now none can."
-                )
+                raise ClipError("no_frames", "its first frame could be decoded when it was opened, now none can.")
             yield number, last
 
     def _from_earlier(self, number: int, skip_keyframes: int, exact: bool = True) -> av.VideoFrame | None:
@@ -166,6 +162,8 @@ class VideoReader:
         """Let the container jump to a position or a little before it; false if that cannot be made sure of."""
         import av
 
+        if self._index.restarted:
+            return False
         try:
             self._container.seek(int(self._index.dts[start]), stream=self._stream)
         except av.FFmpegError:

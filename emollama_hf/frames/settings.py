@@ -70,9 +70,7 @@ class DecodeLimits:
 def _check_positive(owner: str, name: str, value: object, whole: bool = True) -> None:
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
-        raise ValueError(
-            f"{owner}: {name} is {value!r}; expected a {'whole ' if whole else ''}number above 0"
-        )
+        raise ValueError(f"{owner}: {name} is {value!r}; expected a {'whole ' if whole else ''}number above 0")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

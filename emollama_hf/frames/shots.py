@@ -54,9 +54,7 @@ def look_at(pixels: NDArray[np.uint8]) -> Look:
 
 
 def _histogram(values: list[NDArray[np.float32]], bins: tuple[int, ...]) -> NDArray[np.float32]:
-    counts, _ = np.histogramdd(
-        np.stack([v.reshape(-1) for v in values], 1), bins=bins, range=[(0.0, 1.0)] * len(bins)
-    )
+    counts, _ = np.histogramdd(np.stack([v.reshape(-1) for v in values], 1), bins=bins, range=[(0.0, 1.0)] * len(bins))
     # Neighbouring bins are mixed, so that a value near an edge does not jump.
     for axis in range(counts.ndim):
         padded = np.concatenate([counts.take([0], axis), counts, counts.take([-1], axis)], axis)
@@ -96,8 +94,5 @@ def shot_numbers(looks: Sequence[Look], times_s: Sequence[float]) -> NDArray[np.
 
     looks, times_s: of the sampled frames, in the order of time.
     """
-    cuts = [
-        is_cut(a, b, t - s)
-        for a, b, s, t in zip(looks[:-1], looks[1:], times_s[:-1], times_s[1:], strict=True)
-    ]
+    cuts = [is_cut(a, b, t - s) for a, b, s, t in zip(looks[:-1], looks[1:], times_s[:-1], times_s[1:], strict=True)]
     return np.concatenate([[0], np.cumsum(cuts)]).astype(np.int64)[: len(looks)]

@@ -23,9 +23,7 @@ def is_array(picture: object) -> bool:
     return hasattr(picture, "dtype") and hasattr(picture, "shape")
 
 
-def load_picture(
-    picture: Any, where: str, values: PixelValues, bgr: bool, limits: DecodeLimits
-) -> NDArray[np.uint8]:
+def load_picture(picture: Any, where: str, values: PixelValues, bgr: bool, limits: DecodeLimits) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB of one picture.
 
     picture: an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); a PIL image; a path or URL; a dict with "path" and
@@ -66,9 +64,7 @@ def _image_to_rgb(picture: Any, where: str, limits: DecodeLimits) -> NDArray[np.
 
     try:
         with _open_image(picture, where) as image:
-            check_pixels(
-                image.width, image.height, limits
-            )  # known from the header, before the pixels are read
+            check_pixels(image.width, image.height, limits)  # known from the header, before the pixels are read
             shown = ImageOps.exif_transpose(image)
             if shown.mode.startswith("I"):
                 # Pillow cuts 16-bit grey off at 255 instead of scaling it.
@@ -76,9 +72,7 @@ def _image_to_rgb(picture: Any, where: str, limits: DecodeLimits) -> NDArray[np.
                 return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
             return np.array(shown.convert("RGB"))
     except FileNotFoundError as error:
-        raise ClipError(
-            "missing_file", f"{where}: no such file. Check the path, or remove the row."
-        ) from error
+        raise ClipError("missing_file", f"{where}: no such file. Check the path, or remove the row.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, ClipError):
             raise

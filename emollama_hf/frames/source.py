@@ -46,9 +46,7 @@ def local_file(source: ClipSource, limits: DecodeLimits) -> Iterator[Path | byte
         try:
             size = path.stat().st_size
         except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-            raise ClipError(
-                "missing_file", f"no such file ({error}). Check the path, or remove the row."
-            ) from error
+            raise ClipError("missing_file", f"no such file ({error}). Check the path, or remove the row.") from error
         if path.is_dir():
             raise ClipError(
                 "not_a_video",
