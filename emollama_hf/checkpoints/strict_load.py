@@ -13,6 +13,9 @@ from torch import nn
 from emollama_hf.checkpoints.tensor_names import check_names, split_unused
 from emollama_hf.errors import ModelError
 
+#: Where a saved model with several files says which tensor is in which.
+INDEX = "model.safetensors.index.json"
+
 
 def load_strict(
     module: nn.Module, files: Sequence[Path], *, device: str, ignore: Iterable[str] = (), where: str
@@ -62,7 +65,7 @@ def weight_files(directory: Path) -> list[Path]:
 
     Raises ModelError if there are none, or if a shard is missing.
     """
-    index = directory / "model.safetensors.index.json"
+    index = directory / INDEX
     if index.is_file():
         try:
             names = sorted(set(json.loads(index.read_text())["weight_map"].values()))

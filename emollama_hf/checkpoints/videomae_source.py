@@ -45,7 +45,7 @@ def videomae_tensors(
         attention = f"{new_block}.attention.attention"
         thirds = state[f"{old_block}.attn.qkv.weight"].chunk(3)
         for name, weight in zip(("query", "key", "value"), thirds, strict=True):
-            yield f"{attention}.{name}.weight", weight.contiguous()
+            yield f"{attention}.{name}.weight", weight.clone()
         yield f"{attention}.query.bias", state[f"{old_block}.attn.q_bias"]
         yield f"{attention}.value.bias", state[f"{old_block}.attn.v_bias"]
 

@@ -27,9 +27,9 @@ class FaceMAE(nn.Module):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        self.config = dict(config["model_args"])
+        self.config = dict(config)
         self.vit = VisionTransformer(
-            **self.config,
+            **config["model_args"],
             num_classes=0,
             global_pool="token",
             # Said here because timm's default is not part of its promises
@@ -41,12 +41,12 @@ class FaceMAE(nn.Module):
     @property
     def image_size(self) -> int:
         """Side of the square input in pixels."""
-        return int(self.config["img_size"])
+        return int(self.config["model_args"]["img_size"])
 
     @property
     def width(self) -> int:
         """Length of the feature vector."""
-        return int(self.config["embed_dim"])
+        return int(self.config["model_args"]["embed_dim"])
 
     def pixels(self, frames: np.ndarray) -> torch.Tensor:
         """Input of the encoder for face crops of any size.
