@@ -74,11 +74,8 @@ class PacketIndex:
     def frame_count(self) -> int:
         return len(self.positions)
 
-    def start_for(self, number: int, skip_keyframes: int = 0) -> int:
-        """The last position at which decoding can start to reach a frame.
-
-        skip_keyframes: go back that many keyframes further.
-        """
+    def start_for(self, number: int) -> int:
+        """The last position at which decoding can start to reach a frame."""
         if self.counted:
             return 0
         position = self.positions[number]
@@ -86,7 +83,7 @@ class PacketIndex:
         # In an open group of pictures some frames come after the keyframe in the file and before it on the
         # screen; these need the group before, too.
         before = before[self.pts[before] <= self.pts[position]]
-        return int(before[max(0, len(before) - 1 - skip_keyframes)]) if len(before) else 0
+        return int(before[-1]) if len(before) else 0
 
 
 def build_index(table: PacketTable, container_name: str, codec_name: str, tick_s: float) -> PacketIndex:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Opens the file anew: a container and its video stream.
 OpenStream = Callable[[], tuple[Any, Any]]
 
+_LEANS_ON_OTHERS = (2, 3)  # FFmpeg's picture types P and B
+
 
 def configure_decoder(stream: Any) -> None:
     """One thread: with several, what a damaged frame is patched up with depends on who comes first.
@@ -37,18 +39,24 @@ def decode_packet(context: Any, packet: Any, position: int, damaged: set[int]) -
         return []
 
 
+class _NotAKeyframe(Exception):
+    """A jump went to a packet that is marked as a keyframe and is none."""
+
+
 class VideoReader:
     """Reads frames by number, ascending, from a file that it opens for itself.
 
     damaged: positions of packets that cannot be decoded are added to it.
-    skip_keyframes: start that many keyframes before the nearest one.
+    may_jump: whether groups of pictures that hold no wanted frame are left out.
     """
 
-    def __init__(self, open_stream: OpenStream, index: PacketIndex, damaged: set[int], skip_keyframes: int = 0) -> None:
+    def __init__(self, open_stream: OpenStream, index: PacketIndex, damaged: set[int], may_jump: bool = True) -> None:
         self._open_stream = open_stream
         self._index = index
         self._damaged = damaged
-        self._skip_keyframes = skip_keyframes
+        self._may_jump = may_jump
+        self._lost: int | None = None  # a wanted frame whose packet failed, until another stands in for it
+        self._landed: int | None = None  # the frame that a jump went to, until it has come out
         self._keyframe_at = {int(index.pts[k]): int(k) for k in index.keyframes if k < len(index.pts)}
 
     def __enter__(self) -> VideoReader:
@@ -65,49 +73,38 @@ class VideoReader:
         """
         waiting = list(wanted)
         last: av.VideoFrame | None = None
-        for number, frame in self.decode(wanted):
-            while waiting and waiting[0] < number:
-                again = self._from_earlier(waiting[0], skip_keyframes=1)
-                yield waiting.pop(0), frame if again is None else again
-            if waiting and waiting[0] == number:
-                yield waiting.pop(0), frame
-            if not waiting:
-                return
-            last = frame
+        try:
+            for number, frame in self._decode(wanted):
+                while waiting and waiting[0] <= number:
+                    yield waiting.pop(0), frame
+                if not waiting:
+                    return
+                last = frame
+        except _NotAKeyframe:
+            last = None
+        if waiting and last is None and self._may_jump:
+            with VideoReader(self._open_stream, self._index, self._damaged, may_jump=False) as from_start:
+                yield from from_start.read(waiting)
+            return
         for number in waiting:
-            again = self._from_earlier(number, skip_keyframes=1)
-            if again is None and last is None:
-                again = self._from_earlier(number, skip_keyframes=len(self._index.keyframes), exact=False)
-            last = last if again is None else again
             if last is None:
                 raise ClipError("no_frames", "its first frame could be decoded when it was opened, now none can.")
             yield number, last
 
-    def _from_earlier(self, number: int, skip_keyframes: int, exact: bool = True) -> av.VideoFrame | None:
-        """A frame that did not come out, tried from an earlier keyframe; not exact: or the nearest that does.
-
-        Streams without true keyframes (intra refresh) need a while to become whole after a jump.
-        """
-        if skip_keyframes <= self._skip_keyframes or (exact and self._index.start_for(number) == 0):
-            return None
-        nearest = None
-        with VideoReader(self._open_stream, self._index, self._damaged, skip_keyframes) as reader:
-            for found, frame in reader.decode([number]):
-                if found >= number:
-                    return frame if found == number or not exact else None
-                nearest = frame
-        return None if exact else nearest
-
-    def decode(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _decode(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Every frame that comes out of the decoder on the way to the wanted ones, with its number."""
         wanted_set = set(wanted)
         index = self._index
         for number in wanted:
-            start = index.start_for(number, self._skip_keyframes)
+            start = index.start_for(number) if self._may_jump else 0
             if start > self._position:
                 yield from self._drain()
                 self._jump(start)
-            while self._position <= index.positions[number] or (index.counted and self._counter <= number):
+            while (
+                self._position <= index.positions[number]
+                or self._lost is not None
+                or (index.counted and self._counter <= number)
+            ):
                 packet = next(self._packets, None)
                 if packet is None:
                     break
@@ -117,20 +114,32 @@ class VideoReader:
     def _feed(self, packet: Any, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         position = self._position
         self._position += 1
-        if not self._index.counted and position < len(self._index.numbers):
-            number = int(self._index.numbers[position])
+        number = int(self._index.numbers[position]) if position < len(self._index.numbers) else -1
+        if not self._index.counted:
             # The decoder hands the time of a packet on to its frame: the frame's number travels in its place.
             packet.pts = number
-            # Frames on which no other frame depends are not even decoded unless they are wanted.
-            self._set_skip("DEFAULT" if number in wanted else "NONREF")
-        yield from self._numbered(decode_packet(self._context, packet, position, self._damaged))
+            # Frames on which no other frame depends are not even decoded unless they are wanted, or one is
+            # needed to stand in for a wanted one that was lost.
+            self._set_skip("DEFAULT" if number in wanted or self._lost is not None else "NONREF")
+        frames = decode_packet(self._context, packet, position, self._damaged)
+        if not frames and position in self._damaged and number in wanted:
+            self._lost = number
+        yield from self._numbered(frames)
 
     def _numbered(self, frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
         for frame in frames:
             number = self._counter if self._index.counted else frame.pts
             self._counter += 1
-            if number is not None and number >= 0:
-                yield number, frame
+            if number is None or number < 0:
+                continue
+            if self._landed is not None and number >= self._landed:
+                # With intra refresh a picture is renewed piece by piece, and no packet is a place to start at.
+                if frame.pict_type in _LEANS_ON_OTHERS:
+                    raise _NotAKeyframe
+                self._landed = None
+            if self._lost is not None and number > self._lost:
+                self._lost = None
+            yield number, frame
 
     def _drain(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """Frames that the decoder still holds back because later ones might have to be shown first."""
@@ -147,6 +156,7 @@ class VideoReader:
         self._context = stream.codec_context
         self._packets = read_packets(self._container, stream, lambda error: None)  # noted when indexing
         self._position = self._counter = 0
+        self._lost = self._landed = None
         self._set_skip("DEFAULT")
 
     def _jump(self, start: int) -> None:
@@ -157,6 +167,7 @@ class VideoReader:
             self._open()
         while self._position < start and next(self._packets, None) is not None:
             self._position += 1
+        self._lost, self._landed = None, int(self._index.numbers[start])
 
     def _seek(self, start: int) -> bool:
         """Let the container jump to a position or a little before it; false if that cannot be made sure of."""
