@@ -29,6 +29,8 @@ class Rows:
         Raises TypeError for a single row, that is for `map` without batched=True, and ValueError for columns
         of different lengths.
         """
+        if type(batch).__name__ == "LazyRow":  # what map hands over without batched=True
+            raise TypeError("a transform takes a batch, and got a single row. Use ds.map(transform, batched=True).")
         table = getattr(batch, "pa_table", None)
         if isinstance(table, pa.Table):
             # Keys may have been added or replaced in Python before the batch got here: those win.

@@ -124,7 +124,7 @@ class Stage(Transform):
 
     @property
     def features(self) -> Features:
-        carried = {column: self.upstream(Stage._makers[column]).own_features()[column] for column in self.carries}
+        carried = {column: self.upstream(Stage.maker(column)).own_features()[column] for column in self.carries}
         return Features({**self.own_features(), **carried, **schema.status_features()})
 
     def identity(self) -> dict[str, Any]:
@@ -138,6 +138,11 @@ class Stage(Transform):
             "config": self.resolved_config(),
             "model": self.model_digest(),
         }
+
+    @staticmethod
+    def maker(column: str) -> type[Stage]:
+        """The stage that makes a column. Raises KeyError if none does."""
+        return Stage._makers[column]
 
     def chain(self, present: set[str]) -> list[Stage]:
         """This stage, behind the stages whose columns it reads and which are not among `present`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -66,29 +66,38 @@ def build_pipeline(
     model: str | os.PathLike[str] | None,
     *,
     stages: Sequence[str] | None = None,
+    present: Collection[str] = (),
     keep: Iterable[str] = (),
     **options: Any,
 ) -> Pipeline:
-    """A pipeline of the named stages (all by default); each option goes to every stage that has it.
+    """The named stages (by default the last one) behind those whose columns they read and a data set lacks.
 
-        >>> build_pipeline("random-tiny", peak="middle", pooling="mean", on_error="null")
-
+    present: the data set's columns. options: each goes to every stage that has it.
     Raises ValueError for an unknown stage or option, and lists the valid ones.
+
+        >>> build_pipeline("random-tiny", present=["video"], peak="middle", pooling="mean")
     """
     known = {stage.name: stage for stage in STAGES}
-    names = list(known) if stages is None else list(stages)
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise ValueError(f"stages={names!r}: expected some of {', '.join(map(repr, known))}")
-    accepted = {stage: set(signature(stage).parameters) for name, stage in known.items() if name in names}
-    strange = sorted(set(options) - set().union(*accepted.values()))
+    wanted = [STAGES[-1].name] if stages is None else list(stages)
+    if not wanted or any(name not in known for name in wanted):
+        raise ValueError(f"stages={wanted!r}: expected some of {', '.join(map(repr, known))}")
+    parameters = {name: set(signature(stage).parameters) for name, stage in known.items()}
+    strange = [option for option in options if not any(option in names for names in parameters.values())]
     if strange:
-        valid = sorted(set().union(*accepted.values()) - {"model"})
+        valid = sorted(set().union(*parameters.values()) - {"model"})
         raise ValueError(f"unknown option {', '.join(map(repr, strange))}. Valid: {', '.join(valid)}")
-    made: list[Any] = []
-    for stage, parameters in accepted.items():
-        given = {option: value for option, value in options.items() if option in parameters}
-        if "model" in parameters:
-            given["model"] = model
-        made.append(stage(**given))  # each stage has options of its own
-    return Pipeline(made, keep=keep)
+    made: dict[type[Stage], Stage] = {}
+    for name, stage in known.items():
+        arguments: dict[str, Any] = {**options, "model": model}
+        made[stage] = stage(**{key: value for key, value in arguments.items() if key in parameters[name]})
+    needed: set[type[Stage]] = set()
+
+    def need(stage: type[Stage]) -> None:
+        needed.add(stage)
+        for column in made[stage].reads:
+            if column not in present:
+                need(Stage.maker(column))
+
+    for name in wanted:
+        need(known[name])
+    return Pipeline([one for stage, one in made.items() if stage in needed], keep=keep)

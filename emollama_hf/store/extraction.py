@@ -14,7 +14,6 @@ from emollama_hf import schema
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.errors import ModelError
 from emollama_hf.stage import check_choice
-from emollama_hf.stages import STAGES
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.store.feature_set import check_destination, write_feature_set
 from emollama_hf.store.provenance import describe_run
@@ -42,8 +41,8 @@ def extract(
 
     ds: rows with a `video` (or `frames`) column, or with the columns of earlier stages.
     model: model directory, Hub id, "random-tiny" or "random-full"; by default what `configure` set.
-    stages: names of the stages to run, of sample_frames, facemae_embed, videomae_embed, emollama_embed; by default
-        those whose columns the data set lacks.
+    stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed; by default the last.
+        Those whose columns they read run first, if the data set lacks these.
     out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens. Recordings and pictures
         of faces are not written to it unless kept.
     shard_rows: rows a Parquet file in `out`; by default about 256 MB.
@@ -53,7 +52,8 @@ def extract(
     overwrite: replace a feature data set that `out` already holds.
     options: any option of the stages, such as peak="middle", pooling="6:10", device="cuda:1".
 
-    Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed.
+    Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed. A `video` column
+    comes back undecoded (path or bytes), so that rows can be read without torchcodec.
     Raises ValueError for unknown options, ModelError if there is no such model, ClipError with on_error="raise",
     FileExistsError if `out` holds something else.
 
@@ -74,12 +74,10 @@ def extract(
     if model is None and defaults().model is None:
         raise ModelError(NO_MODEL)
     destination = None if out is None else check_destination(Path(out), overwrite=overwrite)
-    present = set(ds.column_names)
-    if stages is None:
-        stages = [stage.name for stage in STAGES if stage is STAGES[-1] or not present.intersection(stage.makes)]
-    pipeline = build_pipeline(model, stages=stages, keep=keep, on_error=on_error, **options)
-    features = map_to_features(undecoded(ds), pipeline, num_proc=num_proc)
-    kept = ds.remove_columns([name for name in features.column_names if name in present])
+    ds = undecoded(ds)
+    pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
+    features = map_to_features(ds, pipeline, num_proc=num_proc)
+    kept = ds.remove_columns([name for name in features.column_names if name in ds.column_names])
     result = concatenate_datasets([kept, features], axis=1)
     if destination is not None:
         write_feature_set(

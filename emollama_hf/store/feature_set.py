@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from emollama_hf.store.provenance import RANDOM_WEIGHTS
 PROVENANCE = "provenance.json"
 SHARD_BYTES = 256_000_000
 ROW_GROUP_BYTES = 16_000_000
+CONTENT_DIGITS = 12
 
 
 def check_destination(out: Path, *, overwrite: bool) -> Path:
@@ -65,7 +67,8 @@ def write_feature_set(
     try:
         (partial / "data").mkdir(parents=True)
         _write_shards(ds, partial / "data", shard_rows or max(1, SHARD_BYTES // _row_bytes(ds)))
-        described = {**provenance, "status": dict(sorted(Counter(ds[schema.STATUS]).items()))}
+        files = _name_by_content(partial / "data")
+        described = {**provenance, "files": files, "status": dict(sorted(Counter(ds[schema.STATUS]).items()))}
         (partial / PROVENANCE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         (partial / "README.md").write_text(_readme(ds, described), encoding="utf-8")
         replaced = check_destination(out, overwrite=overwrite)
@@ -94,6 +97,26 @@ def _write_shards(ds: Dataset, data: Path, shard_rows: int) -> None:
                 writer.write_table(rows.cast(arrow_schema), row_group_size=group)
 
 
+def _name_by_content(data: Path) -> dict[str, str]:
+    """Put a digest of all files' content into each file's name; returns sha256 by name.
+
+    `load_dataset` caches a local directory under its last name and the patterns in its README, nothing else: with
+    equal file names it gives the rows of another directory of the same name, or of one that was replaced
+    (tests/store/test_extract.py::test_directories_of_one_name_are_told_apart).
+    """
+    digests = {}
+    for path in sorted(data.iterdir()):
+        with path.open("rb") as file:
+            digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    content = hashlib.sha256("".join(digests.values()).encode()).hexdigest()[:CONTENT_DIGITS]
+    renamed = {}
+    for path, digest in digests.items():
+        named = path.with_name(f"{path.stem}-{content}{path.suffix}")
+        path.rename(named)
+        renamed[named.name] = digest
+    return renamed
+
+
 def _row_bytes(ds: Dataset) -> int:
     pictures = sum(
         500_000 for name in ds.column_names if schema.shape_of(ds.features[name]) is None and name == schema.PEAK_FRAME
@@ -114,10 +137,11 @@ def _readme(ds: Dataset, provenance: dict[str, Any]) -> str:
     columns = "\n".join(f"| `{name}` | {describe_column(kind)} |" for name, kind in ds.features.items())
     status = ", ".join(f"{count} {kind}" for kind, count in provenance["status"].items()) or "no rows"
     model = provenance.get("model", {})
+    content = Path(next(iter(provenance["files"]))).stem.rpartition("-")[2]
     warning = f"> {RANDOM_WEIGHTS}\n\n" if model.get("random_weights") else ""
     return (
         "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
-        "    path: data/train-*.parquet\n---\n\n"
+        f"    path: data/train-*-{content}.parquet\n---\n\n"
         f"{warning}# Emotion-LLaMA features\n\n"
         f"{provenance['rows']} clips ({status}), made by emollama_hf {provenance['emollama_hf']} with the model "
         f"`{model.get('name', 'none')}`. Settings, versions and digests are in `{PROVENANCE}`.\n\n"

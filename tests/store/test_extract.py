@@ -52,10 +52,8 @@ def test_on_error_raise_names_the_clip(ds: Dataset) -> None:
 def test_out_opens_without_this_package(ds: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "features"
     done = extract(ds, "random-tiny", out=out, peak="middle", shard_rows=2)
-    assert sorted(path.name for path in (out / "data").iterdir()) == [
-        "train-00000-of-00002.parquet",
-        "train-00001-of-00002.parquet",
-    ]
+    shards = sorted(path.name for path in (out / "data").iterdir())
+    assert [name[:20] for name in shards] == ["train-00000-of-00002", "train-00001-of-00002"]
     code = f"""
 import sys
 sys.modules["emollama_hf"] = None  # an import would fail
@@ -80,6 +78,17 @@ def test_out_holds_no_recording_no_face_and_no_path(ds: Dataset, tmp_path: Path)
     text = "".join(path.read_text() for path in out.glob("*.*"))
     text += str(opened.remove_columns("emollama_error")[:])
     assert folder not in text
+
+
+def test_directories_of_one_name_are_told_apart(ds: Dataset, tmp_path: Path) -> None:
+    """`load_dataset` gave the rows of the first for the second, and the old rows of one that was replaced."""
+    for folder, peak in (("a", "middle"), ("b", "first")):
+        extract(ds.select([0]), "random-tiny", out=tmp_path / folder / "features", peak=peak)
+    peaks = [load_dataset(str(tmp_path / folder / "features"), split="train")[0]["peak_index"] for folder in "ab"]
+    assert peaks[0] > 0
+    assert peaks[1] == 0
+    extract(ds.select([0]), "random-tiny", out=tmp_path / "a" / "features", peak="first", overwrite=True)
+    assert load_dataset(str(tmp_path / "a" / "features"), split="train")[0]["peak_index"] == 0
 
 
 def test_kept_columns_are_written(ds: Dataset, tmp_path: Path) -> None:
