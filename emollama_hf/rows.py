@@ -23,7 +23,7 @@ class Rows:
         self.length = length
 
     @classmethod
-    def from_batch(cls, batch: Mapping[str, Any]) -> Rows:
+    def from_batch(cls, batch: Mapping[str, Any] | pa.Table) -> Rows:
         """Rows of a batch: a lazy batch of `datasets`, or any mapping of columns.
 
         Raises TypeError for a single row, that is for `map` without batched=True, and ValueError for columns
@@ -31,6 +31,8 @@ class Rows:
         """
         if type(batch).__name__ == "LazyRow":  # what map hands over without batched=True
             raise TypeError("a transform takes a batch, and got a single row. Use ds.map(transform, batched=True).")
+        if isinstance(batch, pa.Table):  # ds.with_format("arrow")
+            return cls({name: batch.column(name) for name in batch.column_names}, batch.num_rows)
         table = getattr(batch, "pa_table", None)
         if isinstance(table, pa.Table):
             # Keys may have been added or replaced in Python before the batch got here: those win.

@@ -81,6 +81,11 @@ def test_a_row_is_called_what_a_person_calls_it(row: dict[str, Any], label: str)
     assert Rows.from_batch({name: [value] for name, value in row.items()}).row(0).label == label
 
 
+def test_an_arrow_batch_is_read_as_well() -> None:
+    ds = Dataset.from_dict({"a": [[1, 2], [3, 4]]}).with_format("arrow")
+    np.testing.assert_array_equal(seen_by_map(ds).row(1)["a"], [3, 4])
+
+
 def test_selected_rows_keep_their_values() -> None:
     ds = Dataset.from_dict({"a": list(range(5))}, features=Features({"a": Value("int64")}))
     rows = seen_by_map(ds)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from datasets import Features
 
 from emollama_hf import process, schema
-from emollama_hf.errors import ClipError
+from emollama_hf.errors import ClipError, ErrorKind
 from emollama_hf.frames import (
     ClipSample,
     DecodeLimits,
@@ -185,7 +185,8 @@ def _required(row: Row, column: str, role: str) -> Any:
         )
     value = row[column]
     if value is None:
-        raise ClipError("missing_file" if role == "input" else "bad_peak", f"column {column!r} is null in this row.")
+        kind: ErrorKind = "missing_file" if role == "input" else "bad_peak"
+        raise ClipError(kind, f"column {column!r} is null, expected a value. Fill it in, or remove the row.")
     return value
 
 

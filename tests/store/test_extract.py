@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset, Video, load_dataset
-from emollama_hf.frames.demo_clips import write_demo_clips
 
 from emollama_hf import extract
 from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed
 
 
