@@ -1,0 +1,36 @@
+"""Device, number type and threads of the process that computes."""
+
+import pytest
+
+from emollama_hf import process
+
+
+def test_auto_is_the_cpu_in_float32_where_there_is_no_gpu() -> None:
+    import torch
+
+    expected = ("cuda", "float16") if torch.cuda.is_available() else ("cpu", "float32")
+    assert (process.resolve_device("auto"), process.resolve_dtype("auto", "auto")) == expected
+
+
+def test_an_unknown_device_is_refused_with_valid_ones() -> None:
+    with pytest.raises(ValueError, match="'cpu'"):
+        process.resolve_device("gpu")
+
+
+def test_cuda_that_is_not_there_is_an_error_that_says_so() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        assert process.resolve_device("cuda") == "cuda"
+    else:
+        with pytest.raises(RuntimeError, match="doctor"):
+            process.resolve_device("cuda")
+
+
+def test_threads_of_this_process_are_left_alone() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    assert not process.is_worker()
+    process.prepare_to_compute()
+    assert torch.get_num_threads() == before
