@@ -110,3 +110,20 @@ def write_golden_model(directory: Path) -> Path:
         part: network(part, state) for part, state in converted(source_states(), recorded_alpha()).items()
     }
     return write_model(directory, **parts, tokenizer=LLAMA, provenance={"made_by": "tests"})
+
+
+#: Limits of MANIFEST.json, relative to the spread of the recorded array.
+ENCODER_LIMIT = 3e-5
+DECODER_LIMIT = 1e-4
+
+
+def ratio_to_limit(new: torch.Tensor | np.ndarray, recorded: np.ndarray, limit: float) -> float:
+    """Largest difference over the allowed one; above 1 the recorded array is not reproduced."""
+    computed = np.asarray(new, dtype=np.float64)
+    assert computed.shape == recorded.shape, f"{computed.shape} computed, {recorded.shape} recorded"
+    return float(np.abs(computed - recorded).max() / (limit * recorded.std()))
+
+
+def assert_reproduced(new: torch.Tensor | np.ndarray, recorded: np.ndarray, limit: float) -> None:
+    ratio = ratio_to_limit(new, recorded, limit)
+    assert ratio <= 1, f"{ratio:.2f} times the limit of {limit} of the spread"

@@ -1,0 +1,121 @@
+"""Random models: the same everywhere, quick, and every input matters."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.checkpoints.build import empty_network, weights_of
+from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
+from emollama_hf.checkpoints.source import PARTS
+from emollama_hf.errors import ModelError
+from emollama_hf.prompt import encode_prompt
+
+
+@pytest.fixture(scope="module")
+def tiny() -> ModelSource:
+    return open_model("random-tiny")
+
+
+def clip(seed: int) -> np.ndarray:
+    """(16, 60, 80, 3) uint8: noise that brightens."""
+    noise = np.random.default_rng(seed).integers(0, 180, (60, 80, 3))
+    return np.stack([noise + 4 * frame for frame in range(16)]).astype(np.uint8)
+
+
+def run(source: ModelSource, frames: np.ndarray, dtype: str = "float32") -> list[torch.Tensor]:
+    """The features of one clip, stage by stage: (D,), (D,), (L, hidden) in float32."""
+    face = source.load_facemae(dtype=dtype)  # type: ignore[arg-type]
+    video = source.load_videomae(dtype=dtype)  # type: ignore[arg-type]
+    llama = source.load_emotion_llama(dtype=dtype)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        features = [face(face.pixels(frames)[None]), video(video.pixels(frames)[None])]
+        ids = encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(2)).input_ids
+        states = llama(llama.pixels(frames[7])[None], torch.stack(features, dim=1), torch.from_numpy(ids)[None])
+    return [features[0][0], features[1][0], states.last_hidden_state[0].float()]
+
+
+def difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one - other).std() / other.std())
+
+
+def test_shapes_are_what_the_source_announces(tiny: ModelSource) -> None:
+    face, video, states = run(tiny, clip(1))
+    assert face.shape == (tiny.feature_width("facemae"),)
+    assert video.shape == (tiny.feature_width("videomae"),)
+    assert tiny.feature_size() == len(face) == len(video)
+    prompt = encode_prompt(tiny.tokenizer(), visual_tokens=tiny.visual_tokens(2))
+    assert states.shape == (prompt.length, tiny.hidden_size())
+    assert prompt.length == 50 + tiny.visual_tokens(2)
+
+
+def test_every_stage_tells_two_clips_apart(tiny: ModelSource) -> None:
+    for one, other in zip(run(tiny, clip(1)), run(tiny, clip(1) // 2), strict=True):
+        assert difference(one, other) > 0.03
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float16", 0.01), ("bfloat16", 0.05)])
+def test_every_precision_has_the_same_values_rounded(tiny: ModelSource, dtype: str, limit: float) -> None:
+    for one, other in zip(run(tiny, clip(1), dtype), run(tiny, clip(1)), strict=True):
+        assert one.isfinite().all()
+        assert difference(one, other) < limit
+    exact = tiny.load_facemae().state_dict()
+    rounded = tiny.load_facemae(dtype=dtype).state_dict()  # type: ignore[arg-type]
+    assert all(torch.equal(rounded[name], exact[name].to(getattr(torch, dtype))) for name in exact)
+
+
+def test_values_are_the_same_in_another_process(tiny: ModelSource) -> None:
+    program = (
+        "from emollama_hf.checkpoints import open_model\n"
+        "source = open_model('random-tiny')\n"
+        "weights = source.load_emotion_llama().language_model.layers[1].mlp.up_proj.weight\n"
+        "print(weights.double().sum().item().hex(), *(source.digest(p) for p in {parts!r}))\n"
+    ).format(parts=PARTS)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    weights = tiny.load_emotion_llama().language_model.layers[1].mlp.up_proj.weight
+    assert done.stdout.split() == [weights.double().sum().item().hex(), *(tiny.digest(p) for p in PARTS)]
+
+
+def test_digests_tell_parts_and_models_apart() -> None:
+    digests = {open_model(name).digest(part) for name in ("random-tiny", "random-full") for part in PARTS}
+    assert len(digests) == 6
+    assert all(len(digest) == 64 for digest in digests)
+
+
+def test_full_size_is_the_real_architecture() -> None:
+    source = open_model("random-full")
+    assert source.is_random
+    assert [source.feature_width("facemae"), source.feature_width("videomae"), source.hidden_size()] == [
+        1024,
+        1024,
+        4096,
+    ]
+    assert [source.visual_tokens(2), source.visual_tokens(3)] == [259, 260]
+    counts = {
+        part: sum(p.numel() for p in weights_of(empty_network(part, source.config(part), torch.bfloat16)).parameters())
+        for part in PARTS
+    }
+    assert counts == {
+        "facemae": 303_301_632,  # ViT-L/16 without a classifier
+        "videomae": 303_858_688,
+        "emotion_llama": 7_635_816_448,  # EVA-g 1.0, projections, Llama-2-7B without its head 6.6
+    }
+
+
+def test_recorded_ids_only_at_full_size() -> None:
+    full, tiny = RecordedTokenizer(bytes_for_the_rest=False), RecordedTokenizer(bytes_for_the_rest=True)
+    assert full.encode("<video>") == tiny.encode("<video>") == [529, 9641, 29958]
+    assert tiny.encode("é") == [3 + 0xC3, 3 + 0xA9]
+    with pytest.raises(ModelError, match=r"recorded ids of the default prompt only.*tokenizer="):
+        full.encode("another instruction")
+    assert full.digest != tiny.digest
+
+
+def test_configuration_is_a_copy(tiny: ModelSource) -> None:
+    tiny.config("facemae")["model_args"]["embed_dim"] = 1
+    assert tiny.feature_width("facemae") != 1
