@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
 from emollama_hf.checkpoints.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
@@ -63,10 +65,18 @@ def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
+    from huggingface_hub.utils import tqdm
+
+    class Progress(tqdm):
+        """None where nobody watches: logs are no place for bars."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or not sys.stderr.isatty()})
 
     where = f"Hub repository {repo_id!r}" + (f" at {revision}" if revision else "")
     try:
-        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=list(patterns)))
+        found = snapshot_download(repo_id, revision=revision, allow_patterns=list(patterns), tqdm_class=Progress)
+        return Path(found)
     except GatedRepoError as error:
         raise ModelError(
             f"{where} is gated and this account has no access. Ask for it on the repository's page, "

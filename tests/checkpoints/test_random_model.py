@@ -74,8 +74,8 @@ def test_values_are_the_same_in_another_process(tiny: ModelSource) -> None:
         "from emollama_hf.checkpoints import open_model\n"
         "source = open_model('random-tiny')\n"
         "weights = source.load_emotion_llama().language_model.layers[1].mlp.up_proj.weight\n"
-        "print(weights.double().sum().item().hex(), *(source.digest(p) for p in {parts!r}))\n"
-    ).format(parts=PARTS)
+        f"print(weights.double().sum().item().hex(), *(source.digest(p) for p in {PARTS!r}))\n"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     weights = tiny.load_emotion_llama().language_model.layers[1].mlp.up_proj.weight
     assert done.stdout.split() == [weights.double().sum().item().hex(), *(tiny.digest(p) for p in PARTS)]
