@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
+from emollama_hf.checkpoints.digest import files_digest, sha256_file
+from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files
 from emollama_hf.checkpoints.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.checkpoints.source import Part
 from emollama_hf.errors import ModelError
@@ -26,7 +28,8 @@ class HubSource(DirectorySource):
         self._revision = revision
 
     def _settings(self, part: Part) -> Path:
-        small = [f"{part}/config.json", *(f"{part}/{name}" for name in TOKENIZER_FILES)]
+        # provenance.json, too: huggingface_hub warns when nothing matches, which our own error is about.
+        small = [PROVENANCE, f"{part}/config.json", *(f"{part}/{name}" for name in TOKENIZER_FILES)]
         return self._existing(self._fetch(small), part)
 
     def _weights(self, part: Part) -> Path:
@@ -34,10 +37,24 @@ class HubSource(DirectorySource):
         self._existing(root, part)
         return root
 
+    def _weights_digest(self, part: Part) -> str:
+        # Not from provenance.json: whoever pushes other weights may leave it as it was, and the cache's times say
+        # nothing. The cache knows the hashes of large files.
+        folder = self._weights(part) / part
+        return files_digest((path.name, cached_sha256(path)) for path in part_files(folder))
+
     def _fetch(self, patterns: list[str]) -> Path:
         root = snapshot(self.name, self._revision, patterns)
         self._revision = root.name  # a snapshot's folder is named after its commit
         return root
+
+
+def cached_sha256(path: Path) -> str:
+    """sha256 of a file in huggingface_hub's cache, which names large files by it; others are read."""
+    blob = path.resolve()
+    if blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", blob.name):
+        return blob.name
+    return sha256_file(path)
 
 
 def hub_tokenizer(repo_id: str) -> LlamaTokenizer:

@@ -66,7 +66,11 @@ def test_only_what_is_used_is_fetched(repository: Path, tmp_path: Path) -> None:
         small = "print(source.feature_width('facemae'), source.tokenizer().encode('happy'))"
         assert ask(endpoint, tmp_path, small) == ["32 [296]"]
         assert not [name for name in downloads if name.endswith(".safetensors")]
-        assert {name.split("/")[0] for name in downloads} == {"facemae", "emotion_llama"}
+        assert {name.split("/")[0] for name in downloads} == {
+            "provenance.json",
+            "facemae",
+            "emotion_llama",
+        }
         digest = "print(source.digest('facemae'), source._revision, 'torch' in sys.modules)"
         assert ask(endpoint, tmp_path, digest) == [f"{open_model(repository).digest('facemae')} {COMMIT} False"]
         assert [name for name in downloads if name.endswith(".safetensors")] == ["facemae/model.safetensors"]
