@@ -123,9 +123,7 @@ def devices() -> list[Finding]:
         return []  # reported among the packages
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / 1e9
-    cpu = (
-        f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), {torch.get_num_threads()} torch threads"
-    )
+    cpu = f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), {torch.get_num_threads()} torch threads"
     found = [Finding("cpu", f"{cpu}; {_fits(memory, ('float32', 'bfloat16'))}")]
     if not torch.cuda.is_available():
         found.append(Finding("gpu", f"none that torch {torch.__version__} can use: device='auto' computes on the CPU"))

@@ -65,7 +65,5 @@ def _show_model(target: str) -> None:
 
 def _gives(source: Any, part: str) -> str:
     if part == "emotion_llama":
-        return (
-            f"(L, {source.hidden_size()}) hidden states, {source.visual_tokens(2)} visual tokens in layout fork"
-        )
+        return f"(L, {source.hidden_size()}) hidden states, {source.visual_tokens(2)} visual tokens in layout fork"
     return f"({source.feature_width(part)},) a clip"
