@@ -65,7 +65,7 @@ def interpolated_positions(table: torch.Tensor, side: int) -> torch.Tensor:
     """A position table for side x side patches: (1, 1 + n*n, D) to (1, 1 + side*side, D).
 
     Bicubic, corners not aligned, computed and returned in float32: rounding it to float16 would move the results
-    by ten times the tolerance (tests/models/test_parity.py). The class entry is unchanged, and so is everything
+    by ten times the tolerance (tests/models/test_known_mistakes.py). The class entry is unchanged, and so is everything
     if the sizes agree.
     Source: MiniGPT-4, position embedding of EVA-g.
     """

@@ -41,7 +41,7 @@ class EmotionLlamaModel(PreTrainedModel):
         hidden = config.text_config.hidden_size
         self.vision_model = Blip2VisionModel._from_config(config.vision_config)
         # This is the original's ln_vision. Its eps is 1e-5 while EVA's blocks use 1e-6, and Blip2VisionModel
-        # knows one eps only (tests/models/test_parity.py::test_another_eps_is_seen).
+        # knows one eps only (tests/models/test_known_mistakes.py).
         self.vision_model.post_layernorm.eps = config.image_norm_eps
         self.image_projection = nn.Linear(image_width * config.patches_per_token, hidden)
         self.facemae_projection = nn.Linear(config.feature_size, hidden)

@@ -33,7 +33,7 @@ class FaceMAE(nn.Module):
             num_classes=0,
             global_pool="token",
             # Said here because timm's default is not part of its promises
-            # (tests/models/test_parity.py::test_another_eps_is_seen).
+            # (tests/models/test_known_mistakes.py).
             norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
             weight_init="skip",
         )
