@@ -62,6 +62,8 @@ class VideoClip:
         A frame that cannot be decoded is replaced by the next one that can, or else by the last before it.
         """
         wanted = check_indices(indices, self.info.frame_count)
+        if not wanted:
+            return
         reformatter = _new_reformatter()
         with VideoReader(self._open_stream, self._index, self._damaged) as reader:
             for number, frame in reader.read(wanted):

@@ -12,7 +12,7 @@ from .frame_view import FrameView
 # With the decoder, the networks and the index of a long file this stays well below 300 MB.
 BUDGET_BYTES = 104 * 2**20
 
-_AROUND = 0.8  # of a face's size, kept on every side: crops reach beyond the box, and smoothing moves them
+_AROUND = 0.3  # of a face's size, kept on every side: crops reach beyond the box, and smoothing moves them
 
 
 class HeldFrames:
@@ -29,9 +29,16 @@ class HeldFrames:
 
     def keep(self, number: int, picture: Picture, promise: float) -> None:
         """Hold a whole picture while there is room. promise: how likely it is needed again; inf for certain."""
+        if number not in self._whole:
+            self._nbytes += picture.nbytes
         self._whole[number] = promise, picture
-        self._nbytes += picture.nbytes
         self._make_room()
+
+    def update(self, promises: dict[int, float]) -> None:
+        """Promises of held whole pictures that have become known; never that of one certainly needed."""
+        for number, promise in promises.items():
+            if number in self._whole and self._whole[number][0] < np.inf:
+                self._whole[number] = promise, self._whole[number][1]
 
     def keep_faces(self, number: int, picture: Picture, pixels: NDArray[np.uint8], faces: list[Face]) -> None:
         """Hold what a crop of any of the faces needs; the whole picture if that is smaller, or shows no face."""

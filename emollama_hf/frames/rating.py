@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .expression import expressiveness, face_patch, sharpness
+from .expression import BATCH, expressiveness, face_patch, sharpness
 from .peak import Candidate
 from .tracks import SeenFrame, Track, face_weight
 
@@ -20,37 +20,52 @@ class ExpressionRating:
     def __init__(self) -> None:
         self._patches: dict[int, list[NDArray[np.uint8]]] = {}
         self._ratings: dict[tuple[int, int], float] = {}
+        self._waiting: list[tuple[int, int]] = []
 
     def look(self, frame: SeenFrame, pixels: NDArray[np.uint8], whole: NDArray[np.uint8] | None = None) -> None:
         """Note a candidate frame. pixels: (H, W, 3) uint8.  whole: the patch of a picture that is a face itself."""
-        if whole is not None:
-            self._patches[frame.number] = [whole]
-        else:
-            self._patches[frame.number] = [face_patch(pixels, f.box) for f in frame.faces[:_MAX_FACES]]
+        faces = frame.faces[:_MAX_FACES]
+        patches = [face_patch(pixels, face.box) for face in faces] if whole is None else [whole]
+        self._patches[frame.number] = patches
+        if patches:
+            weights = [face_weight(face, frame.width, frame.height) for face in faces]
+            self._waiting.append((frame.number, int(np.argmax(weights)) if weights else 0))
 
-    def promise(self, frame: SeenFrame) -> float:
-        """How expressive a frame is, 0..1, judged before the tracks are known; -1 without a face."""
-        if not self._patches[frame.number]:
-            return -1.0
-        weights = [face_weight(f, frame.width, frame.height) for f in frame.faces[:_MAX_FACES]]
-        return self._rate(frame.number, int(np.argmax(weights)) if weights else 0)
+    def promises(self) -> dict[int, float]:
+        """How expressive frames are, 0..1, of those rated since the last call; before the tracks are known.
+
+        In each frame the likeliest face is rated, and only when there are enough to be rated together.
+        """
+        if len(self._waiting) < BATCH:
+            return {}
+        batch, self._waiting = self._waiting, []
+        self._rate(batch)
+        return {number: self._ratings[number, place] for number, place in batch}
 
     def candidates(self, frames: Sequence[SeenFrame], tracks: dict[int, Track] | None) -> list[Candidate]:
         """The noted frames that show the chosen face of their shot; tracks None: that are a face."""
-        found = []
+        chosen: list[tuple[SeenFrame, int, float]] = []
         for frame in frames:
-            patches = self._patches.get(frame.number, [])
             place, score = (0, 1.0) if tracks is None else _position(frame, tracks.get(frame.shot))
-            if 0 <= place < len(patches):
-                rating = self._rate(frame.number, place)
-                found.append(Candidate(frame.number, frame.shot, rating, score, sharpness(patches[place])))
-        return found
+            if 0 <= place < len(self._patches.get(frame.number, [])):
+                chosen.append((frame, place, score))
+        self._rate([(frame.number, place) for frame, place, _ in chosen])
+        return [
+            Candidate(
+                number=frame.number,
+                shot=frame.shot,
+                expressiveness=self._ratings[frame.number, place],
+                detection_score=score,
+                sharpness=sharpness(self._patches[frame.number][place]),
+            )
+            for frame, place, score in chosen
+        ]
 
-    def _rate(self, number: int, place: int) -> float:
-        key = number, place
-        if key not in self._ratings:
-            self._ratings[key] = float(expressiveness(self._patches[number][place][None])[0])
-        return self._ratings[key]
+    def _rate(self, faces: list[tuple[int, int]]) -> None:
+        missing = [face for face in faces if face not in self._ratings]
+        if missing:
+            patches = np.stack([self._patches[number][place] for number, place in missing])
+            self._ratings.update(zip(missing, expressiveness(patches).tolist(), strict=True))
 
 
 def _position(frame: SeenFrame, track: Track | None) -> tuple[int, float]:

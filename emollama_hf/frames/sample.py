@@ -75,13 +75,13 @@ def sample_clip(
         pixels = picture.rgb()
         seen = _observe(number, clip, pixels, detect)
         observed.append(seen)
-        promise = np.inf if number in numbers.whole else -1.0
         if number in numbers.candidates:
             rating.look(seen.frame, pixels, None if detect else whole_patch(pixels))
-            promise = max(promise, rating.promise(seen.frame))
-        if number in numbers.whole or number in numbers.candidates:
-            held.keep(number, picture, promise)
-        if number in numbers.crops and number not in numbers.whole:
+            held.keep(number, picture, promise=1.0)  # as good as any until it is rated
+            held.update(rating.promises())
+        if number in numbers.whole:
+            held.keep(number, picture, promise=np.inf)
+        elif number in numbers.crops:
             held.keep_faces(number, picture, pixels, seen.frame.faces)
 
     frames = _with_shots(observed)
