@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emollama_hf.frames.demo_clips import astronaut, view
+from emollama_hf.frames.faces import detect_faces
 
 Frame = NDArray[np.uint8]
 
@@ -65,10 +66,24 @@ def no_face(count: int, seed: int = 0) -> Iterator[Frame]:
 
 
 def hide_face(frame: Frame) -> Frame:
-    """The frame with everything but its lowest tenth turned to flat grey: the shot's colours, no face."""
+    """The frame with its face covered by flat grey, as by a sheet of paper."""
+    (face,) = detect_faces(frame)
+    margin = 0.25 * face.size
+    left, top, right, bottom = (max(0, round(float(v))) for v in face.box + np.array([-1, -1, 1, 1]) * margin)
     hidden = frame.copy()
-    hidden[: int(0.9 * len(frame))] = frame.reshape(-1, 3).mean(0).astype(np.uint8)
+    hidden[top:bottom, left:right] = 170
     return hidden
+
+
+def close_mouth(frame: Frame) -> Frame:
+    """The frame with the smile of its face painted over with skin."""
+    (face,) = detect_faces(frame)
+    left, right = face.landmarks[3], face.landmarks[4]
+    centre = (left + right) / 2
+    mask = np.zeros(frame.shape[:2], np.uint8)
+    axes = round(0.75 * float(right[0] - left[0])), round(0.36 * float(right[0] - left[0]))
+    cv2.ellipse(mask, (round(float(centre[0])), round(float(centre[1])) + 2), axes, 0, 0, 360, 255, -1)
+    return cv2.inpaint(frame, mask, 5, cv2.INPAINT_TELEA)
 
 
 def place_face(canvas: Frame, centre: tuple[float, float], height: float, squeeze: float = 1.0) -> Frame:

@@ -145,6 +145,8 @@ class VideoReader:
         """Frames that the decoder still holds back because later ones might have to be shown first."""
         yield from self._numbered(decode_packet(self._context, None, -1, self._damaged))
         self._context.flush_buffers()
+        if self._landed is not None:  # a jump after which nothing came out
+            raise _NotAKeyframe
 
     def _set_skip(self, what: str) -> None:
         self._context.skip_frame = what

@@ -25,10 +25,12 @@ _NEAR_DISTANCE, _FAR_DISTANCE = 0.1, 0.4
 class Look:
     """What a frame looks like from afar.
 
+    size: (height, width) of the frame in pixels.
     structure: (32, 32) float32 brightness, mean 0 and length 1 (all 0 for a flat picture).
     colours: two histograms, float32 with sum 1: (100,) of chromaticity, (12,) of brightness relative to its mean.
     """
 
+    size: tuple[int, int]
     structure: NDArray[np.float32]
     colours: tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -50,7 +52,7 @@ def look_at(pixels: NDArray[np.uint8]) -> Look:
     red, green = (np.clip((shares[..., i] - 0.13) / 0.4, 0, 1) for i in (0, 1))
     chromaticity = _histogram([red, green], (10, 10))
     brightness = _histogram([np.clip(grey / (grey.mean() + 4) / 2.5, 0, 1)], (12,))
-    return Look(structure, (chromaticity, brightness))
+    return Look((pixels.shape[0], pixels.shape[1]), structure, (chromaticity, brightness))
 
 
 def _histogram(values: list[NDArray[np.float32]], bins: tuple[int, ...]) -> NDArray[np.float32]:
@@ -83,7 +85,12 @@ def colour_distance(a: Look, b: Look) -> float:
 
 
 def is_cut(a: Look, b: Look, gap_s: float) -> bool:
-    """Whether two sampled frames, gap_s seconds apart, belong to different shots."""
+    """Whether two sampled frames, gap_s seconds apart, belong to different shots.
+
+    Frames of different sizes do: a face's coordinates in one say nothing about the other.
+    """
+    if a.size != b.size:
+        return True
     far = float(np.clip((gap_s - _NEAR_S) / (_FAR_S - _NEAR_S), 0, 1))
     limit = _NEAR_DISTANCE + far * (_FAR_DISTANCE - _NEAR_DISTANCE)
     return colour_distance(a, b) > limit and structure_match(a, b) < _MATCHING_STRUCTURE

@@ -61,6 +61,13 @@ def test_a_clip_can_be_read_twice_and_backwards_between(folder):
             assert all(np.array_equal(pixels, yardstick[n]) for n, pixels in clip.frames(wanted))
 
 
+@pytest.mark.parametrize("wanted", [[12], [0, 12], [0, 24, 36], [13, 59]])
+def test_where_no_keyframe_is_one_the_clip_is_read_from_its_start(folder, wanted):
+    path, yardstick = written(folder, "intra_refresh.mp4")
+    with open_video(path) as clip:
+        assert all(np.array_equal(pixels, yardstick[n]) for n, pixels in clip.frames(wanted))
+
+
 def test_only_the_groups_of_wanted_frames_are_decoded(folder, monkeypatch):
     from emollama_hf.frames import reader
 
