@@ -10,7 +10,7 @@ from .faces import Face
 from .frame_view import FrameView
 
 # With the decoder, the networks and the index of a long file this stays well below 300 MB.
-BUDGET_BYTES = 104 * 2**20
+BUDGET_BYTES = 88 * 2**20
 
 _AROUND = 0.3  # of a face's size, kept on every side: crops reach beyond the box, and smoothing moves them
 
