@@ -98,11 +98,14 @@ def extract(
     """
     from emollama_hf.commands.extract import run_extract
 
-    options: dict[str, Any] = {
-        "peak": peak, "faces": faces, "crop": crop, "layout": layout, "pooling": pooling, "store_dtype": store_dtype,
-        "tokenizer": tokenizer, "revision": revision, "device": device, "dtype": dtype, "batch_size": batch_size,
+    given: dict[str, tuple[Any, Any]] = {
+        "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
+        "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),
+        "store_dtype": (store_dtype, "float16"), "tokenizer": (tokenizer, None), "revision": (revision, None),
+        "device": (device, "auto"), "dtype": (dtype, "auto"), "batch_size": (batch_size, None),
     }  # fmt: skip
-    options |= {name: value for name, value in (("task", task), ("instruction", instruction)) if value is not None}
+    # An option without effect is an error, so only those that differ from their defaults are passed on.
+    options = {name: value for name, (value, default) in given.items() if value != default}
     _finish(
         run_extract(
             source, out, model=model, labels=labels, split=split, num_proc=num_proc, keep=tuple(keep or ()),
@@ -148,6 +151,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a pager was closed: nothing to report
         sys.exit(0)
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.exit(0)  # the help was printed
         if debug:
             raise
         _fail(_one_line(error), 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from emollama_hf.process import DTYPES
+
 MODEL_VARIABLE = "EMOLLAMA_MODEL"
 
 NO_MODEL = (
@@ -37,11 +39,15 @@ def configure(
     model: a model directory, a Hub id, "random-tiny" or "random-full"; revision: of a Hub id.
     device: "auto" or a torch device such as "cuda:1"; dtype: "auto", "float32", "float16" or "bfloat16".
 
+    Raises ValueError for an unknown dtype; a device is looked for when it is needed.
+
         >>> import emollama_hf
         >>> emollama_hf.configure(model="random-tiny")
         >>> ds = ds.map(emollama_hf.emollama_embed, batched=True)
     """
     global _defaults
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"dtype={dtype!r} is unknown. Valid: {', '.join(map(repr, DTYPES))}")
     if model is not None:  # a revision belongs to the model that it was given with
         _defaults = replace(_defaults, model=os.fspath(model), revision=None)
     given = {"revision": revision, "device": device, "dtype": dtype}

@@ -47,7 +47,7 @@ def prepare_to_compute() -> None:
 def resolve_device(device: str) -> str:
     """A torch device; "auto" takes CUDA where there is one.
 
-    Raises ValueError for a name that torch does not know and RuntimeError for a device that is not there.
+    Raises ValueError for a name that torch does not know and for a device that is not there.
     """
     import torch
 
@@ -58,12 +58,12 @@ def resolve_device(device: str) -> str:
     except RuntimeError as error:
         raise ValueError(f"device={device!r} is no device. Valid: 'auto', 'cpu', 'cuda', 'cuda:0', ...") from error
     if kind == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError(
+        raise ValueError(
             f"device={device!r} was asked for, but torch {torch.__version__} sees no CUDA device here. "
             "Use device='auto' or 'cpu', or see what is missing with `emollama-hf doctor`."
         )
     if kind == "cuda" and _forked_with_torch and torch.cuda._is_in_bad_fork():
-        raise RuntimeError(
+        raise ValueError(
             "CUDA cannot be used in a forked worker of a process that has used it already. Put "
             "`import multiprocess; multiprocess.set_start_method('spawn')` before map, or leave num_proc out."
         )

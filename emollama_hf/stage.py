@@ -10,13 +10,14 @@ from __future__ import annotations
 import abc
 import json
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from datasets import Features
 
 from emollama_hf import schema, timing
-from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError
 from emollama_hf.rows import Row, Rows
 from emollama_hf.transform import Transform
 
@@ -109,6 +110,9 @@ class Stage(Transform):
         """Identity of the weights behind this stage; None for a stage without a model."""
         return None
 
+    def check_columns(self, columns: Collection[str]) -> None:
+        """Raise ValueError if no row of a data set with these columns can be computed; asked once before a long run."""
+
     def ready(self) -> None:
         """Load what `prepare` and `compute` need; called once a batch, outside the handling of row errors."""
 
@@ -170,7 +174,7 @@ class Stage(Transform):
                 pending.append(index)
             except ClipError as error:
                 outcome.fail(index, error)
-            except (ModelError, MemoryError):
+            except (ModelError, MemoryError, ImportError):
                 raise  # wrong for every row
             except Exception as error:
                 # One odd file must not end a run of thousands; the type and message stay with the row.
@@ -202,6 +206,12 @@ class _Outcome:
     def __init__(self, stage: Stage, rows: Rows) -> None:
         self.stage, self.rows = stage, rows
         self.statuses = [rows.value(schema.STATUS, i) or schema.OK for i in range(rows.length)]
+        strange = next((status for status in self.statuses if status not in (schema.OK, *ERROR_KINDS)), None)
+        if strange is not None:
+            raise ValueError(
+                f"column {schema.STATUS!r} holds {strange!r}, which no stage writes. Rename or remove that column: "
+                "a row with a status other than ok is passed on uncomputed."
+            )
         self.errors = [rows.value(schema.ERROR, i) for i in range(rows.length)]
         self.results: list[dict[str, Any]] = [{} for _ in range(rows.length)]
 

@@ -23,7 +23,7 @@ def test_cuda_that_is_not_there_is_an_error_that_says_so() -> None:
     if torch.cuda.is_available():
         assert process.resolve_device("cuda") == "cuda"
     else:
-        with pytest.raises(RuntimeError, match="doctor"):
+        with pytest.raises(ValueError, match="doctor"):
             process.resolve_device("cuda")
 
 

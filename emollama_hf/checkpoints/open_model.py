@@ -34,6 +34,8 @@ def open_model(
         4096
     """
     name = os.fspath(name)
+    if not name.strip():
+        raise ModelError("model='' is empty. Name a model directory, a Hub id, random-tiny or random-full.")
     other = None if tokenizer is None else _open_tokenizer(os.fspath(tokenizer))
     if name in RANDOM_MODELS:
         return RandomSource(name, other)

@@ -53,10 +53,9 @@ def run_doctor() -> bool:
     remedies = [finding for finding in findings if finding.remedy is not None]
     for finding in remedies:
         screen.print(f"\n{finding.what}: {finding.remedy}", markup=False)
-    broken = [finding for finding in remedies if finding.what in requirement_names()]
-    screen.print(
-        "\n" + ("Mend the packages above first." if broken else "Ready: try `emollama-hf demo --out demo-features`.")
-    )
+    named = defaults().model is not None
+    broken = [f for f in remedies if f.what in (*requirement_names(), "package data") or (f.what == "model" and named)]
+    screen.print("\n" + ("Mend the above first." if broken else "Ready: try `emollama-hf demo --out demo-features`."))
     return not broken
 
 

@@ -18,6 +18,8 @@ from emollama_hf.store.provenance import RANDOM_WEIGHTS
 
 def show_info(target: str) -> None:
     """Print what `target` is. Raises ModelError or ValueError if it is neither a model nor a feature data set."""
+    if not target.strip():
+        raise ValueError("nothing was named. Give a model or a feature data set.")
     if is_feature_set(Path(target)):
         _show_feature_set(Path(target))
     else:

@@ -25,11 +25,11 @@ class Pipeline(Transform):
 
     def __init__(self, stages: Sequence[Stage], *, keep: Iterable[str] = ()) -> None:
         self.stages = tuple(stages)
-        self.keep = tuple(keep)
-        made = self._all_features()
-        unknown = [column for column in self.keep if column not in made]
+        self.keep = (keep,) if isinstance(keep, str) else tuple(keep)
+        pictures = [column for column in self._all_features() if column in schema.MEDIA]
+        unknown = [column for column in self.keep if column not in pictures]
         if unknown:
-            raise ValueError(f"keep={unknown!r}: no stage makes it. Valid: {', '.join(made)}")
+            raise ValueError(f"keep={unknown!r}: expected some of {', '.join(pictures) or 'no column'}")
 
     @property
     def features(self) -> Features:
@@ -37,7 +37,13 @@ class Pipeline(Transform):
         return Features({name: kind for name, kind in self._all_features().items() if name not in left_out})
 
     def identity(self) -> dict[str, Any]:
-        return {"keep": self.keep, "stages": [stage.own_identity() for stage in self.chain(set())]}
+        return {"keep": self.keep, "stages": [stage.own_identity() for stage in self.stages]}
+
+    @property
+    def given(self) -> list[str]:
+        """Columns that the stages read and none of them makes: they come with the data set."""
+        made = {column for stage in self.stages for column in stage.makes}
+        return sorted({column for stage in self.stages for column in stage.reads} - made)
 
     @property
     def micro_batch(self) -> int:
@@ -78,7 +84,7 @@ def build_pipeline(
         >>> build_pipeline("random-tiny", present=["video"], peak="middle", pooling="mean")
     """
     known = {stage.name: stage for stage in STAGES}
-    wanted = [STAGES[-1].name] if stages is None else list(stages)
+    wanted = [STAGES[-1].name] if stages is None else [stages] if isinstance(stages, str) else list(stages)
     if not wanted or any(name not in known for name in wanted):
         raise ValueError(f"stages={wanted!r}: expected some of {', '.join(map(repr, known))}")
     parameters = {name: set(signature(stage).parameters) for name, stage in known.items()}
@@ -100,4 +106,12 @@ def build_pipeline(
 
     for name in wanted:
         need(known[name])
+    for option in options:
+        takers = [stage for stage in made if option in parameters[stage.name]]
+        if not needed.intersection(takers):
+            names = ", ".join(column for column in takers[0].makes if column in present)
+            raise ValueError(
+                f"{option}={options[option]!r} would have no effect: the data set has {names} already, so that "
+                f"{takers[0].name} does not run. Leave {option} out, or remove these columns to compute them again."
+            )
     return Pipeline([one for stage, one in made.items() if stage in needed], keep=keep)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from datasets import Features
@@ -25,6 +26,11 @@ from emollama_hf.rows import Row
 from emollama_hf.stage import OnError, Placement, Stage, StageConfig, check_choice
 
 VIDEO_FRAMES = 16  # VideoMAE's 8 segments of 2 frames
+
+BOTH_INPUTS = (
+    "the data set has both a 'video' and a 'frames' column. Choose one with input=\"video\" or input=\"frames\", "
+    "or remove one."
+)
 
 PixelRange = Literal["0-1", "0-255"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -153,16 +159,26 @@ class SampleFrames(Stage):
     def compute(self, items: list[ClipSample]) -> list[dict[str, Any] | ClipError]:
         return [_columns(sample) for sample in items]
 
+    def check_columns(self, columns: Collection[str]) -> None:
+        given = [name for name in (schema.VIDEO, schema.FRAMES) if name in columns]
+        if self.config.input is None and len(given) == 2:
+            raise ValueError(BOTH_INPUTS)
+        wanted = [self.config.input] if self.config.input else given
+        peak = self.config.peak.removeprefix("column:") if self.config.peak.startswith("column:") else None
+        if not wanted or wanted[0] not in columns or (peak is not None and peak not in columns):
+            expected = "a column 'video' or 'frames'" if not wanted else f"the column {wanted[0]!r}"
+            expected += f" and the peak column {peak!r}" if peak is not None else ""
+            raise ValueError(f"the data set has the columns {', '.join(map(repr, columns))}; expected {expected}.")
+        folder = self.config.peak.removeprefix("openface:") if self.config.peak.startswith("openface:") else None
+        if folder is not None and not Path(folder).is_dir():
+            raise ValueError(f"peak='openface:{folder}': there is no such folder. Give the folder of OpenFace's CSVs.")
+
     def _open(self, row: Row) -> AbstractContextManager[Any]:
         given = [name for name in (schema.VIDEO, schema.FRAMES) if name in row]
         chosen: str | None = self.config.input
         if chosen is None:
             if len(given) == 2:
-                raise ClipError(
-                    "missing_column",
-                    "the data set has both a `video` and a `frames` column. Choose one with "
-                    'SampleFrames(input="video") or SampleFrames(input="frames").',
-                )
+                raise ClipError("missing_column", BOTH_INPUTS)
             chosen = schema.FRAMES if given == [schema.FRAMES] else schema.VIDEO
         value = _required(row, chosen, "input")
         if chosen == schema.FRAMES:

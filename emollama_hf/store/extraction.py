@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,8 +57,8 @@ def extract(
 
     Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed. A `video` column
     comes back undecoded (path or bytes), so that rows can be read without torchcodec.
-    Raises ValueError for unknown options, ModelError if there is no such model, ClipError with on_error="raise",
-    FileExistsError if `out` holds something else.
+    Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
+    there is no such model, ClipError with on_error="raise", FileExistsError if `out` holds something else.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
@@ -71,11 +74,17 @@ def extract(
                 else "Use ds.map(emollama_embed, batched=True) for a stream."
             )
         )
+    if not len(ds):
+        raise ValueError("the data set has no rows: there is nothing to extract.")
+    if num_proc is not None and num_proc < 1:
+        raise ValueError(f"num_proc={num_proc}: expected at least 1, or None for this process alone")
     if model is None and defaults().model is None:
         raise ModelError(NO_MODEL)
-    destination = None if out is None else check_destination(Path(out), overwrite=overwrite)
+    destination = None if out is None else check_destination(Path(out).expanduser(), overwrite=overwrite)
     ds = undecoded(ds)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
+    for stage in pipeline.stages:
+        stage.check_columns(ds.column_names)
     features = map_to_features(ds, pipeline, num_proc=num_proc)
     kept = ds.remove_columns([name for name in features.column_names if name in ds.column_names])
     result = concatenate_datasets([kept, features], axis=1)
@@ -91,12 +100,9 @@ def extract(
 
 
 def map_to_features(ds: Dataset, pipeline: Pipeline, *, num_proc: int | None = None) -> Dataset:
-    """The columns of `pipeline` alone, stored as declared in an Arrow file of the `datasets` cache."""
+    """The columns of `pipeline` alone, stored as declared in an Arrow file that lives as long as this process."""
     features = pipeline.features
     rows = max(1, min(256, WRITE_BYTES // max(1, schema.row_bytes(features))))
-    # In-memory data sets would keep the result in memory as well; a file of our own keeps it flat.
-    cache = Path(HF_DATASETS_CACHE) / "emollama_hf" / f"{ds._fingerprint}-{pipeline.fingerprint}" / "features.arrow"
-    cache.parent.mkdir(parents=True, exist_ok=True)
     return ds.map(
         pipeline,
         batched=True,
@@ -104,10 +110,25 @@ def map_to_features(ds: Dataset, pipeline: Pipeline, *, num_proc: int | None = N
         writer_batch_size=rows,
         remove_columns=ds.column_names,
         features=features,
-        cache_file_name=str(cache),
+        cache_file_name=str(_work_folder() / "features.arrow"),
+        load_from_cache_file=False,
         num_proc=num_proc,
         desc="Extracting features",
     )
+
+
+def _work_folder() -> Path:
+    """A new folder for the columns of one run, removed when this process ends.
+
+    In-memory data sets would keep them in memory otherwise. It is new each time because the cache of `datasets` knows
+    the names of videos and not their content: after a clip was replaced it would give the old one's features.
+    """
+    parent = Path(HF_DATASETS_CACHE) / "emollama_hf"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="extract-", dir=parent))
+    owner = os.getpid()
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
+    return folder
 
 
 def undecoded(ds: Dataset) -> Dataset:
@@ -124,12 +145,27 @@ def without_media(ds: Dataset, *, keep: Iterable[str] = ()) -> Dataset:
     Every column of a video or image type goes, whatever its name, and `frames`; `keep` names exceptions among the
     columns that stages make.
     """
+    ds = _without_folders(ds)
     media = [name for name, kind in ds.features.items() if (name in schema.MEDIA or _shows(kind)) and name not in keep]
     if schema.VIDEO in media and "file_name" not in ds.column_names:
         names = [_file_name(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
         if any(names):
             ds = ds.add_column("file_name", names)
     return ds.remove_columns(media)
+
+
+def _without_folders(ds: Dataset) -> Dataset:
+    """The messages of failed rows with the clip's name instead of its path on this machine."""
+    source = next((name for name in (schema.VIDEO, schema.FRAMES) if name in ds.column_names), None)
+    if source is None or schema.ERROR not in ds.column_names or not any(ds[schema.ERROR]):
+        return ds
+    paths = [value.get("path") if isinstance(value, dict) else value for value in ds[source]]
+    messages = [
+        error.replace(f"{Path(path).parent}{os.sep}", "") if error and isinstance(path, str) else error
+        for error, path in zip(ds[schema.ERROR], paths, strict=True)
+    ]
+    replaced = ds.remove_columns(schema.ERROR).add_column(schema.ERROR, messages, feature=ds.features[schema.ERROR])
+    return replaced.select_columns(ds.column_names)
 
 
 def _shows(feature: Any) -> bool:

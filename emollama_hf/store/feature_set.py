@@ -32,14 +32,17 @@ def check_destination(out: Path, *, overwrite: bool) -> Path:
     out = Path(os.path.abspath(out))
     if out.is_dir() and any(out.iterdir()):
         if not is_feature_set(out):
-            raise FileExistsError(f"{out} is not empty and holds no feature data set. Choose another --out directory.")
+            raise FileExistsError(f"{out} is not empty and holds no feature data set. Choose another directory.")
         if not overwrite:
-            raise FileExistsError(f"{out} already holds a feature data set. Choose another --out, or pass --overwrite.")
+            raise FileExistsError(
+                f"{out} already holds a feature data set. Choose another directory, or overwrite it "
+                "(--overwrite, overwrite=True)."
+            )
     elif out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out} is a file. Choose a directory for --out.")
+        raise NotADirectoryError(f"{out} is a file. Choose a directory.")
     out.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(out.parent, os.W_OK):
-        raise PermissionError(f"{out.parent} cannot be written to. Choose another --out directory.")
+        raise PermissionError(f"{out.parent} cannot be written to. Choose another directory.")
     return out
 
 

@@ -33,7 +33,7 @@ def describe_run(pipeline: Pipeline, *, rows: int) -> dict[str, Any]:
 
     The model is named by its last path component or Hub id and proved by the digests of its parts.
     """
-    stages = pipeline.chain(set())
+    stages = pipeline.stages
     models = [stage for stage in stages if isinstance(stage, ModelStage)]
     described: dict[str, Any] = {
         "format": FORMAT,
@@ -42,6 +42,7 @@ def describe_run(pipeline: Pipeline, *, rows: int) -> dict[str, Any]:
         "libraries": library_versions(),
         "rows": rows,
         "fingerprint": pipeline.fingerprint,
+        "given": pipeline.given,
         "stages": [without_paths(stage.own_identity()) for stage in stages],
     }
     if models:

@@ -11,6 +11,7 @@ import pyarrow.csv
 from datasets import Dataset, DatasetDict, Video, load_dataset, load_from_disk
 
 from emollama_hf import schema
+from emollama_hf.stages import STAGES
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,14 @@ METADATA = "metadata.csv"
 KEYS = ("file_name", "uuid")
 #: Identifiers stay text: "007" is not 7.
 TEXT_COLUMNS = ("file_name", "uuid", "participant_id", "instance_gmt", "mw_label", "label")
+#: Columns that labels may not replace.
+RESERVED = {
+    schema.VIDEO,
+    schema.FRAMES,
+    schema.STATUS,
+    schema.ERROR,
+    *(name for stage in STAGES for name in stage.makes),
+}
 NAMES_SHOWN = 5
 
 
@@ -35,7 +44,11 @@ def open_source(source: str, *, split: str | None = None, labels: Path | None = 
     split: of a data set; by default its only one. labels: a CSV joined by `file_name` or `uuid`.
     Raises SourceError.
     """
+    if not source.strip():
+        raise SourceError("SOURCE is empty. Give a folder of videos, a data set directory or a Hub id.")
     folder = Path(source)
+    if split is not None and folder.is_dir() and find_clips(folder):
+        raise SourceError(f"--split {split}: {source!r} is a folder of videos, which has no splits. Leave it out.")
     if folder.is_file():
         raise SourceError(f"{source!r} is a file, expected a folder of videos. Put the clip into a folder.")
     if folder.is_dir():
@@ -97,6 +110,9 @@ def join_labels(ds: Dataset, path: Path) -> Dataset:
     Raises SourceError if the CSV is missing, not UTF-8, has no key column, or has a key twice or empty.
     """
     table = read_labels(path)
+    taken = [name for name in table.column_names if name in RESERVED]
+    if taken:
+        raise SourceError(f"{path}: the columns {', '.join(taken)} are made by this package. Rename them in the CSV.")
     key = next((name for name in KEYS if name in table.column_names), None)
     if key is None:
         raise SourceError(
@@ -133,6 +149,8 @@ def read_labels(path: Path) -> pa.Table:
         return pyarrow.csv.read_csv(path, convert_options=options)
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: there is no such file.") from error
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"{path}: cannot be read as a CSV: {error}") from error
 

@@ -91,6 +91,58 @@ def test_directories_of_one_name_are_told_apart(ds: Dataset, tmp_path: Path) -> 
     assert load_dataset(str(tmp_path / "a" / "features"), split="train")[0]["peak_index"] == 0
 
 
+def test_a_clip_replaced_under_its_name_is_computed_anew(ds: Dataset, tmp_path: Path) -> None:
+    """A cache that knew the clips' names only gave the failure of the file that was there before."""
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"cut off")
+    rows = Dataset.from_dict({"video": [str(clip)]})
+    assert extract(rows, "random-tiny", peak="middle")["emollama_status"] == ["not_a_video"]
+    clip.write_bytes(Path(ds.cast_column("video", Video(decode=False))[0]["video"]["path"]).read_bytes())
+    assert extract(rows, "random-tiny", peak="middle")["emollama_status"] == ["ok"]
+
+
+def test_provenance_names_given_columns_and_no_stage_that_did_not_run(ds: Dataset, tmp_path: Path) -> None:
+    one = ds.select([0])
+    sampled = extract(
+        one,
+        "random-tiny",
+        stages="sample_frames",
+        peak="middle",
+        keep=["facemae_frames", "videomae_frames", "peak_frame"],
+    )
+    with pytest.raises(ValueError, match=r"peak='first' would have no effect.*peak_frame"):
+        extract(sampled, "random-tiny", peak="first")
+    extract(sampled, "random-tiny", out=tmp_path / "f")
+    provenance = json.loads((tmp_path / "f" / "provenance.json").read_text())
+    assert [stage["stage"] for stage in provenance["stages"]] == ["facemae_embed", "videomae_embed", "emollama_embed"]
+    assert provenance["given"] == ["facemae_frames", "peak_frame", "videomae_frames"]
+
+
+def test_messages_are_written_without_folders(ds: Dataset, tmp_path: Path) -> None:
+    extract(ds.select([1]), "random-tiny", out=tmp_path / "f", peak="middle")
+    message = load_dataset(str(tmp_path / "f"), split="train")[0]["emollama_error"]
+    assert message.startswith("clip 'text.mp4'")
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ({"movie": ["a.mp4"]}, {}, "'video' or 'frames'"),
+        ({"video": ["a.mp4"], "frames": ["b"]}, {}, "input="),
+        ({"video": ["a.mp4"]}, {"peak": "column:nope"}, "'nope'"),
+        ({"video": ["a.mp4"]}, {"peak": "openface:no-such-folder"}, "no such folder"),
+        ({"video": ["a.mp4"], "emollama_status": ["hello"]}, {"peak": "first"}, "'hello'"),
+        ({"video": []}, {}, "no rows"),
+        ({"video": ["a.mp4"]}, {"num_proc": 0}, "num_proc=0"),
+    ],
+)
+def test_what_is_wrong_for_every_row_is_one_error(
+    columns: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        extract(Dataset.from_dict(columns), "random-tiny", **options)
+
+
 def test_kept_columns_are_written(ds: Dataset, tmp_path: Path) -> None:
     done = extract(
         ds.select([0]),

@@ -60,6 +60,7 @@ def test_labels_by_uuid(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureF
         ("file_name,label\nb.mp4,\u00e9\n".encode("latin-1"), "not UTF-8"),
         (b"file_name,label\nb.mp4\n", "CSV"),
         (b"", "CSV"),
+        (b"file_name,video,emollama_status\nb.mp4,x,ok\n", "video, emollama_status are made by this package"),
         (b"file_name,label\nz.mp4,1\n", "no file_name matches"),
     ],
 )
@@ -81,6 +82,7 @@ def test_a_saved_data_set_is_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
+        ("", "empty"),
         ("./nowhere", "no folder"),
         ("org/no-such-data-set", "org/no-such-data-set"),
         ("{empty}", "no videos"),
