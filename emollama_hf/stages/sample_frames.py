@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Collection, Mapping
@@ -24,6 +25,8 @@ from emollama_hf.frames import (
 )
 from emollama_hf.rows import Row
 from emollama_hf.stage import OnError, Placement, Stage, StageConfig, check_choice
+
+logger = logging.getLogger(__name__)
 
 VIDEO_FRAMES = 16  # VideoMAE's 8 segments of 2 frames
 
@@ -154,7 +157,10 @@ class SampleFrames(Stage):
         if self.config.peak.startswith("column:"):
             peak_value = _required(row, self.config.peak.removeprefix("column:"), "peak")
         with self._open(row) as clip:
-            return sample_clip(clip, self.config.settings, peak_value=peak_value, clip_name=row.clip_name)
+            sample = sample_clip(clip, self.config.settings, peak_value=peak_value, clip_name=row.clip_name)
+        if sample.damaged_packets:
+            logger.warning("%s: %d damaged packets were skipped", row.label, sample.damaged_packets)
+        return sample
 
     def compute(self, items: list[ClipSample]) -> list[dict[str, Any] | ClipError]:
         return [_columns(sample) for sample in items]

@@ -12,6 +12,7 @@ import pytest
 from emollama_hf import ClipError, SampleFrames
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.frames.sampling import even_indices, segment_indices
+from tests import videos
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,16 @@ def test_input_chooses_between_video_and_frames(clip: str, crops: np.ndarray) ->
 def test_limits_refuse_a_clip(clip: str, limit: dict[str, Any]) -> None:
     result = SampleFrames(on_error="null", **limit)({"video": [clip]})
     assert result["emollama_status"] == ["limit_exceeded"]
+
+
+def test_damaged_packets_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = videos.write_video(tmp_path / "a.avi", videos.pan(20), codec="mjpeg", pix_fmt="yuvj420p")
+    data = bytearray(path.read_bytes())
+    place = len(data) // 2
+    while (place := data.find(b"\xff\xd8\xff", place)) >= 0:  # where a JPEG picture begins
+        data[place : place + 400] = bytes(400)
+    path.write_bytes(data)
+    result = SampleFrames(peak="middle", on_error="null")({"video": [str(path)]})
+    assert result["emollama_status"] == ["ok"]
+    assert "damaged packets were skipped" in caplog.text
+    assert "a.avi" in caplog.text
