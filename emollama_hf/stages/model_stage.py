@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -38,9 +39,9 @@ class ModelStage(Stage):
     config: ModelStageConfig
     _digest: str | None = None
 
+    @abstractmethod
     def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> nn.Module:
         """The part's network in eval mode."""
-        raise NotImplementedError
 
     @property
     def source(self) -> ModelSource:

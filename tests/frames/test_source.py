@@ -63,7 +63,6 @@ def test_a_file_url(clip_file):
 
 
 def test_a_server_without_ranges(server):
-    pytest.importorskip("aiohttp")
     with open_video(f"{server}/clip.mp4") as clip:
         assert clip.info.frame_count == 12
 
@@ -77,7 +76,6 @@ def test_a_url_that_leads_nowhere(url, own_temporary_folder):
 
 
 def test_a_page_that_a_server_does_not_have(server):
-    pytest.importorskip("aiohttp")
     with pytest.raises(ClipError) as error, open_video(f"{server}/none.mp4"):
         pass
     assert error.value.kind == "missing_file"
