@@ -24,12 +24,13 @@ def astronaut() -> NDArray[np.uint8]:
         return np.array(image.convert("RGB"))
 
 
-def write_demo_clips(folder: Path) -> list[Path]:
+def write_demo_clips(folder: str | Path) -> list[Path]:
     """Write demo_pan_zoom.mp4 and demo_dark_cut.mp4 into a folder: 3 s, 320x240, 24 frames a second, H.264.
 
     The first pans and zooms; the second darkens, then cuts to the portrait mirrored and closer.
     Returns their paths. The same pixels go in every time.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "demo_pan_zoom.mp4", folder / "demo_dark_cut.mp4"]
     _encode(paths[0], _pan_and_zoom())
