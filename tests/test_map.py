@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset, Features, Value, Video
-from emollama_hf.frames.demo_clips import write_demo_clips
 
+from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
 
 EXPECTED = [

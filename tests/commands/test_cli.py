@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
+
 from emollama_hf.frames.demo_clips import write_demo_clips
 
 
