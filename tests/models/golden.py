@@ -12,19 +12,19 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from emollama_hf.checkpoints.build import Network, empty_network, ready, weights_of
-from emollama_hf.checkpoints.emotion_llama_source import (
+from emollama_hf.checkpoints.write import write_model
+from emollama_hf.conversion.emotion_llama import (
     check_emotion_llama,
     lora_alpha,
     lora_factors,
     projection_tensors,
 )
-from emollama_hf.checkpoints.eva_source import eva_tensors
-from emollama_hf.checkpoints.facemae_source import facemae_tensors
-from emollama_hf.checkpoints.hyperparameters import part_configs
-from emollama_hf.checkpoints.llama_source import HEAD, llama_tensors
-from emollama_hf.checkpoints.pickle_file import model_state, read_checkpoint
-from emollama_hf.checkpoints.videomae_source import videomae_tensors
-from emollama_hf.checkpoints.write import write_model
+from emollama_hf.conversion.eva import eva_tensors
+from emollama_hf.conversion.facemae import facemae_tensors
+from emollama_hf.conversion.hyperparameters import part_configs
+from emollama_hf.conversion.llama import HEAD, llama_tensors
+from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
+from emollama_hf.conversion.videomae import videomae_tensors
 
 ROOT = Path(__file__).parents[1] / "golden"
 CHECKPOINTS = ROOT / "checkpoints"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.checkpoints.eva_source import interpolated_positions
+from emollama_hf.conversion.eva import interpolated_positions
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
 from emollama_hf.prompt import VISUAL_ID, encode_prompt
 from tests.models import golden

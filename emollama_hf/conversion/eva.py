@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
-from emollama_hf.checkpoints.videomae_source import block_shapes
+from emollama_hf.conversion.videomae import block_shapes
 from emollama_hf.errors import ModelError
 
 #: The final norm and the classifier; the block after the last one that is used is added to these.

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from emollama_hf.checkpoints.emotion_llama_source import check_emotion_llama, lora_alpha, lora_factors
-from emollama_hf.checkpoints.eva_source import eva_tensors, interpolated_positions
-from emollama_hf.checkpoints.facemae_source import facemae_tensors
-from emollama_hf.checkpoints.llama_source import llama_tensors
-from emollama_hf.checkpoints.pickle_file import model_state, read_checkpoint
-from emollama_hf.checkpoints.videomae_source import videomae_tensors
+from emollama_hf.conversion.emotion_llama import check_emotion_llama, lora_alpha, lora_factors
+from emollama_hf.conversion.eva import eva_tensors, interpolated_positions
+from emollama_hf.conversion.facemae import facemae_tensors
+from emollama_hf.conversion.llama import llama_tensors
+from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
+from emollama_hf.conversion.videomae import videomae_tensors
 from emollama_hf.errors import ModelError
 from tests.models import golden
 

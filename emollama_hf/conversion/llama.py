@@ -8,8 +8,8 @@ import torch
 from transformers import LlamaConfig, LlamaModel
 
 from emollama_hf.checkpoints.architecture import Config
-from emollama_hf.checkpoints.emotion_llama_source import Lora
 from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
+from emollama_hf.conversion.emotion_llama import Lora
 
 #: Rotary tables that older transformers wrote.
 UNUSED = (r"rotary_emb\.inv_freq$",)
