@@ -16,7 +16,8 @@ from emollama_hf.defaults import configure
 from emollama_hf.errors import ClipError, ModelError
 
 if TYPE_CHECKING:
-    from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
+    from emollama_hf.conversion.convert import convert
+    from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
     from emollama_hf.store import extract
@@ -26,10 +27,12 @@ __version__ = version("emollama_hf")
 _HOMES = {
     "EmotionLlamaConfig": "emollama_hf.models",
     "EmotionLlamaModel": "emollama_hf.models",
+    "EmotionLlamaProcessor": "emollama_hf.models",
     "EmoLlamaEmbed": "emollama_hf.stages",
     "FaceMAEEmbed": "emollama_hf.stages",
     "SampleFrames": "emollama_hf.stages",
     "VideoMAEEmbed": "emollama_hf.stages",
+    "convert": "emollama_hf.conversion.convert",
     "emollama_embed": "emollama_hf.stages.ready",
     "facemae_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
@@ -42,11 +45,13 @@ __all__ = [
     "EmoLlamaEmbed",
     "EmotionLlamaConfig",
     "EmotionLlamaModel",
+    "EmotionLlamaProcessor",
     "FaceMAEEmbed",
     "ModelError",
     "SampleFrames",
     "VideoMAEEmbed",
     "configure",
+    "convert",
     "emollama_embed",
     "extract",
     "facemae_embed",

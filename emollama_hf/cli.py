@@ -115,6 +115,35 @@ def extract(
 
 
 @app.command()
+def convert(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model directory to write; it must be new or empty.")],
+    facemae: Annotated[str | None, typer.Option(help="FaceMAE: mae_checkpoint-340.pth.")] = None,
+    videomae: Annotated[str | None, typer.Option(help="VideoMAE: maeVideo_ckp199.pth.")] = None,
+    eva: Annotated[str | None, typer.Option(help="Image encoder: eva_vit_g.pth.")] = None,
+    emotion_llama: Annotated[str | None, typer.Option(help="Projections and LoRA: Emotion_LLaMA.pth.")] = None,
+    llama: Annotated[str | None, typer.Option(help="Decoder: the directory Llama-2-7b-chat-hf.")] = None,
+    lora_alpha: Annotated[float | None, typer.Option(help="LoRA alpha, if the checkpoint does not say it.")] = None,
+    architecture: Annotated[
+        Path | None, typer.Option(help="JSON file with sizes, for models other than the published ones.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, float16 or bfloat16 for every tensor. Default: as the sources have it.")
+    ] = None,
+) -> None:
+    """Make a model directory from the original's checkpoints.
+
+    Each source is a path, a URL of any fsspec scheme, or hf://OWNER/NAME[@REVISION][/PATH]. Any subset may be given:
+    the face encoders alone are useful, and Llama-2 is gated.
+    """
+    from emollama_hf.commands.convert import run_convert
+
+    sources = {
+        "facemae": facemae, "videomae": videomae, "eva": eva, "emotion_llama": emotion_llama, "llama": llama,
+    }  # fmt: skip
+    run_convert(out, sources, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
+
+
+@app.command()
 def info(
     target: Annotated[str, typer.Argument(help="Model (directory, Hub id, random-tiny) or feature data set.")],
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.llama_tokenizer import LlamaTokenizer
+from emollama_hf.llama_tokenizer import LlamaTokenizer
 from emollama_hf.prompt import (
     DEFAULT_INSTRUCTION,
     DEFAULT_TASK,

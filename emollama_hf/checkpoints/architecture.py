@@ -10,7 +10,14 @@ Config = dict[str, Any]
 
 
 def facemae_config(
-    *, image_size: int, patch_size: int, embed_dim: int, depth: int, num_heads: int, mlp_ratio: float = 4
+    *,
+    image_size: int,
+    patch_size: int,
+    embed_dim: int,
+    depth: int,
+    num_heads: int,
+    mlp_ratio: float = 4,
+    norm_eps: float = 1e-6,
 ) -> Config:
     """facemae/config.json in timm's format; sizes of pictures in pixels."""
     return {
@@ -19,6 +26,7 @@ def facemae_config(
         "num_classes": 0,
         "num_features": embed_dim,
         "global_pool": "token",
+        "norm_eps": norm_eps,  # not an argument of timm's; its own value is 1e-6, too
         "model_args": {
             "img_size": image_size,
             "patch_size": patch_size,

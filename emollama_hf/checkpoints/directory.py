@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.digest import files_digest, sha256_file
-from emollama_hf.checkpoints.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.checkpoints.source import PARTS, Dtype, ModelSource, Part
+from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.prompt import PromptTokenizer
 
 PROVENANCE = "provenance.json"
-#: What `emollama-hf convert` calls the source of each part.
-_OPTIONS = {
-    "facemae": "--facemae",
-    "videomae": "--videomae",
-    "emotion_llama": "--eva, --emotion-llama and --llama",
+#: The sources of each part, as `convert` names them.
+PART_SOURCES: dict[Part, tuple[str, ...]] = {
+    "facemae": ("facemae",),
+    "videomae": ("videomae",),
+    "emotion_llama": ("eva", "emotion_llama", "llama"),
 }
 
 
@@ -83,9 +84,21 @@ class DirectorySource(ModelSource):
             there = ", ".join(f"{p}/" for p in PARTS if (root / p).is_dir()) or "no part of a model"
             raise ModelError(
                 f"model directory {self.name} has no {part}/: it was not converted (it has {there}). "
-                f"Run emollama-hf convert with {_OPTIONS[part]} to add it."
+                f"Run emollama-hf convert again, with {_options(PART_SOURCES[part])} as well."
+            )
+        converted = read_provenance(root).get("sources")
+        absent = [source for source in PART_SOURCES[part] if converted and source not in converted]
+        if absent:
+            raise ModelError(
+                f"model directory {self.name}: {part}/ was converted without {_options(absent)} and cannot be used. "
+                f"Run emollama-hf convert again, with {_options(PART_SOURCES[part])} together."
             )
         return folder
+
+
+def _options(sources: Sequence[str]) -> str:
+    *some, last = ["--" + source.replace("_", "-") for source in sources]
+    return f"{', '.join(some)} and {last}" if some else last
 
 
 def network_ignores(part: Part) -> tuple[str, ...]:
@@ -106,20 +119,23 @@ def part_files(folder: Path) -> list[Path]:
 def recorded_digest(root: Path, part: Part) -> str | None:
     """The part's digest from provenance.json, if that still describes the files that are there.
 
-    It does while every file has the recorded size and none is newer than provenance.json, written last.
+    It does while each file has the size and the time of its last change that were recorded when it was written;
+    moving a directory keeps both.
     """
-    provenance = root / PROVENANCE
-    if not provenance.is_file():
-        return None
+    recorded = read_provenance(root).get("parts", {})
     try:
-        recorded = json.loads(provenance.read_text(encoding="utf-8"))["parts"][part]
-        sizes = {name: entry["size"] for name, entry in recorded["files"].items()}
-        digest = str(recorded["digest"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        files = {name: (entry["size"], entry["mtime_ns"]) for name, entry in recorded[part]["files"].items()}
+        digest = str(recorded[part]["digest"])
+    except (KeyError, TypeError, AttributeError):
         return None
-    files = part_files(root / part)
-    written = provenance.stat().st_mtime_ns
-    unchanged = {path.name: path.stat().st_size for path in files} == sizes and all(
-        path.stat().st_mtime_ns <= written for path in files
-    )
-    return digest if unchanged else None
+    found = {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in part_files(root / part)}
+    return digest if found == files else None
+
+
+def read_provenance(root: Path) -> dict[str, Any]:
+    """provenance.json of a model directory; empty if there is none that can be read."""
+    try:
+        provenance = json.loads((root / PROVENANCE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return provenance if isinstance(provenance, dict) else {}

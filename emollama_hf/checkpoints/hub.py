@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.digest import files_digest, sha256_file
 from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files
-from emollama_hf.checkpoints.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.checkpoints.source import Part
+from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.prompt import PromptTokenizer
 
 

@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 from emollama_hf.checkpoints.architecture import FULL, TINY
-from emollama_hf.checkpoints.digest import combined, json_digest
 from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.checkpoints.source import Dtype, ModelSource, Part
+from emollama_hf.digest import combined, json_digest
 from emollama_hf.prompt import PromptTokenizer
 
 RANDOM_MODELS = {"random-tiny": TINY, "random-full": FULL}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emollama_hf.checkpoints.digest import combined
+from emollama_hf.digest import combined
 from emollama_hf.errors import ModelError
 from emollama_hf.prompt import prompt_segments
 

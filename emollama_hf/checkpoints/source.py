@@ -12,7 +12,7 @@ from emollama_hf.checkpoints.architecture import (
     videomae_width,
     visual_tokens,
 )
-from emollama_hf.checkpoints.digest import combined
+from emollama_hf.digest import combined
 from emollama_hf.prompt import PromptTokenizer
 
 if TYPE_CHECKING:

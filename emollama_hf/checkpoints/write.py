@@ -1,28 +1,47 @@
-"""Writing a model directory: all of it or nothing, and its identity last."""
+"""Writing a model directory: all of it or nothing, tensor by tensor, and its identity last."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 from emollama_hf.checkpoints.build import weights_of
-from emollama_hf.checkpoints.digest import files_digest, sha256_file
 from emollama_hf.checkpoints.directory import PROVENANCE, part_files
-from emollama_hf.checkpoints.llama_tokenizer import TOKENIZER_FILES
+from emollama_hf.checkpoints.source import PARTS
 from emollama_hf.checkpoints.strict_load import INDEX
+from emollama_hf.checkpoints.work_directory import work_directory
+from emollama_hf.digest import combined, files_digest, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.llama_tokenizer import TOKENIZER_FILES
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
+from emollama_hf.models.emotion_llama_processor import processor_settings
 
-#: Largest file of weights; one tensor more than this has a file of its own.
-SHARD_BYTES = 5_000_000_000
+#: Largest file of weights; one tensor more than this has a file of its own. Tensors that are computed on the way
+#: (merged, cast) wait in memory until their file is full.
+SHARD_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class PartContent:
+    """What one part of a model directory consists of.
+
+    config: config.json, without a dtype.  tensors: names and values in the order of the file.
+    tokenizer: a directory whose tokenizer files are copied beside the weights.
+    """
+
+    config: Mapping[str, Any]
+    tensors: Iterable[tuple[str, torch.Tensor]]
+    tokenizer: Path | None = None
+    processor: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_model(
@@ -34,44 +53,69 @@ def write_model(
     tokenizer: str | os.PathLike[str] | None = None,
     provenance: Mapping[str, Any],
 ) -> Path:
-    """A model directory with the given parts; its weights have the bits and dtypes of the networks'.
+    """A model directory with the given networks; its weights have their bits and dtypes.
 
     tokenizer: a directory whose tokenizer files are copied beside the decoder.
     provenance: JSON-able facts to keep (sources, options, versions); each part's files and digest are added.
-    Everything is written beside `directory` and moved there at the end: an interrupted call leaves nothing that
-    looks like a model. Raises ModelError if `directory` exists and is not empty.
+    An interrupted call leaves nothing that looks like a model. Raises ModelError if `directory` exists and is not
+    empty.
     """
-    target = Path(directory)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ModelError(f"{target} exists and is not empty. Remove it, or write to another directory.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.parent / f".{target.name}.{os.getpid()}.partial"
-    work.mkdir()
-    try:
-        if facemae is not None:
-            _write_part(work / "facemae", weights_of(facemae), facemae.config)
-        if videomae is not None:
-            _write_part(work / "videomae", weights_of(videomae), _config_of(videomae.encoder))
-        if emotion_llama is not None:
-            _write_part(work / "emotion_llama", emotion_llama, _config_of(emotion_llama))
-            if tokenizer is not None:
-                copy_tokenizer(Path(tokenizer), work / "emotion_llama")
+    parts: dict[str, PartContent] = {}
+    if facemae is not None:
+        parts["facemae"] = PartContent(facemae.config, weights_of(facemae).state_dict().items())
+    if videomae is not None:
+        parts["videomae"] = PartContent(_config_of(videomae.encoder), weights_of(videomae).state_dict().items())
+    if emotion_llama is not None:
+        parts["emotion_llama"] = PartContent(
+            _config_of(emotion_llama),
+            emotion_llama.state_dict().items(),
+            None if tokenizer is None else Path(tokenizer),
+            processor_settings(emotion_llama.config.image_size, emotion_llama.config.image_tokens),
+        )
+    with work_directory(directory) as work:
+        for name, content in parts.items():
+            write_part(work / name, content)
         write_provenance(work, provenance)
-        work.replace(target)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    return target
+    return Path(directory)
+
+
+def write_part(folder: Path, content: PartContent, written: Callable[[int], None] = lambda _: None) -> None:
+    """Write one part.  written: called with the bytes of each tensor as it goes to the disk.
+
+    Raises ModelError if the directory that was given for the tokenizer has none.
+    """
+    folder.mkdir()
+    sizes = _save_weights(folder, content.tensors, written)
+    # transformers loads in this type unless told otherwise; the one that most of the weights have.
+    dtype = sizes.most_common(1)[0][0] if sizes else "float32"
+    _write_json(folder / "config.json", {**content.config, "dtype": dtype})
+    if content.processor:
+        _write_json(folder / "processor_config.json", content.processor)
+    if content.tokenizer is not None:
+        copy_tokenizer(content.tokenizer, folder)
+    for file in folder.glob("*.safetensors"):
+        shutil.copymode(folder / "config.json", file)  # safetensors leaves them readable by the owner only
 
 
 def write_provenance(root: Path, facts: Mapping[str, Any]) -> None:
-    """provenance.json with name, size and sha256 of every part's files, and each part's digest."""
+    """provenance.json with size, time and sha256 of every part's files, each part's digest and the whole's."""
     parts = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        hashes = {path.name: sha256_file(path) for path in part_files(folder)}
-        files = {name: {"size": (folder / name).stat().st_size, "sha256": sha} for name, sha in hashes.items()}
-        parts[folder.name] = {"digest": files_digest(hashes.items()), "files": files}
-    _write_json(root / PROVENANCE, {**facts, "parts": parts})
+    for part in PARTS:
+        if (root / part).is_dir():
+            paths = part_files(root / part)
+            hashes = {path.name: sha256_file(path) for path in paths}
+            # The time tells whether the hash still holds, without reading gigabytes; it is in no digest.
+            files = {
+                path.name: {
+                    "size": path.stat().st_size,
+                    "mtime_ns": path.stat().st_mtime_ns,
+                    "sha256": hashes[path.name],
+                }
+                for path in paths
+            }
+            parts[part] = {"digest": files_digest(hashes.items()), "files": files}
+    digest = combined(*(f"{part} {entry['digest']}" for part, entry in parts.items()))
+    _write_json(root / PROVENANCE, {**facts, "parts": parts, "digest": digest})
 
 
 def copy_tokenizer(source: Path, folder: Path) -> None:
@@ -85,45 +129,51 @@ def copy_tokenizer(source: Path, folder: Path) -> None:
         shutil.copyfile(source / name, folder / name)
 
 
-def _write_part(folder: Path, module: nn.Module, config: Mapping[str, Any]) -> None:
-    folder.mkdir()
-    _write_json(folder / "config.json", config)
-    save_weights(folder, module.state_dict())
-    for file in folder.glob("*.safetensors"):
-        shutil.copymode(folder / "config.json", file)  # safetensors leaves them readable by the owner only
+def _save_weights(
+    folder: Path, tensors: Iterable[tuple[str, torch.Tensor]], written: Callable[[int], None]
+) -> Counter[str]:
+    """model.safetensors, or shards with an index as transformers names and reads them; returns bytes by dtype.
 
-
-def save_weights(folder: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """model.safetensors, or shards with an index as transformers names and reads them.
-
-    Not huggingface_hub's function for this: it takes tensors that are mapped from one file for copies of
-    each other.
+    Holds one shard at a time. Not huggingface_hub's function for this: it takes tensors that are mapped from one
+    file for copies of each other.
     """
-    shards: list[dict[str, torch.Tensor]] = [{}]
+    places: dict[str, int] = {}
+    sizes: Counter[str] = Counter()
+    for number, shard in enumerate(_shards(tensors)):
+        save_file(shard, folder / f"{number}.part", metadata={"format": "pt"})
+        for name, tensor in shard.items():
+            places[name] = number
+            sizes[str(tensor.dtype).removeprefix("torch.")] += tensor.nbytes
+            written(tensor.nbytes)
+        shard.clear()  # or it would be held while the next one is made
+    count = max(places.values(), default=0) + 1
+    if count == 1:
+        (folder / "0.part").rename(folder / "model.safetensors")
+        return sizes
+    names = [f"model-{number + 1:05d}-of-{count:05d}.safetensors" for number in range(count)]
+    for number, name in enumerate(names):
+        (folder / f"{number}.part").rename(folder / name)
+    weight_map = {name: names[number] for name, number in places.items()}
+    _write_json(folder / INDEX, {"metadata": {"total_size": sizes.total()}, "weight_map": weight_map})
+    return sizes
+
+
+def _shards(tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[dict[str, torch.Tensor]]:
+    shard: dict[str, torch.Tensor] = {}
     room = SHARD_BYTES
-    for name, tensor in state.items():
-        if shards[-1] and tensor.nbytes > room:
-            shards.append({})
-            room = SHARD_BYTES
-        shards[-1][name] = tensor.contiguous()
+    for name, tensor in tensors:
+        if shard and tensor.nbytes > room:
+            yield shard
+            shard, room = {}, SHARD_BYTES
+        shard[name] = tensor.contiguous()
         room -= tensor.nbytes
-    if len(shards) == 1:
-        save_file(shards[0], folder / "model.safetensors", metadata={"format": "pt"})
-        return
-    places = {}
-    for number, shard in enumerate(shards, start=1):
-        file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        save_file(shard, folder / file, metadata={"format": "pt"})
-        places.update(dict.fromkeys(shard, file))
-    total = sum(tensor.nbytes for tensor in state.values())
-    _write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
+    yield shard
 
 
 def _config_of(model: Any) -> dict[str, Any]:
     """A transformers model's configuration, defaults included: the widths are read without transformers."""
     config: dict[str, Any] = json.loads(model.config.to_json_string(use_diff=False))
     config["architectures"] = [type(model).__name__]
-    config["dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")
     return config
 
 

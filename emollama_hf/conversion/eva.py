@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isqrt
 
 import torch
 from torch.nn import functional
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
+from emollama_hf.conversion.recognise import check_looks_like
 from emollama_hf.conversion.videomae import block_shapes
-from emollama_hf.errors import ModelError
 
 #: The final norm and the classifier; the block after the last one that is used is added to these.
 UNUSED = (r"^norm\.", r"^fc_norm\.", r"^head\.")
@@ -41,8 +42,9 @@ def eva_tensors(
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
     used, _ = split_unused(state, unused_patterns(config))
-    found = {name: tuple(state[name].shape) for name in used}
-    check_names(_expected(config, found, where), found, where=where)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    found = {name: shapes[name] for name in used}
+    check_names(_expected(config, found), found, where=where, hint=check_looks_like("eva", shapes))
     yield f"{PREFIX}embeddings.class_embedding", state["cls_token"]
     side = config["image_size"] // config["patch_size"]
     yield f"{PREFIX}embeddings.position_embedding", interpolated_positions(state["pos_embed"], side)
@@ -78,18 +80,17 @@ def interpolated_positions(table: torch.Tensor, side: int) -> torch.Tensor:
     return torch.cat([class_entry.float(), grid.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
 
 
-def _expected(config: Config, found: Mapping[str, Shape], where: str) -> dict[str, Shape]:
+def _expected(config: Config, found: Mapping[str, Shape]) -> dict[str, Shape]:
     """Names and shapes in the checkpoint's own terms; its position table may be for any square grid."""
     width, patch = config["hidden_size"], config["patch_size"]
-    positions = found.get("pos_embed", (1, 1, width))
-    if len(positions) == 3 and round((positions[1] - 1) ** 0.5) ** 2 != positions[1] - 1:
-        raise ModelError(
-            f"{where}: pos_embed {positions} is not for a square grid of patches and a class token. "
-            "Check that this is EVA's checkpoint."
-        )
+    positions = found.get("pos_embed", ())
+    # Any grid is interpolated; what is no square grid is listed as misshapen, with the grid of the other size.
+    places = positions[1] if len(positions) == 3 else 0
+    if places < 2 or isqrt(places - 1) ** 2 != places - 1:
+        places = (config["image_size"] // patch) ** 2 + 1
     shapes: dict[str, Shape] = {
         "cls_token": (1, 1, width),
-        "pos_embed": (1, positions[1] if len(positions) == 3 else 1, width),
+        "pos_embed": (1, places, width),
         "patch_embed.proj.weight": (width, 3, patch, patch),
         "patch_embed.proj.bias": (width,),
     }

@@ -9,6 +9,7 @@ import torch
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.build import empty_network, weights_of
 from emollama_hf.checkpoints.tensor_names import check_names, split_unused
+from emollama_hf.conversion.recognise import check_looks_like
 
 #: The masked autoencoder's other half.
 UNUSED = (r"^mask_token$", r"^decoder_")
@@ -25,6 +26,8 @@ def facemae_tensors(
     used, _ = split_unused(state, UNUSED)
     network = weights_of(empty_network("facemae", config, torch.float32))
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    check_names(expected, {name: tuple(state[name].shape) for name in used}, where=where)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    hint = check_looks_like("facemae", shapes)
+    check_names(expected, {name: shapes[name] for name in used}, where=where, hint=hint)
     for name in expected:
         yield name, state[name]

@@ -2,43 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emollama_hf.checkpoints.architecture import (
+    FULL,
     Config,
     emotion_llama_config,
     facemae_config,
     videomae_config,
     vision_config,
 )
+from emollama_hf.conversion.lora import TARGETS
+from emollama_hf.errors import ModelError
 
+#: Sections of an `architecture`; the last two describe what follows from the others.
+SECTIONS = ("mae", "video", "eva", "llama", "lora", "projections", "limits")
+_ENCODER = ("image_size", "patch_size", "embed_dim", "depth", "num_heads")
 #: Keys of a Llama configuration that say where it came from, not what it computes.
 _NOT_ARCHITECTURE = ("architectures", "torch_dtype", "dtype", "transformers_version", "_name_or_path")
 
 
-def part_configs(hyperparameters: Mapping[str, Any], llama: Mapping[str, Any]) -> dict[str, Config]:
+def part_configs(architecture: Mapping[str, Any] | None, llama: Mapping[str, Any] | None) -> dict[str, Config]:
     """The configurations of all parts.
 
-    hyperparameters: `mae`, `video`, `eva` as `golden/MANIFEST.json` has them.
-    llama: config.json of the Llama directory.
+    architecture: sections `mae`, `video`, `eva`, `llama` as `golden/MANIFEST.json` has them; the real models'
+    sizes where one is missing.
+    llama: config.json of the Llama directory, which knows its own sizes better.
+    Raises ModelError for an unknown section, and for one that lacks a size.
     """
-    mae, video, eva = (hyperparameters[key] for key in ("mae", "video", "eva"))
-    encoder = ("image_size", "patch_size", "embed_dim", "depth", "num_heads")
-    vision = vision_config(
-        **{key: eva[key] for key in (*encoder, "mlp_hidden")}, layer_norm_eps=eva.get("layer_norm_eps", 1e-6)
+    given = _checked(architecture or {})
+    configs = copy.deepcopy(FULL)
+    if "mae" in given:
+        mae = _sizes(given, "mae", _ENCODER)
+        configs["facemae"] = facemae_config(
+            **mae, **_options(given["mae"], "mlp_ratio"), norm_eps=given["mae"].get("layer_norm_eps", 1e-6)
+        )
+    if "video" in given:
+        video = _sizes(given, "video", (*_ENCODER, "tubelet_size", "num_frames"))
+        configs["videomae"] = videomae_config(**video, **_options(given["video"], "mlp_ratio", "layer_norm_eps"))
+    decoder: Mapping[str, Any] = configs["emotion_llama"]
+    vision, joining = decoder["vision_config"], {}
+    if "eva" in given:
+        eva = given["eva"]
+        sizes = _sizes(given, "eva", _ENCODER)
+        if "mlp_hidden" not in eva and "mlp_ratio" not in eva:
+            raise ModelError(_lacks("eva", ["mlp_hidden"]))
+        hidden = eva.get("mlp_hidden") or int(eva["embed_dim"] * eva["mlp_ratio"])
+        vision = vision_config(**sizes, mlp_hidden=hidden, **_options(eva, "layer_norm_eps"))
+        joining = _options(eva, "patches_per_token")
+        if "ln_vision_eps" in eva:
+            joining["image_norm_eps"] = eva["ln_vision_eps"]
+    text = given.get("llama", decoder["text_config"])
+    if llama is not None:
+        text = llama
+    configs["emotion_llama"] = emotion_llama_config(
+        vision=vision,
+        text={key: value for key, value in text.items() if key not in _NOT_ARCHITECTURE},
+        feature_size=configs["facemae"]["num_features"],
+        **joining,
     )
-    text = {key: value for key, value in llama.items() if key not in _NOT_ARCHITECTURE}
-    return {
-        "facemae": facemae_config(**{key: mae[key] for key in (*encoder, "mlp_ratio") if key in mae}),
-        "videomae": videomae_config(
-            **{key: video[key] for key in (*encoder, "tubelet_size", "num_frames", "mlp_ratio") if key in video}
-        ),
-        "emotion_llama": emotion_llama_config(
-            vision=vision,
-            text=text,
-            feature_size=mae["embed_dim"],
-            patches_per_token=eva.get("patches_per_token", 4),
-            image_norm_eps=eva.get("ln_vision_eps", 1e-5),
-        ),
-    }
+    return configs
+
+
+def lora_targets(architecture: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The decoder's layers that were trained with LoRA."""
+    return tuple(_checked(architecture or {}).get("lora", {}).get("target_modules", TARGETS))
+
+
+def architecture_alpha(architecture: Mapping[str, Any] | None) -> float | None:
+    """Alpha of LoRA, where the architecture says it."""
+    alpha = _checked(architecture or {}).get("lora", {}).get("alpha")
+    return None if alpha is None else float(alpha)
+
+
+def _checked(architecture: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(architecture, Mapping):
+        raise ModelError(
+            f"architecture: expected a dict with some of {', '.join(SECTIONS)}, got {type(architecture).__name__}."
+        )
+    try:
+        json.dumps(architecture)
+    except TypeError as error:
+        raise ModelError(f"architecture: {error}. Expected plain numbers, texts, lists and dicts.") from error
+    unknown = [str(name) for name in architecture if name not in SECTIONS]
+    if unknown:
+        raise ModelError(
+            f"architecture: unknown section {', '.join(unknown)}. Expected some of {', '.join(SECTIONS)}, "
+            "each a dict of sizes."
+        )
+    # "Llama-2-7b-chat" in the place of the decoder's sizes means those of the real model.
+    return {name: value for name, value in architecture.items() if isinstance(value, Mapping)}
+
+
+def _sizes(given: Mapping[str, Mapping[str, Any]], section: str, names: Iterable[str]) -> dict[str, int]:
+    values = given[section]
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise ModelError(_lacks(section, missing))
+    wrong = [f"{name}={values[name]!r}" for name in names if not isinstance(values[name], int) or values[name] < 1]
+    if wrong:
+        raise ModelError(f"architecture: section {section} has {', '.join(wrong)}, expected whole numbers from 1.")
+    return {name: values[name] for name in names}
+
+
+def _lacks(section: str, names: list[str]) -> str:
+    return f"architecture: section {section} lacks {', '.join(names)}. Add it, or leave the section out for real sizes."
+
+
+def _options(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}

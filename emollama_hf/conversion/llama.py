@@ -9,7 +9,8 @@ from transformers import LlamaConfig, LlamaModel
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
-from emollama_hf.conversion.emotion_llama import Lora
+from emollama_hf.conversion.lora import Lora
+from emollama_hf.conversion.recognise import check_looks_like
 
 #: Rotary tables that older transformers wrote.
 UNUSED = (r"rotary_emb\.inv_freq$",)
@@ -25,21 +26,25 @@ def llama_tensors(
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """(name, tensor) of the decoder in emotion_llama/, in the checkpoint's dtypes; merged weights are float32.
 
-    state: names as a Llama directory has them; it may be a lazy mapping.  config: `text_config`.
+    state: names as a Llama directory has them.  config: `text_config`.
     lora: by the names of the state's linear layers.
     lm_head keeps its name: features do not load it, generation will.
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
     used, _ = split_unused(state, UNUSED)
-    expected = _expected(config)
-    check_names(expected, {name: tuple(state[name].shape) for name in used}, where=where)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    expected = decoder_shapes(config)
+    if not config.get("tie_word_embeddings", False) or HEAD in shapes:
+        expected[HEAD] = (config["vocab_size"], config["hidden_size"])
+    found = {name: shapes[name] for name in used}
+    check_names(expected, found, where=where, hint=check_looks_like("llama", shapes))
     for name in expected:
         tensor = lora[name].merged_into(state[name]) if name in lora else state[name]
         yield (name if name == HEAD else name.replace("model.", "language_model.", 1)), tensor
 
 
-def _expected(config: Config) -> dict[str, Shape]:
+def decoder_shapes(config: Config) -> dict[str, Shape]:
+    """Names and shapes of a Llama checkpoint without its head.  config: `text_config`."""
     with torch.device("meta"):
         model = LlamaModel._from_config(LlamaConfig(**config))
-    shapes = {f"model.{name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    return {**shapes, HEAD: (config["vocab_size"], config["hidden_size"])}
+    return {f"model.{name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}

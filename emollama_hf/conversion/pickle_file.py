@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,29 +15,81 @@ import torch
 from emollama_hf.checkpoints.strict_load import check_not_pointer
 from emollama_hf.errors import ModelError
 
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """The dict that `torch.save` wrote, its tensors mapped from the file.
 
     Only tensors, plain containers, numbers, strings and `argparse.Namespace` (masked autoencoders keep their
-    options in one) are made. Raises ModelError for anything else, and for what is no checkpoint.
+    options in one) are made. Files from before PyTorch 1.6 cannot be mapped and are read into memory.
+    Raises ModelError for anything else in the file, with its name, and for what is no whole checkpoint.
     """
     check_not_pointer(path)
+    mapped = zipfile.is_zipfile(path)
+    if not mapped:
+        _check_old_format(path)
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        found = _GLOBAL.search(str(error))
+        if found is None:
+            raise ModelError(_damaged(path, error)) from error
         raise ModelError(
-            f"{path} ({path.stat().st_size} bytes): not a checkpoint that can be read safely "
-            f"({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
-            "Check that the download is complete and the file is a PyTorch checkpoint."
+            f"{path} holds {found[1]}, which is code and not data: it could run anything, and was not loaded. "
+            "Expected tensors, containers, numbers, text and argparse.Namespace only. Get the file from its authors, "
+            "or, if you trust it, save its 'model' alone with torch.save."
         ) from error
+    except Exception as error:  # a damaged pickle stream makes the unpickler stumble in any way
+        raise ModelError(_damaged(path, error)) from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds a {type(content).__name__}, expected the dict of a checkpoint.")
     return content
 
 
-def model_state(checkpoint: Mapping[str, Any]) -> Mapping[str, torch.Tensor]:
-    """The weights of a training checkpoint: its `model`, or the whole of a bare state dict."""
-    state = checkpoint.get("model", checkpoint)
-    return state if isinstance(state, Mapping) else checkpoint
+def model_state(checkpoint: Mapping[str, Any], where: str = "checkpoint") -> dict[str, torch.Tensor]:
+    """The weights of a training checkpoint: its `model`, or the whole of a bare state dict.
+
+    Raises ModelError if there are other things than tensors among them.
+    """
+    found = checkpoint.get("model")
+    state = found if isinstance(found, Mapping) else checkpoint
+    others = [f"{name} ({type(value).__name__})" for name, value in state.items() if not torch.is_tensor(value)]
+    if others or not state:
+        raise ModelError(
+            f"{where}: expected names and tensors under 'model' or at the top, found "
+            f"{', '.join(others[:8]) or 'nothing'}{', ...' if len(others) > 8 else ''}. "
+            "Check that this is a checkpoint with weights."
+        )
+    return dict(state)
+
+
+def _check_old_format(path: Path) -> None:
+    """Raise ModelError for a file that is neither of the two formats of torch.save, with what it is instead."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.startswith(b"PK"):
+        raise ModelError(_damaged(path, "its end is missing"))
+    if start[:1] == b"\x80":
+        return
+    if not start:
+        found = "it is empty"
+    elif start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        found = "it is a web page: the download was answered with a page for people, perhaps one to log in or confirm"
+    elif start[8:9] == b"{":
+        found = "it is a safetensors file, and the original's checkpoints are .pth files"
+    else:
+        found = f"it begins with {start[:8]!r}"
+    raise ModelError(
+        f"{path} ({path.stat().st_size} bytes): not a PyTorch checkpoint; {found}. "
+        "Give the file as its authors published it, fetched again if need be."
+    )
+
+
+def _damaged(path: Path, error: object) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (
+        f"{path} ({path.stat().st_size} bytes): not a whole PyTorch checkpoint ({reason}). "
+        "The download or copy is incomplete: fetch it again."
+    )

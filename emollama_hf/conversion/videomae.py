@@ -8,6 +8,7 @@ import torch
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
+from emollama_hf.conversion.recognise import check_looks_like
 
 #: The decoder, and the encoder's final norm, which the features do not use.
 UNUSED = (r"^mask_token$", r"^decoder\.", r"^encoder_to_decoder\.", r"^encoder\.norm\.")
@@ -33,7 +34,9 @@ def videomae_tensors(
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
     used, _ = split_unused(state, UNUSED)
-    check_names(_expected(config), {name: tuple(state[name].shape) for name in used}, where=where)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    hint = check_looks_like("videomae", shapes)
+    check_names(_expected(config), {name: shapes[name] for name in used}, where=where, hint=hint)
     for old, new in _PATCHES.items():
         for kind in ("weight", "bias"):
             yield f"{new}.{kind}", state[f"{old}.{kind}"]

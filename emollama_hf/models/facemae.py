@@ -34,7 +34,7 @@ class FaceMAE(nn.Module):
             global_pool="token",
             # Said here because timm's default is not part of its promises
             # (tests/models/test_known_mistakes.py).
-            norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
+            norm_layer=partial(nn.LayerNorm, eps=config.get("norm_eps", NORM_EPS)),
             weight_init="skip",
         )
 

@@ -23,8 +23,6 @@ class EncoderStage(ModelStage):
     #: The column of frames it reads.
     frames_column: ClassVar[str]
     part: ClassVar[Literal["facemae", "videomae"]]
-    #: How many frames a clip must have; None for any number.
-    frame_count: ClassVar[int | None] = None
     Config = ModelStageConfig
 
     def __init__(
@@ -53,15 +51,21 @@ class EncoderStage(ModelStage):
             return SampleFrames(on_error=self.config.on_error)
         return super().upstream(stage)
 
+    def frame_count(self, model: Any) -> int | None:
+        """How many frames a clip must have; None for any number."""
+        return None
+
     def prepare(self, row: Row) -> np.ndarray:
+        model = self.model()
         frames = frames_from_row(row, self.frames_column)
-        if self.frame_count is not None and len(frames) != self.frame_count:
+        wanted = self.frame_count(model)
+        if wanted is not None and len(frames) != wanted:
             raise ClipError(
                 "bad_frames",
-                f"column {self.frames_column!r} holds {len(frames)} frames, expected {self.frame_count}: "
-                "8 segments of 2 consecutive frames, as sample_frames writes them.",
+                f"column {self.frames_column!r} holds {len(frames)} frames, expected {wanted}: "
+                "segments of 2 consecutive frames, as sample_frames writes them.",
             )
-        return self.model().pixels(frames)
+        return model.pixels(frames)
 
     @abstractmethod
     def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]: ...

@@ -29,7 +29,9 @@ class VideoMAEEmbed(EncoderStage):
     part = "videomae"
     makes = (schema.VIDEOMAE,)
     frames_column = schema.VIDEOMAE_FRAMES
-    frame_count = 16
+
+    def frame_count(self, model: Any) -> int:
+        return int(model.num_frames)
 
     def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
         return source.load_videomae(dtype=dtype, device=device)

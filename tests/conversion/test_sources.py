@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from emollama_hf.conversion.emotion_llama import check_emotion_llama, lora_alpha, lora_factors
+from emollama_hf.conversion.emotion_llama import projection_tensors
 from emollama_hf.conversion.eva import eva_tensors, interpolated_positions
 from emollama_hf.conversion.facemae import facemae_tensors
 from emollama_hf.conversion.llama import llama_tensors
-from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
+from emollama_hf.conversion.lora import lora_factors, recorded_alpha
+from emollama_hf.conversion.pickle_file import read_checkpoint
 from emollama_hf.conversion.videomae import videomae_tensors
 from emollama_hf.errors import ModelError
 from tests.models import golden
@@ -42,8 +41,10 @@ EXTRAS = {
 
 def convert(source: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     if source == "emotion_llama":
-        check_emotion_llama(state, DECODER)
-        return {name: lora.merged_into(torch.zeros(96, 96)) for name, lora in lora_factors(state, 2).items()}
+        projections = dict(projection_tensors(state, DECODER))
+        return projections | {
+            name: lora.merged_into(torch.zeros(96, 96)) for name, lora in lora_factors(state, 2).items()
+        }
     functions: dict[str, Any] = {
         "facemae": lambda: facemae_tensors(state, CONFIGS["facemae"]),
         "videomae": lambda: videomae_tensors(state, CONFIGS["videomae"]),
@@ -123,45 +124,17 @@ def test_position_table_of_the_right_size_is_untouched() -> None:
 
 def test_position_table_of_no_square_is_refused() -> None:
     state = {**STATES["eva"], "pos_embed": torch.zeros(1, 16, 88)}
-    with pytest.raises(ModelError, match=r"pos_embed \(1, 16, 88\) is not for a square grid"):
+    with pytest.raises(ModelError, match=r"1 of another shape: pos_embed \(1, 16, 88\) \(expected \(1, 65, 88\)\)"):
         convert("eva", state)
 
 
 def test_alpha_comes_from_the_training_configuration() -> None:
     checkpoint = dict(read_checkpoint(golden.CHECKPOINTS / "emotion_llama.pth"))
-    assert lora_alpha(checkpoint) == 2
+    assert recorded_alpha(checkpoint) == 2
     factors = lora_factors(STATES["emotion_llama"], 2)
     assert {lora.scale for lora in factors.values()} == {0.25}
     without = copy.deepcopy(checkpoint["config"])
     del without["model"]["lora_alpha"]
     for broken in ({**checkpoint, "config": without}, {"model": {}}):
         with pytest.raises(ModelError, match="--lora-alpha"):
-            lora_alpha(broken)
-
-
-def test_only_one_class_is_made_from_a_pickle(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pth"
-    content = {"model": {"w": torch.ones(2)}, "args": argparse.Namespace(lr=0.1), "epoch": 3}
-    torch.save(content, path)
-    assert torch.equal(model_state(read_checkpoint(path))["w"], torch.ones(2))
-    torch.save({**content, "args": Path("x")}, path)
-    with pytest.raises(ModelError, match="read safely"):
-        read_checkpoint(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 and nothing more"])
-def test_no_checkpoint(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "checkpoint.pth"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=rf"\({len(content)} bytes\): not a checkpoint"):
-        read_checkpoint(path)
-
-
-def test_pointer_and_bare_tensor_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pth"
-    path.write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(ModelError, match="Git LFS pointer"):
-        read_checkpoint(path)
-    torch.save(torch.ones(2), path)
-    with pytest.raises(ModelError, match="holds a Tensor"):
-        read_checkpoint(path)
+            recorded_alpha(broken)

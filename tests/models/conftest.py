@@ -13,7 +13,7 @@ from tests.models import golden
 
 @pytest.fixture(scope="session")
 def golden_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return golden.write_golden_model(tmp_path_factory.mktemp("golden") / "model")
+    return golden.convert_golden(tmp_path_factory.mktemp("golden") / "model")
 
 
 @pytest.fixture(scope="session")

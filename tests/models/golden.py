@@ -11,24 +11,21 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from emollama_hf.checkpoints.build import Network, empty_network, ready, weights_of
-from emollama_hf.checkpoints.write import write_model
-from emollama_hf.conversion.emotion_llama import (
-    check_emotion_llama,
-    lora_alpha,
-    lora_factors,
-    projection_tensors,
-)
-from emollama_hf.conversion.eva import eva_tensors
-from emollama_hf.conversion.facemae import facemae_tensors
+import emollama_hf
 from emollama_hf.conversion.hyperparameters import part_configs
-from emollama_hf.conversion.llama import HEAD, llama_tensors
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
-from emollama_hf.conversion.videomae import videomae_tensors
 
 ROOT = Path(__file__).parents[1] / "golden"
 CHECKPOINTS = ROOT / "checkpoints"
 LLAMA = CHECKPOINTS / "llama"
+#: The five sources, as `convert` names them.
+SOURCES = {
+    "facemae": CHECKPOINTS / "mae_checkpoint.pth",
+    "videomae": CHECKPOINTS / "maeVideo.pth",
+    "eva": CHECKPOINTS / "eva_vit_g.pth",
+    "emotion_llama": CHECKPOINTS / "emotion_llama.pth",
+    "llama": LLAMA,
+}
 CLIPS = ("clip_a", "clip_b", "clip_c")
 INSTRUCTIONS = ("emotion", "mind_wandering", "unicode")
 VARIANTS = {"fork": 2, "upstream": 3}
@@ -63,53 +60,15 @@ def configs() -> dict[str, Any]:
 
 def source_states() -> dict[str, dict[str, torch.Tensor]]:
     """The weights of the five sources, as their files have them."""
-    files = {
-        "facemae": "mae_checkpoint",
-        "videomae": "maeVideo",
-        "eva": "eva_vit_g",
-        "emotion_llama": "emotion_llama",
-    }
-    states = {key: dict(model_state(read_checkpoint(CHECKPOINTS / f"{name}.pth"))) for key, name in files.items()}
+    files = {key: path for key, path in SOURCES.items() if key != "llama"}
+    states = {key: model_state(read_checkpoint(path)) for key, path in files.items()}
     return {**states, "llama": load_file(LLAMA / "model.safetensors")}
 
 
-def recorded_alpha() -> float:
-    return lora_alpha(read_checkpoint(CHECKPOINTS / "emotion_llama.pth"))
-
-
-def converted(
-    states: dict[str, dict[str, torch.Tensor]], alpha: float | None = None
-) -> dict[str, dict[str, torch.Tensor]]:
-    """State dicts of the three parts; without `alpha` LoRA is left out."""
-    config = configs()
-    decoder = config["emotion_llama"]
-    check_emotion_llama(states["emotion_llama"], decoder)
-    lora = {} if alpha is None else lora_factors(states["emotion_llama"], alpha)
-    return {
-        "facemae": dict(facemae_tensors(states["facemae"], config["facemae"])),
-        "videomae": dict(videomae_tensors(states["videomae"], config["videomae"])),
-        "emotion_llama": {
-            **dict(eva_tensors(states["eva"], decoder["vision_config"])),
-            **dict(projection_tensors(states["emotion_llama"])),
-            **dict(llama_tensors(states["llama"], decoder["text_config"], lora)),
-        },
-    }
-
-
-def network(part: str, state: dict[str, torch.Tensor]) -> Network:
-    """A part in float32 with a converted state dict; the language model head is left out."""
-    empty = empty_network(part, configs()[part], torch.float32)
-    used = {name: tensor.float() for name, tensor in state.items() if name != HEAD}
-    weights_of(empty).load_state_dict(used, strict=True, assign=True)
-    return ready(empty, "cpu")
-
-
-def write_golden_model(directory: Path) -> Path:
-    """The recorded checkpoints as a model directory in float32."""
-    parts: dict[str, Any] = {
-        part: network(part, state) for part, state in converted(source_states(), recorded_alpha()).items()
-    }
-    return write_model(directory, **parts, tokenizer=LLAMA, provenance={"made_by": "tests"})
+def convert_golden(directory: Path, **changes: Any) -> Path:
+    """The recorded checkpoints as a model directory, the way a user makes one.  changes: arguments of `convert`."""
+    arguments = {**SOURCES, "architecture": MANIFEST["hyperparameters"], **changes}
+    return emollama_hf.convert(out=directory, **arguments)
 
 
 #: Limits of MANIFEST.json, relative to the spread of the recorded array.

@@ -1,13 +1,19 @@
-"""Every recorded array of the original is computed again: encoders, visual tokens, decoder, both layouts."""
+"""Every recorded array of the original is computed again, from the recorded checkpoints as `convert` writes them.
+
+By the public transforms wherever one reaches an array; by the models' methods for what lies between, and for a batch
+of two instructions, which no transform makes.
+"""
 
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
 from emollama_hf.prompt import SPAN_NAMES, PromptIds, encode_prompt, pad_prompts
@@ -39,6 +45,64 @@ def decoder_arguments(model: EmotionLlamaModel, clip: str, variant: str) -> tupl
     """Pixels of the clip's peak frame and its recorded features."""
     features = golden.outputs(f"{clip}/visual_tokens_{variant}")["video_features"]
     return model.pixels(golden.peak_frame(clip))[None], torch.from_numpy(features)
+
+
+def features_by_transforms(directory: Path, clip: str) -> dict[str, np.ndarray]:
+    """Columns `facemae` and `videomae` of the recorded frames."""
+    frames, recorded = golden.frames(clip), golden.outputs(f"{clip}/vision")
+    return {
+        **FaceMAEEmbed(directory)({"facemae_frames": [frames[recorded["facemae_indices"]]]}),
+        **VideoMAEEmbed(directory)({"videomae_frames": [frames[recorded["videomae_indices"]]]}),
+    }
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_transforms_of_the_encoders(clip: str, golden_directory: Path) -> None:
+    recorded = golden.outputs(f"{clip}/vision")
+    computed = features_by_transforms(golden_directory, clip)
+    for column in ("facemae", "videomae"):
+        assert computed[column].dtype == np.float32
+        assert_reproduced(computed[column][0], recorded[f"{column}_clip_feature"], ENCODER_LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("clip", "variant", "instruction", "chat_template"), [*((*case, False) for case in CASES), (*CASES[0], True)]
+)
+def test_transform_of_the_decoder(
+    clip: str, variant: str, instruction: str, chat_template: bool, golden_directory: Path
+) -> None:
+    """The whole chain behind the frames: both encoders' transforms, then the decoder's."""
+    wanted = golden.PROMPTS["instructions"][instruction]
+    embed = EmoLlamaEmbed(
+        golden_directory,
+        task=wanted["task"],
+        instruction=wanted["text"],
+        layout=variant,  # type: ignore[arg-type]
+        store_dtype="float32",
+        chat_template=chat_template,
+    )
+    columns = {"peak_frame": [golden.peak_frame(clip)], **features_by_transforms(golden_directory, clip)}
+    if variant == "upstream":
+        columns["hubert"] = golden.audio(clip)[None]
+    name = f"{clip}/llm_{variant}_{instruction}" + ("_chat_template" if chat_template else "")
+    recorded = golden.outputs(name)["last_hidden_state"]
+    assert_reproduced(embed(columns)["emollama"], recorded, DECODER_LIMIT)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_transform_of_several_rows(variant: str, golden_directory: Path) -> None:
+    """One instruction for all rows, three clips computed together."""
+    embed = EmoLlamaEmbed(golden_directory, layout=variant, store_dtype="float32", batch_size=3)  # type: ignore[arg-type]
+    features = [features_by_transforms(golden_directory, clip) for clip in CLIPS]
+    columns = {
+        "peak_frame": [golden.peak_frame(clip) for clip in CLIPS],
+        "facemae": np.concatenate([row["facemae"] for row in features]),
+        "videomae": np.concatenate([row["videomae"] for row in features]),
+        "hubert": np.stack([golden.audio(clip) for clip in CLIPS]),
+    }
+    for clip, states in zip(CLIPS, embed(columns)["emollama"], strict=True):
+        recorded = golden.outputs(f"{clip}/llm_{variant}_emotion")["last_hidden_state"]
+        assert_reproduced(states[None], recorded, DECODER_LIMIT)
 
 
 @pytest.mark.parametrize("clip", CLIPS)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from emollama_hf.checkpoints.llama_tokenizer import LlamaTokenizer
 from emollama_hf.errors import ModelError
+from emollama_hf.llama_tokenizer import LlamaTokenizer
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 LLAMA = GOLDEN / "checkpoints" / "llama"
 CASES = json.loads((GOLDEN / "outputs" / "tokenizer_cases.json").read_text())
 

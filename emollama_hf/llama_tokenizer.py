@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.digest import combined, sha256_file
+from emollama_hf.digest import combined, sha256_file
 from emollama_hf.errors import ModelError
 
 #: Files that a tokenizer may consist of; the first two hold the vocabulary.
@@ -28,11 +28,12 @@ class LlamaTokenizer:
     """Ids as the original's slow tokenizer gives them, for both values of the directory's `legacy` flag.
 
     Source: transformers 4.35, `LlamaTokenizer`. transformers 5 builds another one from the same files: it
-    adds no space mark to a text that begins with a space (tests/checkpoints/test_llama_tokenizer.py).
+    adds no space mark to a text that begins with a space (tests/test_llama_tokenizer.py).
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        #: Where its files lie.
+        self.directory = directory
         model = directory / "tokenizer.model"
         if not model.is_file():
             raise ModelError(
@@ -65,7 +66,7 @@ class LlamaTokenizer:
 
     @cached_property
     def digest(self) -> str:
-        vocabulary = sha256_file(self._directory / "tokenizer.model")
+        vocabulary = sha256_file(self.directory / "tokenizer.model")
         return combined(vocabulary, f"legacy {self._legacy}", json.dumps(self._added, sort_keys=True))
 
     def encode(self, text: str) -> list[int]:

@@ -1,0 +1,88 @@
+"""`emollama-hf convert`: the original's checkpoints in, a model directory out, and what became of each file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+from emollama_hf.checkpoints.directory import PARTS, read_provenance
+from emollama_hf.commands.report import console, table
+from emollama_hf.conversion.convert import run_conversion
+from emollama_hf.errors import ModelError
+
+
+def run_convert(
+    out: Path,
+    sources: Mapping[str, str | None],
+    *,
+    lora_alpha: float | None,
+    architecture: Path | None,
+    dtype: str | None,
+) -> None:
+    """Convert and print a summary."""
+    locations = {kind: location for kind, location in sources.items() if location is not None}
+    sizes = None if architecture is None else read_architecture(architecture)
+    # A bar for people; a log gets the summary alone.
+    screen = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("converting", total=None)
+        run_conversion(
+            out,
+            locations,
+            lora_alpha=lora_alpha,
+            architecture=sizes,
+            dtype=dtype,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    show_conversion(out)
+
+
+def read_architecture(path: Path) -> dict[str, Any]:
+    """The sizes in a JSON file. Raises ModelError if it cannot be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"--architecture {path}: cannot be read as JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"--architecture {path}: expected an object, got {type(value).__name__}.")
+    return value
+
+
+def show_conversion(out: Path) -> None:
+    """Print what became of each source, what the parts are, and what to do next."""
+    provenance = read_provenance(out)
+    screen = console()
+    report = table("source", "file", "tensors used", "not used, and left out")
+    for kind, source in provenance["sources"].items():
+        report.add_row(kind, source["name"], str(source["used"]), grouped(source["dropped"]))
+    screen.print(report)
+    screen.print()
+    report = table("part", "size", "sha256")
+    for part in PARTS:
+        if part in provenance["parts"]:
+            entry = provenance["parts"][part]
+            size = sum(file["size"] for file in entry["files"].values())
+            report.add_row(part, f"{size / 1e6:,.1f} MB", entry["digest"])
+    screen.print(report)
+    alpha, where = (provenance["options"][key] for key in ("lora_alpha", "lora_alpha_from"))
+    if alpha is not None:
+        screen.print(f"\nLoRA was merged with alpha {alpha:g} (from the {where}).", markup=False)
+    for name in provenance["licenses"]:
+        screen.print(f"Licence copied: {name}", markup=False)
+    for notice in provenance["notices"]:
+        screen.print(f"\n{notice}", markup=False)
+    screen.print(f"\nWrote {out}. Look at it with: emollama-hf info {out}", markup=False)
+
+
+def grouped(names: list[str]) -> str:
+    """Names by what stands before their first dot: "mask_token, norm (2), head (2)"."""
+    groups = Counter(name.partition(".")[0] for name in names)
+    return ", ".join(name if count == 1 else f"{name} ({count})" for name, count in groups.items()) or "-"

@@ -1,0 +1,180 @@
+"""The original's checkpoints in, a model directory out.
+
+    locations ─► files here ─► tensors, mapped ─► checked as a whole ─► streamed into parts ─► provenance ─► renamed
+
+Every source is checked, by names and shapes alone, before the first byte is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from emollama_hf.checkpoints.work_directory import work_directory
+from emollama_hf.checkpoints.write import write_part, write_provenance
+from emollama_hf.conversion.hyperparameters import architecture_alpha, lora_targets, part_configs
+from emollama_hf.conversion.licences import LLAMA_GATE, copy_licences
+from emollama_hf.conversion.lora import recorded_alpha
+from emollama_hf.conversion.parts import Recipe, part_contents, result_bytes
+from emollama_hf.conversion.recognise import WANTED, option
+from emollama_hf.conversion.sources import Source, open_sources
+from emollama_hf.errors import ModelError
+
+FORMAT = 1
+DTYPES = ("float32", "float16", "bfloat16")
+
+#: Called with the bytes that were written and their total.
+Progress = Callable[[int, int], None]
+
+
+def run_conversion(
+    out: Path,
+    locations: Mapping[str, str],
+    *,
+    lora_alpha: float | None = None,
+    architecture: Mapping[str, Any] | None = None,
+    dtype: str | torch.dtype | None = None,
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """`emollama_hf.convert`, with the sources by their names, and progress."""
+    if not locations:
+        raise ModelError(f"no source was given. Name at least one of {', '.join(map(option, WANTED))}.")
+    torch_dtype = _dtype(dtype)
+    alpha, alpha_from = (None, None) if lora_alpha is None else (_positive(lora_alpha), "option")
+    vision = part_configs(architecture, None)["emotion_llama"]["vision_config"]
+    with work_directory(out) as work, _disk_errors(work, out):
+        staging = work / ".sources"
+        sources = open_sources(locations, vision, staging)
+        if alpha is None and {"emotion_llama", "llama"} <= sources.keys():
+            alpha, alpha_from = _found_alpha(architecture, sources["emotion_llama"])
+        llama = sources["llama"].extra if "llama" in sources else None
+        recipe = Recipe(part_configs(architecture, llama), lora_targets(architecture), alpha, torch_dtype)
+        total = result_bytes(sources, recipe)
+        _check_room(work, total)
+        with ThreadPoolExecutor(1) as hashing:
+            hashes = {kind: source.hashes(hashing) for kind, source in sources.items()}
+            written = _counter(progress, total)
+            for part, content in part_contents(sources, recipe):
+                write_part(work / part, content, written)
+            facts = {
+                "format": FORMAT,
+                "converter": {"name": "emollama_hf", "version": version("emollama_hf")},
+                "options": {
+                    "dtype": None if torch_dtype is None else str(torch_dtype).removeprefix("torch."),
+                    "lora_alpha": alpha,
+                    "lora_alpha_from": alpha_from,
+                    "architecture": architecture,
+                },
+                "sources": {kind: source.described(hashes[kind]) for kind, source in sources.items()},
+                "licenses": copy_licences({kind: source.path for kind, source in sources.items()}, work),
+                "notices": [LLAMA_GATE] if "llama" in sources else [],
+            }
+        shutil.rmtree(staging, ignore_errors=True)
+        write_provenance(work, facts)
+
+
+def convert(
+    *,
+    out: str | os.PathLike[str],
+    llama: str | os.PathLike[str] | None = None,
+    eva: str | os.PathLike[str] | None = None,
+    emotion_llama: str | os.PathLike[str] | None = None,
+    facemae: str | os.PathLike[str] | None = None,
+    videomae: str | os.PathLike[str] | None = None,
+    lora_alpha: float | None = None,
+    architecture: Mapping[str, Any] | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> Path:
+    """A model directory from the original's checkpoints.
+
+    out: directory to write; it must be new or empty.
+    facemae, videomae, eva, emotion_llama: checkpoint files.  llama: the directory of Llama-2-7b-chat-hf.
+        Each a local path, a URL of any fsspec scheme, or hf://OWNER/NAME[@REVISION][/PATH]. Any subset may be given;
+        a part that lacks a source says so when it is used.
+    lora_alpha: of LoRA's training; by default what the architecture, then the checkpoint's own configuration says.
+    architecture: sizes, for models that do not have the published ones: a dict with some of `mae`, `video`, `eva`,
+        `llama`, `lora`, as the training programs name them. The decoder's sizes come from its config.json.
+    dtype: "float32", "float16" or "bfloat16" for every tensor; None keeps the sources' dtypes, and float32 for what
+        is computed: the q and v projections that LoRA is merged into, and EVA's interpolated position table.
+
+    Returns `out`. Nothing is there before everything is; what an interrupted call left is cleared by the next one.
+    Memory beside mapped files stays at the size of one file of the result (2 GB), whatever the sizes of the sources.
+    Raises ModelError, with all that is wrong with all sources, for files that are not what they should be.
+
+        >>> convert(out="encoders", facemae="mae_checkpoint-340.pth", videomae="maeVideo_ckp199.pth")
+        PosixPath('encoders')
+
+    Source: Emotion-LLaMA's model classes and checkpoints, and the feature extraction of its mind-wandering fork.
+    """
+    given = {"facemae": facemae, "videomae": videomae, "eva": eva, "emotion_llama": emotion_llama, "llama": llama}
+    locations = {kind: os.fspath(location) for kind, location in given.items() if location is not None}
+    target = Path(out)
+    run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
+    return target
+
+
+def _found_alpha(architecture: Mapping[str, Any] | None, source: Source) -> tuple[float, str]:
+    alpha = architecture_alpha(architecture)
+    if alpha is not None:
+        return _positive(alpha), "architecture"
+    return recorded_alpha(source.extra, source.label), "checkpoint"
+
+
+def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:
+    if name is None:
+        return None
+    text = str(name).removeprefix("torch.")
+    if text not in DTYPES:
+        raise ModelError(f"dtype={name!r} is unknown. Valid: {', '.join(DTYPES)}; leave it out to keep the sources'.")
+    dtype: torch.dtype = getattr(torch, text)
+    return dtype
+
+
+def _positive(alpha: float) -> float:
+    value = float(alpha)
+    if not 0 < value < float("inf"):
+        raise ModelError(f"lora_alpha={alpha!r}: expected a number above 0; it is 16 in all published configurations.")
+    return value
+
+
+def _check_room(work: Path, needed: int) -> None:
+    free = shutil.disk_usage(work).free
+    if free < needed:
+        raise ModelError(
+            f"{work.parent} has {free / 1e9:.2f} GB free, the result needs {needed / 1e9:.2f} GB. "
+            "Make room, or choose another disk for --out."
+        )
+
+
+def _counter(progress: Progress, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def written(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, total)
+
+    return written
+
+
+@contextmanager
+def _disk_errors(work: Path, out: Path) -> Iterator[None]:
+    """A disk that fills up, or a folder that may not be written to, as one line."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        # safetensors passes the system's error on as text.
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in str(error)
+        reason = "the disk is full" if full else " ".join(str(error).split())
+        advice = f"Make room on the disk of {work.parent}, or choose another for --out" if full else "Mend that first"
+        raise ModelError(f"{out} was not written: {reason}. Nothing was left behind. {advice}.") from error

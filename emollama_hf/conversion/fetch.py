@@ -1,0 +1,169 @@
+"""Where a source lies: a local path, a URL of any fsspec scheme or hf://, brought to this machine file by file."""
+
+from __future__ import annotations
+
+import errno
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from emollama_hf.checkpoints.hub import snapshot
+from emollama_hf.errors import ModelError
+
+_HUB = re.compile(
+    r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"
+)
+#: A Hub id that was given where a path is expected.
+_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+
+
+class Folder(ABC):
+    """A folder somewhere, from which files are brought here by their names."""
+
+    def __init__(self, name: str) -> None:
+        #: The last component: what provenance calls the folder.
+        self.name = name
+
+    @property
+    def origin(self) -> str | None:
+        """The Hub repository and commit, for provenance; no paths or URLs, which may be private."""
+        return None
+
+    @abstractmethod
+    def fetch(self, names: Iterable[str]) -> Path:
+        """A local folder that has those of the files that exist. Raises ModelError if the place cannot be read."""
+
+
+class LocalFolder(Folder):
+    """Files that are here already: read where they are."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.resolve().name)
+        self._path = path
+
+    def fetch(self, names: Iterable[str]) -> Path:
+        return self._path
+
+
+class HubFolder(Folder):
+    """A folder of a model repository, by way of huggingface_hub's cache: an interrupted download goes on."""
+
+    def __init__(self, repo_id: str, revision: str | None, inner: str) -> None:
+        super().__init__((inner or repo_id).rpartition("/")[2])
+        self._repo_id, self._revision, self._inner = repo_id, revision, inner
+
+    @property
+    def origin(self) -> str:
+        where = f"{self._repo_id}@{self._revision}" if self._revision else self._repo_id
+        return f"hf://{where}" + (f"/{self._inner}" if self._inner else "")
+
+    def fetch(self, names: Iterable[str]) -> Path:
+        prefix = f"{self._inner}/" if self._inner else ""
+        root = snapshot(self._repo_id, self._revision, [prefix + name for name in names])
+        self._revision = root.name  # the commit: later files come from the same one
+        return root / self._inner
+
+
+class UrlFolder(Folder):
+    """A folder of an fsspec file system, copied into `staging`."""
+
+    def __init__(self, fs: Any, path: str, url: str, staging: Path) -> None:
+        super().__init__(path.rstrip("/").rpartition("/")[2])
+        self._fs, self._path, self._url, self._staging = fs, path.rstrip("/"), url, staging
+
+    def fetch(self, names: Iterable[str]) -> Path:
+        self._staging.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            target = self._staging / name
+            if target.exists():
+                continue
+            part = target.with_name(f".{name}.part")
+            try:
+                self._fs.get_file(f"{self._path}/{name}", str(part))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    raise  # of the disk here, which the conversion speaks of
+                raise ModelError(_unreachable(f"{self._url} ({name})", error)) from error
+            except Exception as error:  # every scheme has its own
+                raise ModelError(_unreachable(f"{self._url} ({name})", error)) from error
+            part.replace(target)
+        return self._staging
+
+
+def open_folder(location: str, staging: Path) -> Folder:
+    """The folder at a location.
+
+    staging: where files from elsewhere are copied to.
+    Raises ModelError if there is nothing, NotADirectoryError if it is a file on this machine.
+    """
+    if location.startswith("hf://"):
+        return HubFolder(*_hub_parts(location))
+    if _is_remote(location):
+        fs, path = _file_system(location)
+        return UrlFolder(fs, path, location, staging)
+    local = _local(location)
+    if not local.is_dir():
+        raise NotADirectoryError(location)
+    return LocalFolder(local)
+
+
+def open_file(location: str, staging: Path) -> tuple[Folder, str]:
+    """(folder, name in it) of the file at a location.
+
+    Raises ModelError if there is nothing, IsADirectoryError if it is a directory on this machine.
+    """
+    if location.startswith("hf://"):
+        repo_id, revision, inner = _hub_parts(location)
+        if not inner:
+            raise ModelError(f"{location} is a repository, expected a file in it: hf://{repo_id}/FILE.")
+        folder, _, name = inner.rpartition("/")
+        return HubFolder(repo_id, revision, folder), name
+    if _is_remote(location):
+        fs, path = _file_system(location)
+        parent, _, name = path.rpartition("/")
+        return UrlFolder(fs, parent, location, staging), name
+    local = _local(location)
+    if local.is_dir():
+        raise IsADirectoryError(location)
+    return LocalFolder(local.parent), local.name
+
+
+def _is_remote(location: str) -> bool:
+    return "://" in location and not location.startswith("file://")
+
+
+def _local(location: str) -> Path:
+    """A path of this machine at which there is something."""
+    path = Path(location.removeprefix("file://")).expanduser()
+    if not path.exists():
+        advice = f"For a Hub repository write hf://{location}." if _HUB_ID.fullmatch(location) else "Check the path."
+        raise ModelError(f"{location}: there is nothing of that name. {advice}")
+    return path
+
+
+def _hub_parts(location: str) -> tuple[str, str | None, str]:
+    parts = _HUB.fullmatch(location)
+    if parts is None or parts["repo"].startswith(("datasets/", "spaces/", "buckets/")):
+        raise ModelError(f"{location}: expected hf://OWNER/NAME of a model repository, @REVISION, and a path below it.")
+    return parts["repo"], parts["revision"], (parts["inner"] or "").strip("/")
+
+
+def _file_system(location: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    try:
+        fs, path = url_to_fs(location)
+    except ImportError as error:
+        raise ModelError(f"{location}: {error}.") from error  # fsspec says what to install
+    except Exception as error:
+        raise ModelError(_unreachable(location, error)) from error
+    return fs, path
+
+
+def _unreachable(url: str, error: Exception) -> str:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"{url}: cannot be read ({reason}). Check the URL, the connection and the credentials."

@@ -1,0 +1,41 @@
+"""The sources' licence texts, which go where their weights go."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+LICENCE_FILES = (
+    "LICENSE",
+    "LICENSE.txt",
+    "LICENSE.md",
+    "LICENCE",
+    "LICENCE.txt",
+    "NOTICE",
+    "NOTICE.txt",
+    "USE_POLICY.md",
+)
+FOLDER = "licenses"
+
+#: Of every model made from Llama-2, whether its licence was beside the weights or not.
+LLAMA_GATE = (
+    "Llama-2's weights are gated: whoever uses them has accepted Meta's Llama 2 Community License, and so must whoever "
+    "gets this directory. Keep a repository with it private or gated."
+)
+
+
+def copy_licences(sources: Mapping[str, Path], root: Path) -> list[str]:
+    """Copy what lies beside each source's files to root/licenses/SOURCE/; returns the copies' names below root.
+
+    sources: by the name of the source, the local folder of its files.
+    """
+    copied = []
+    for source, folder in sources.items():
+        for name in LICENCE_FILES:
+            if (folder / name).is_file():
+                target = root / FOLDER / source / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, target)
+                copied.append(target.relative_to(root).as_posix())
+    return copied

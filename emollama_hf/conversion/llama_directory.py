@@ -1,0 +1,113 @@
+"""A Llama directory as transformers writes it: configuration, tokenizer, and weights in either of two formats."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emollama_hf.checkpoints.strict_load import open_safetensors
+from emollama_hf.conversion.fetch import Folder
+from emollama_hf.conversion.licences import LICENCE_FILES
+from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
+from emollama_hf.errors import ModelError
+from emollama_hf.llama_tokenizer import TOKENIZER_FILES
+
+#: In the order of preference: an index of shards, and the single file that stands for it.
+_WEIGHTS = (
+    ("model.safetensors.index.json", "model.safetensors"),
+    ("pytorch_model.bin.index.json", "pytorch_model.bin"),
+)
+_SMALL = ("config.json", *TOKENIZER_FILES, *(index for index, _ in _WEIGHTS), *LICENCE_FILES)
+
+
+@dataclass(frozen=True)
+class LlamaDirectory:
+    """path: where the files lie here.  config: of config.json.  weights: names of the files that hold tensors."""
+
+    path: Path
+    config: dict[str, Any]
+    weights: tuple[str, ...]
+
+    def read_files(self) -> tuple[str, ...]:
+        """Names of all files that the conversion reads."""
+        names = ("config.json", *TOKENIZER_FILES, *self.weights)
+        return tuple(name for name in names if (self.path / name).is_file())
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors, mapped from their files. Raises ModelError for a file that is not whole."""
+        tensors: dict[str, torch.Tensor] = {}
+        for name in self.weights:
+            path = self.path / name
+            if name.endswith(".safetensors"):
+                file = open_safetensors(path)
+                tensors |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no Mapping)
+            else:
+                tensors |= model_state(read_checkpoint(path), str(path))
+        return tensors
+
+
+def open_llama(folder: Folder, location: str) -> LlamaDirectory:
+    """Fetch what is needed of a Llama directory.
+
+    Raises ModelError if configuration, tokenizer or weights are missing, or if it is another kind of model.
+    """
+    path = folder.fetch(_SMALL)
+    if not (path / "config.json").is_file():
+        original = (path / "params.json").is_file() or (path / "consolidated.00.pth").is_file()
+        advice = "This is Meta's own format: take" if original else "Give"
+        raise ModelError(
+            f"{location}: has no config.json. {advice} the directory of Llama-2-7b-chat-hf "
+            "(config.json, tokenizer.model, weights)."
+        )
+    config = _json(path / "config.json")
+    kind = config.get("model_type")
+    if kind != "llama":
+        raise ModelError(
+            f"{location}: config.json says model_type {kind!r}, expected 'llama'. "
+            "Give the directory of Llama-2-7b-chat-hf."
+        )
+    if not (path / "tokenizer.model").is_file():
+        raise ModelError(
+            f"{location}: has no tokenizer.model, which the prompt needs. Fetch it from where the weights "
+            "came from; tokenizer.json alone does not do."
+        )
+    return LlamaDirectory(path, config, _weights(folder, path, location))
+
+
+def _weights(folder: Folder, path: Path, location: str) -> tuple[str, ...]:
+    for index, single in _WEIGHTS:
+        if (path / index).is_file():
+            try:
+                names = tuple(sorted(set(_json(path / index)["weight_map"].values())))
+            except (KeyError, AttributeError, TypeError) as error:
+                raise ModelError(f"{path / index}: not an index of shards ({error!r}). Fetch it again.") from error
+            if any(Path(name).name != name for name in names):
+                raise ModelError(f"{path / index}: names files of other folders. Fetch the directory from its authors.")
+            folder.fetch(names)
+            absent = [name for name in names if not (path / name).is_file()]
+            if absent:
+                raise ModelError(
+                    f"{location}: lacks {len(absent)} of {len(names)} shards that {index} names: "
+                    f"{', '.join(absent)}. Fetch them."
+                )
+            return names
+        if (folder.fetch(["config.json", single]) / single).is_file():
+            return (single,)
+    raise ModelError(
+        f"{location}: has no weights, expected {' or '.join(single for _, single in _WEIGHTS)}, or an index "
+        "of shards. Fetch them from where the configuration came from."
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON ({error}). Fetch it again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: holds a {type(value).__name__}, expected an object. Fetch it again.")
+    return value

@@ -1,0 +1,135 @@
+"""The five sources, opened: their files brought here, their tensors mapped, what they are said in errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.checkpoints.hub import cached_sha256
+from emollama_hf.checkpoints.tensor_names import compact, split_unused
+from emollama_hf.conversion import emotion_llama, eva, facemae, llama, videomae
+from emollama_hf.conversion.fetch import Folder, open_file, open_folder
+from emollama_hf.conversion.licences import LICENCE_FILES
+from emollama_hf.conversion.llama_directory import open_llama
+from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
+from emollama_hf.conversion.recognise import WANTED, describe, option
+from emollama_hf.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source.
+
+    kind: a key of `WANTED`.  folder, path: where its files come from, and where they lie here.
+    files: the names that are read.  state: its tensors, mapped.  unused: patterns of tensors' names.
+    extra: the training's configuration, or the Llama directory's config.json.
+    left_out: the checkpoint's entries beside the tensors that are not used, such as the optimizer.
+    """
+
+    kind: str
+    folder: Folder
+    path: Path
+    files: tuple[str, ...]
+    state: Mapping[str, torch.Tensor]
+    unused: tuple[str, ...]
+    extra: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How errors call it: "--eva eva_vit_g.pth"."""
+        return f"{option(self.kind)} {self.files[0] if len(self.files) == 1 else self.folder.name}"
+
+    def hashes(self, executor: Executor) -> dict[str, Future[str]]:
+        """sha256 of each file, in the making."""
+        return {name: executor.submit(cached_sha256, self.path / name) for name in self.files}
+
+    def described(self, hashes: Mapping[str, Future[str]]) -> dict[str, Any]:
+        """What provenance says: name, size and sha256 of its files, and which of its tensors were not used."""
+        files = [
+            {"name": name, "size": (self.path / name).stat().st_size, "sha256": hashes[name].result()}
+            for name in self.files
+        ]
+        used, tensors = split_unused(self.state, self.unused)
+        dropped = [*self.left_out, *compact((name, "") for name in tensors)]
+        named = {"name": self.folder.name, "files": files} if len(files) > 1 else dict(files[0])
+        origin = {"origin": self.folder.origin} if self.folder.origin else {}
+        return {**named, **origin, "used": len(used), "dropped": dropped}
+
+
+def open_sources(locations: Mapping[str, str], vision: Config, staging: Path) -> dict[str, Source]:
+    """Every source that was given, by kind.
+
+    locations: paths, URLs or hf://.  vision: the image encoder's configuration, which says what of EVA is unused.
+    staging: a folder for the files of those that are not here.
+    Raises ModelError with what is wrong with any of them.
+    """
+    unused = {
+        "facemae": facemae.UNUSED,
+        "videomae": videomae.UNUSED,
+        "eva": eva.unused_patterns(vision),
+        "emotion_llama": emotion_llama.UNUSED,
+    }
+    sources: dict[str, Source] = {}
+    errors: list[ModelError] = []
+    for kind, location in locations.items():
+        try:
+            if kind == "llama":
+                sources[kind] = _open_llama(location, staging / kind)
+            else:
+                sources[kind] = _open_checkpoint(kind, location, unused[kind], staging / kind)
+        except ModelError as error:
+            errors.append(ModelError(f"{option(kind)} {error}"))
+    raise_all(errors)
+    return sources
+
+
+def raise_all(errors: list[ModelError]) -> None:
+    """Raise what is wrong with several sources as one error."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        listed = " ".join(f"({number}) {error}" for number, error in enumerate(errors, start=1))
+        raise ModelError(f"{len(errors)} sources cannot be used: {listed}")
+
+
+def _open_checkpoint(kind: str, location: str, unused: tuple[str, ...], staging: Path) -> Source:
+    try:
+        folder, name = open_file(location, staging)
+    except IsADirectoryError:
+        looks = ", which looks like Llama's" if (Path(location) / "config.json").is_file() else ""
+        raise ModelError(f"{location}: is a directory{looks}; {option(kind)} wants {WANTED[kind]}.") from None
+    path = folder.fetch([name, *LICENCE_FILES])
+    if not (path / name).is_file():
+        raise ModelError(f"{location}: there is no file {name}. Check its name.")
+    checkpoint = read_checkpoint(path / name)
+    state = model_state(checkpoint, location)
+    extra = {key: value for key, value in checkpoint.items() if key == "config"}
+    left_out = tuple(str(key) for key in checkpoint if key not in ("model", *extra, *state))
+    return Source(kind, folder, path, (name,), state, unused, extra, left_out)
+
+
+def _open_llama(location: str, staging: Path) -> Source:
+    try:
+        folder = open_folder(location, staging)
+    except NotADirectoryError:
+        raise ModelError(
+            f"{location}: is a file{_looks_like(Path(location))}; --llama wants {WANTED['llama']}."
+        ) from None
+    directory = open_llama(folder, location)
+    files, state = directory.read_files(), directory.state()
+    return Source("llama", folder, directory.path, files, state, llama.UNUSED, directory.config)
+
+
+def _looks_like(path: Path) -> str:
+    try:
+        found = describe({name: tuple(tensor.shape) for name, tensor in model_state(read_checkpoint(path)).items()})
+    except ModelError:
+        return ""
+    return f", which looks like {found}" if found else ""
