@@ -102,6 +102,10 @@ class Stage(Transform):
         """The earlier stage that runs when its columns are missing, with settings that fit this one."""
         raise TypeError(f"{self.name} reads a column of {stage.name}, but does not say with which settings it runs")
 
+    def carried_feature(self, column: str) -> Any:
+        """The type of a column in `carries`."""
+        return self.upstream(Stage.maker(column)).own_features()[column]
+
     def resolved_config(self) -> dict[str, Any]:
         """The configuration with every "auto" replaced by what it stands for here."""
         return asdict(self.config)
@@ -128,11 +132,11 @@ class Stage(Transform):
 
     @property
     def features(self) -> Features:
-        carried = {column: self.upstream(Stage.maker(column)).own_features()[column] for column in self.carries}
+        carried = {column: self.carried_feature(column) for column in self.carries}
         return Features({**self.own_features(), **carried, **schema.status_features()})
 
     def identity(self) -> dict[str, Any]:
-        return {**self.own_identity(), "upstream": [stage.own_identity() for stage in self.chain(set())[:-1]]}
+        return {**self.own_identity(), "upstream": [_identity_if_there(stage) for stage in self.chain(set())[:-1]]}
 
     def own_identity(self) -> dict[str, Any]:
         """What decides this stage's results, given its input columns."""
@@ -198,6 +202,14 @@ class Stage(Transform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config}, {self.placement})"
+
+
+def _identity_if_there(stage: Stage) -> dict[str, Any]:
+    """A stage that was not converted computes nothing: rows that bring its columns do without, others are an error."""
+    try:
+        return stage.own_identity()
+    except ModelError:
+        return {"stage": stage.name, "model": None}
 
 
 class _Outcome:

@@ -137,6 +137,12 @@ class EmoLlamaEmbed(ModelStage):
             return Features({schema.EMOLLAMA: schema.matrix_feature(shape[0], shape[1], dtype)})
         return Features({schema.EMOLLAMA: schema.vector_feature(shape[0], dtype)})
 
+    def carried_feature(self, column: str) -> Any:
+        if column in LAYOUTS["upstream"]:
+            # As wide as the decoder takes them: rows may bring them, and the encoders need not be there.
+            return schema.vector_feature(self.source.feature_size())
+        return super().carried_feature(column)
+
     def upstream(self, stage: type[Stage]) -> Stage:
         where = self.placement
         if stage is SampleFrames:
