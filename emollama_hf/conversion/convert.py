@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.filesize import decimal
 from safetensors import SafetensorError
 
 from emollama_hf.checkpoints.work_directory import work_directory
@@ -151,7 +152,7 @@ def _check_room(work: Path, needed: int) -> None:
     free = shutil.disk_usage(work).free
     if free < needed:
         raise ModelError(
-            f"{work.parent} has {free / 1e9:.2f} GB free, the result needs {needed / 1e9:.2f} GB. "
+            f"{work.parent} has {decimal(free)} free, the result needs {decimal(needed)}. "
             "Make room, or choose another disk for --out."
         )
 

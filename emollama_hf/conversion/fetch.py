@@ -87,11 +87,14 @@ class UrlFolder(Folder):
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise  # of the disk here, which the conversion speaks of
-                raise ModelError(_unreachable(f"{self._url} ({name})", error)) from error
+                raise ModelError(_unreachable(self._url_of(name), error)) from error
             except Exception as error:  # every scheme has its own
-                raise ModelError(_unreachable(f"{self._url} ({name})", error)) from error
+                raise ModelError(_unreachable(self._url_of(name), error)) from error
             part.replace(target)
         return self._staging
+
+    def _url_of(self, name: str) -> str:
+        return self._url if self._url.endswith(f"/{name}") else f"{self._url}/{name}"
 
 
 def open_folder(location: str, staging: Path) -> Folder:

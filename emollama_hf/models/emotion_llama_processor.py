@@ -108,9 +108,7 @@ class EmotionLlamaProcessor(ProcessorMixin):
         folder = next((Path(path).parent for path in found if path is not None), None)
         if folder is None:
             where = f"{name}/{subfolder}" if subfolder else str(name)
-            raise ModelError(
-                f"{where} has no tokenizer files. Copy {TOKENIZER_FILES[0]} there from Llama-2's directory."
-            )
+            raise ModelError(f"{where} has no tokenizer. Copy {TOKENIZER_FILES[0]} there from Llama-2's directory.")
         return cls(LlamaTokenizer(folder), int(settings["image_size"]), int(settings["image_tokens"]))
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **_: Any) -> list[str]:  # type: ignore[override]

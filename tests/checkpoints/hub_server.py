@@ -15,8 +15,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @contextmanager
-def serve(repo_id: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """(endpoint, list of files that were downloaded) of a server that has one repository."""
+def serve(repo_id: str, folder: Path, *, gated: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """(endpoint, list of files that were downloaded) of a server that has one repository.
+
+    gated: it may be seen, and its files may not be had without a token.
+    """
     downloads: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,6 +35,9 @@ def serve(repo_id: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
                 self.answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
             elif path.startswith(f"/{repo_id}/resolve/") and (folder / "/".join(parts[5:])).is_file():
                 name = "/".join(parts[5:])
+                if gated and not self.headers.get("Authorization"):
+                    self.answer(401, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted."})
+                    return
                 content = (folder / name).read_bytes()
                 etag = hashlib.sha256(content).hexdigest()
                 if self.command == "GET":
