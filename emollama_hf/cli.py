@@ -132,8 +132,9 @@ def convert(
 ) -> None:
     """Make a model directory from the original's checkpoints.
 
-    Each source is a path, a URL of any fsspec scheme, or hf://OWNER/NAME[@REVISION][/PATH]. Any subset may be given:
-    the face encoders alone are useful, and Llama-2 is gated.
+    Each source is a path, a URL of any fsspec scheme, or hf://OWNER/NAME and a path below it.
+
+    Any subset of the five may be given: the face encoders alone are useful, and Llama-2 is gated.
     """
     from emollama_hf.commands.convert import run_convert
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Mapping
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,15 @@ def show_conversion(out: Path) -> None:
 
 
 def grouped(names: list[str]) -> str:
-    """Names by what stands before their first dot: "mask_token, norm (2), head (2)"."""
-    groups = Counter(name.partition(".")[0] for name in names)
-    return ", ".join(name if count == 1 else f"{name} ({count})" for name, count in groups.items()) or "-"
+    """Names with the same first word as one: "optimizer, norm.* (2), blocks.39.* (13)"."""
+    groups: dict[str, list[list[str]]] = {}
+    for name in names:
+        groups.setdefault(name.partition(".")[0], []).append(name.split("."))
+    shown = [".".join(group[0]) if len(group) == 1 else _pattern(group) for group in groups.values()]
+    return ", ".join(shown) or "-"
+
+
+def _pattern(names: list[list[str]]) -> str:
+    """What names have in common: "layers.*.inv_freq (3)"."""
+    start, end = commonprefix(names), commonprefix([name[::-1] for name in names])[::-1]
+    return f"{'.'.join([*start, '*', *end])} ({len(names)})"

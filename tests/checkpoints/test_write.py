@@ -108,6 +108,24 @@ def test_digest_does_not_depend_on_the_place_or_on_provenance(written: Path, tmp
     assert [open_model(copy).digest(part) for part in PARTS] == digests
 
 
+def test_the_recorded_hash_holds_while_size_and_time_do(written: Path, tmp_path: Path) -> None:
+    """Gigabytes are not read again after a directory was moved, and are as soon as anything about a file changed."""
+    copy = tmp_path / "model"
+    shutil.copytree(written, copy, copy_function=shutil.copy2)
+    weights = copy / "facemae" / "model.safetensors"
+    before, recorded = weights.stat(), open_model(copy).digest("facemae")
+    content = bytearray(weights.read_bytes())
+    content[-2] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    shutil.move(copy, tmp_path / "moved")
+    assert open_model(tmp_path / "moved").digest("facemae") == recorded, "the file was not read"
+    moved = tmp_path / "moved" / "facemae" / "model.safetensors"
+    for time in (before.st_mtime_ns + 1, before.st_mtime_ns - 10**12):  # older files, too, are other files
+        os.utime(moved, ns=(time, time))
+        assert open_model(tmp_path / "moved").digest("facemae") != recorded
+
+
 @pytest.mark.parametrize("file", ["facemae/model.safetensors", "facemae/config.json"])
 def test_a_changed_file_changes_its_part_only(file: str, written: Path, tmp_path: Path) -> None:
     copy = tmp_path / "model"

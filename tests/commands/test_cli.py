@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from datasets import load_dataset
 
 from emollama_hf.frames.demo_clips import write_demo_clips
+from tests.models import golden
 
 
 def run(*arguments: str, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -107,6 +109,54 @@ def test_info_of_a_model_names_its_parts() -> None:
     assert "features mean nothing" in told
 
 
+def golden_options(**changes: object) -> list[str]:
+    sources = {**golden.SOURCES, **changes}
+    return [text for kind, path in sources.items() for text in (f"--{kind.replace('_', '-')}", str(path))]
+
+
+@pytest.fixture
+def sizes(tmp_path: Path) -> str:
+    path = tmp_path / "sizes.json"
+    path.write_text(json.dumps(golden.MANIFEST["hyperparameters"]))
+    return str(path)
+
+
+def test_convert_says_what_became_of_each_file(sizes: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "model")
+    ran = run("convert", *golden_options(), "--architecture", sizes, "--out", out)
+    for text in (
+        "mae_checkpoint.pth",
+        "decoder_blocks.0.* (12)",
+        "encoder.norm.* (2)",
+        "blocks.3.* (13)",
+        "optimizer",
+        "LoRA was merged with alpha 2 (from the architecture)",
+        "Llama 2 Community License",
+        f"emollama-hf info {out}",
+    ):
+        assert text in ran.stdout
+    assert ran.stderr == ""
+    assert "(L, 96) hidden states" in run("info", out).stdout
+
+
+def test_convert_ends_with_one_line_and_nothing_written(sizes: str, tmp_path: Path) -> None:
+    (tmp_path / "page.pth").write_text("<html>Please sign in</html>")
+    out = tmp_path / "model"
+    for arguments, message in (
+        ([], "no source was given. Name at least one of --facemae, --videomae, --eva, --emotion-llama, --llama"),
+        (["--facemae", str(golden.SOURCES["facemae"])], "patch_embed.proj.weight (64, 3, 16, 16) (expected (1024,"),
+        ([*golden_options(eva=tmp_path / "page.pth"), "--architecture", sizes], "it is a web page"),
+        ([*golden_options(eva=golden.LLAMA), "--architecture", sizes], "is a directory, which looks like Llama's"),
+        ([*golden_options(), "--architecture", str(tmp_path / "none.json")], "cannot be read as JSON"),
+        ([*golden_options(), "--architecture", sizes, "--dtype", "int4"], "Valid: float32, float16, bfloat16"),
+    ):
+        ran = run("convert", *arguments, "--out", str(out), status=1)
+        assert message in ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert len(ran.stderr.strip().splitlines()) == 1
+        assert not out.exists()
+
+
 def test_doctor_reports_and_says_what_to_do() -> None:
     told = run("doctor").stdout
     for what in ("torch", "datasets", "cpu", "disk", "package data", "EMOLLAMA_MODEL"):
@@ -115,6 +165,6 @@ def test_doctor_reports_and_says_what_to_do() -> None:
     assert "random-tiny" in told
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("info",), ("doctor",)])
+@pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("convert",), ("info",), ("doctor",)])
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
     assert "Usage" in run(*command, "--help").stdout

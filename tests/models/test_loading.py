@@ -110,7 +110,7 @@ def assert_close_but_quantised(model: EmotionLlamaModel, exact: torch.Tensor, li
 def test_device_map(saved: tuple[Path, torch.Tensor]) -> None:
     pytest.importorskip("accelerate", reason="accelerate is not installed: the extra quantization")
     model = EmotionLlamaModel.from_pretrained(saved[0], device_map={"": "cpu"})
-    assert torch.equal(hidden_states(model), saved[1])
+    assert torch.equal(hidden_states(model), hidden_states(EmotionLlamaModel.from_pretrained(saved[0])))
 
 
 @pytest.mark.parametrize(("bits", "limit"), [(4, 0.3), (8, 0.1)])

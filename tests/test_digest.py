@@ -1,0 +1,71 @@
+"""Large files are hashed once, by whichever process comes first, and again when they change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emollama_hf import digest
+
+ASK = (
+    "import sys; from pathlib import Path; from emollama_hf.digest import sha256_file; "
+    "print(sha256_file(Path(sys.argv[1])))"
+)
+
+
+def asked_elsewhere(path: Path, home: Path) -> str:
+    """The hash as a new process tells it."""
+    command = [sys.executable, "-c", ASK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HF_HOME": str(home)})
+    return done.stdout.strip()
+
+
+def settled(path: Path, content: bytes, seconds_ago: int = 100) -> str:
+    path.write_bytes(content)
+    time = path.stat().st_mtime_ns - seconds_ago * 10**9
+    os.utime(path, ns=(time, time))
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.safetensors"
+    settled(path, b"a" * digest.REMEMBERED_BYTES)
+    return path
+
+
+def test_another_process_remembers_until_size_or_time_change(large: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = asked_elsewhere(large, home)
+    assert first == hashlib.sha256(large.read_bytes()).hexdigest()
+    status = large.stat()
+    large.write_bytes(b"b" * status.st_size)
+    os.utime(large, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert asked_elsewhere(large, home) == first, "with size and time as they were nothing is read"
+    second = settled(large, b"b" * status.st_size, 50)
+    assert asked_elsewhere(large, home) == second
+    third = settled(large, b"b" * (status.st_size + 1), 50)
+    assert asked_elsewhere(large, home) == third
+
+
+def test_a_file_that_has_just_changed_is_not_remembered(large: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    large.touch()
+    asked_elsewhere(large, home)
+    assert not list(home.rglob("*.json"))
+
+
+def test_a_damaged_or_unwritable_memory_costs_time_only(large: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    right = asked_elsewhere(large, home)
+    (note,) = home.rglob("*.json")
+    for damage in ("", "{}", "[1, 2]", '["x", 1, 2, "y"]'):
+        note.write_text(damage)
+        assert asked_elsewhere(large, home) == right
+    (tmp_path / "file").write_text("")
+    assert asked_elsewhere(large, tmp_path / "file") == right
