@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -93,5 +93,9 @@ def grouped(names: list[str]) -> str:
 
 def _pattern(names: list[list[str]]) -> str:
     """What names have in common: "layers.*.inv_freq (3)"."""
-    start, end = commonprefix(names), commonprefix([name[::-1] for name in names])[::-1]
+    start, end = _shared_start(names), _shared_start([name[::-1] for name in names])[::-1]
     return f"{'.'.join([*start, '*', *end])} ({len(names)})"
+
+
+def _shared_start(names: list[list[str]]) -> list[str]:
+    return [words[0] for words in takewhile(lambda words: len(set(words)) == 1, zip(*names, strict=False))]
