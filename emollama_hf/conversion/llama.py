@@ -11,6 +11,7 @@ from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.tensor_names import Shape, check_names, split_unused
 from emollama_hf.conversion.lora import Lora
 from emollama_hf.conversion.recognise import check_looks_like
+from emollama_hf.errors import ModelError
 
 #: Rotary tables that older transformers wrote.
 UNUSED = (r"rotary_emb\.inv_freq$",)
@@ -44,7 +45,14 @@ def llama_tensors(
 
 
 def decoder_shapes(config: Config) -> dict[str, Shape]:
-    """Names and shapes of a Llama checkpoint without its head.  config: `text_config`."""
-    with torch.device("meta"):
-        model = LlamaModel._from_config(LlamaConfig(**config))
+    """Names and shapes of a Llama checkpoint without its head.  config: `text_config`.
+
+    Raises ModelError for a configuration that transformers does not take.
+    """
+    try:
+        with torch.device("meta"):
+            model = LlamaModel._from_config(LlamaConfig(**config))
+    except Exception as error:  # each check of transformers has its own
+        reason = " ".join(str(error).split())
+        raise ModelError(f"the decoder's configuration: {reason} Check Llama's config.json.") from error
     return {f"model.{name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}

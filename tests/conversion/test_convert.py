@@ -314,6 +314,8 @@ def test_damaged_llama_directories(tmp_path: Path) -> None:
     (meta / "params.json").write_text("{}")
     pointer = without(tmp_path / "pointer")
     (pointer / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    odd = without(tmp_path / "odd")
+    (odd / "config.json").write_text((odd / "config.json").read_text().replace('heads": 4', 'heads": 5'))
     kept = {path.name for path in tmp_path.iterdir()} | {"no-tokenizer", "no-config", "no-weights", "broken"}
     broken = without(tmp_path / "broken")
     (broken / "config.json").write_text("{")
@@ -325,6 +327,7 @@ def test_damaged_llama_directories(tmp_path: Path) -> None:
         (sharded, "lacks 1 of 2 shards that model.safetensors.index.json names: model-00002-of-00002.safetensors"),
         (truncated, "not a whole safetensors file"),
         (outside, "names files of other folders"),
+        (odd, "hidden size (96) is not a multiple of the number of attention heads (5). Check Llama's config.json"),
         (gpt, "config.json says model_type 'gpt2', expected 'llama'"),
         (meta, "Meta's own format: take the directory of Llama-2-7b-chat-hf"),
         (pointer, "Git LFS pointer"),
