@@ -31,10 +31,17 @@ def sha256_file(path: Path) -> str:
     key = (str(path), status.st_size, status.st_mtime_ns)
     if key not in _remembered:
         note = _note(path) if status.st_size >= REMEMBERED_BYTES else None
-        _remembered[key] = (note and _read_note(note, key)) or _hash(path)
+        _remembered[key] = (note and _read_note(note, key)) or hash_file(path)
         if note is not None and time.time_ns() - status.st_mtime_ns > SETTLED_NS:
             _write_note(note, key, _remembered[key])
     return _remembered[key]
+
+
+def remember(path: Path, sha256: str) -> None:
+    """Spare this process the reading of a file whose hash is known: one that was hashed before it was renamed."""
+    path = path.resolve()
+    status = path.stat()
+    _remembered[(str(path), status.st_size, status.st_mtime_ns)] = sha256
 
 
 def files_digest(files: Iterable[tuple[str, str]]) -> str:
@@ -52,7 +59,8 @@ def combined(*texts: str) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """sha256 of a file's bytes, read now."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

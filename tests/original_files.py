@@ -92,7 +92,8 @@ def _values(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tens
     block = torch.cat([_block()[start:], _block()[:start]])
     flat = (block * spread + (1.0 if norm else 0.0)).to(dtype)
     repeats = -(-count // BLOCK)
-    return flat.repeat(repeats)[:count].reshape(shape).contiguous() if repeats > 1 else flat[:count].clone().view(shape)
+    # A tensor of its own size: torch.save writes the whole of what a view looks at.
+    return flat.repeat(repeats)[:count].clone().reshape(shape)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from emollama_hf.checkpoints.directory import PROVENANCE, part_files
 from emollama_hf.checkpoints.source import PARTS
 from emollama_hf.checkpoints.strict_load import INDEX
 from emollama_hf.checkpoints.work_directory import work_directory
-from emollama_hf.digest import combined, files_digest, sha256_file
+from emollama_hf.digest import combined, files_digest, hash_file, remember, sha256_file
 from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
@@ -134,27 +135,31 @@ def _save_weights(
 ) -> Counter[str]:
     """model.safetensors, or shards with an index as transformers names and reads them; returns bytes by dtype.
 
-    Holds one shard at a time. Not huggingface_hub's function for this: it takes tensors that are mapped from one
-    file for copies of each other.
+    Holds one shard at a time, and hashes it while the next one is made. Not huggingface_hub's function for this: it
+    takes tensors that are mapped from one file for copies of each other.
     """
     places: dict[str, int] = {}
     sizes: Counter[str] = Counter()
-    for number, shard in enumerate(_shards(tensors)):
-        save_file(shard, folder / f"{number}.part", metadata={"format": "pt"})
-        for name, tensor in shard.items():
-            places[name] = number
-            sizes[str(tensor.dtype).removeprefix("torch.")] += tensor.nbytes
-            written(tensor.nbytes)
-        shard.clear()  # or it would be held while the next one is made
-    count = max(places.values(), default=0) + 1
-    if count == 1:
-        (folder / "0.part").rename(folder / "model.safetensors")
-        return sizes
+    parts: list[tuple[Path, Future[str]]] = []
+    with ThreadPoolExecutor(1) as hashing:
+        for number, shard in enumerate(_shards(tensors)):
+            path = folder / f"{number}.part"
+            save_file(shard, path, metadata={"format": "pt"})
+            parts.append((path, hashing.submit(hash_file, path)))
+            for name, tensor in shard.items():
+                places[name] = number
+                sizes[str(tensor.dtype).removeprefix("torch.")] += tensor.nbytes
+                written(tensor.nbytes)
+            shard.clear()  # or it would be held while the next one is made
+    count = len(parts)
     names = [f"model-{number + 1:05d}-of-{count:05d}.safetensors" for number in range(count)]
-    for number, name in enumerate(names):
-        (folder / f"{number}.part").rename(folder / name)
-    weight_map = {name: names[number] for name, number in places.items()}
-    _write_json(folder / INDEX, {"metadata": {"total_size": sizes.total()}, "weight_map": weight_map})
+    if count == 1:
+        names = ["model.safetensors"]
+    for (path, sha256), name in zip(parts, names, strict=True):
+        remember(path.rename(folder / name), sha256.result())
+    if count > 1:
+        weight_map = {name: names[number] for name, number in places.items()}
+        _write_json(folder / INDEX, {"metadata": {"total_size": sizes.total()}, "weight_map": weight_map})
     return sizes
 
 
