@@ -44,7 +44,8 @@ def serve(repo_id: str, folder: Path, *, gated: bool = False) -> Iterator[tuple[
                     downloads.append(name)
                 self.answer(200, content, {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"'})
             else:
-                code = "RepoNotFound" if repo_id not in path else "RevisionNotFound"
+                known = any(f"/{revision}/" in path for revision in ("main", COMMIT))
+                code = "RepoNotFound" if repo_id not in path else "EntryNotFound" if known else "RevisionNotFound"
                 self.answer(404, b"{}", {"X-Error-Code": code})
 
         def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.architecture import TINY
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
 from emollama_hf.prompt import VISUAL_ID
+from tests.checkpoints.hub_server import COMMIT, serve
 from tests.models import golden
 
 # Starts a thread that notes the largest anonymous memory, loads, and prints what was added, in bytes.
@@ -132,6 +134,24 @@ def test_torchao_on_a_cpu(saved: tuple[Path, torch.Tensor]) -> None:
     wanted = TorchAoConfig(Int8WeightOnlyConfig())
     model = EmotionLlamaModel.from_pretrained(saved[0], device_map={"": "cpu"}, quantization_config=wanted)
     assert_close_but_quantised(model, saved[1], 0.1)
+
+
+def test_auto_classes_with_a_hub_id_and_a_revision(golden_directory: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, emollama_hf.models, torch\n"
+        "from transformers import AutoConfig, AutoModel, AutoProcessor\n"
+        "where = dict(subfolder='emotion_llama', revision=sys.argv[2])\n"
+        "print(AutoConfig.from_pretrained(sys.argv[1], **where).feature_size)\n"
+        "print(AutoModel.from_pretrained(sys.argv[1], dtype=torch.float32, **where).language_model.norm.weight.dtype)\n"
+        "print(AutoProcessor.from_pretrained(sys.argv[1], **where).tokenizer.encode('happy'))\n"
+    )
+    settings = {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
+    for revision in ("main", COMMIT):
+        with serve("lab/emotion-llama", golden_directory) as (endpoint, _):
+            command = [sys.executable, "-c", program, "lab/emotion-llama", revision]
+            environment = {**os.environ, **settings, "HF_ENDPOINT": endpoint}
+            done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.stdout.splitlines() == ["64", "torch.float32", "[296]"], done.stderr
 
 
 def test_a_directory_saved_by_hand_is_a_model(
