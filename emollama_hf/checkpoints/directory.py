@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,16 @@ class DirectorySource(ModelSource):
 def _options(sources: Sequence[str]) -> str:
     *some, last = ["--" + source.replace("_", "-") for source in sources]
     return f"{', '.join(some)} and {last}" if some else last
+
+
+def incomplete_parts(sources: Container[str]) -> list[str]:
+    """A sentence for each part that has some of its sources and not all."""
+    notices = []
+    for part, kinds in PART_SOURCES.items():
+        absent = [kind for kind in kinds if kind not in sources]
+        if absent and len(absent) < len(kinds):
+            notices.append(f"{part}/ is incomplete without {_options(absent)}: it cannot compute anything yet.")
+    return notices
 
 
 def network_ignores(part: Part) -> tuple[str, ...]:

@@ -22,8 +22,11 @@ def work_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
     What a killed process left of an earlier try is removed first; a running one is left alone. Raises ModelError if
     `target` holds something, if it cannot be made, and if another process is writing it now.
     """
-    target = Path(os.path.abspath(Path(target).expanduser()))
-    _check_free(target)
+    target = Path(os.path.realpath(Path(target).expanduser()))
+    try:
+        _check_free(target)
+    except OSError as error:
+        raise ModelError(f"{target} cannot be looked at ({error.strerror}). Choose another place.") from error
     work = target.with_name(f".{target.name}.partial")
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -34,6 +37,8 @@ def work_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ModelError(f"another process is writing {target} now. Wait for it, or choose another place.") from None
+    except OSError as error:
+        raise ModelError(f"{work} is another's ({error.strerror}). Remove it, or choose another place.") from error
     try:
         _check_free(target)  # another process may have finished before the lock was free
         _empty(work)
@@ -49,6 +54,8 @@ def work_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _check_free(target: Path) -> None:
+    if os.path.ismount(target):
+        raise ModelError(f"{target} is a mount point, which nothing can be moved to. Name a directory inside it.")
     if target.exists() and not target.is_dir():
         raise ModelError(f"{target} is a file, expected a directory that is new or empty. Choose another place.")
     if target.is_dir() and any(target.iterdir()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from itertools import takewhile
@@ -27,6 +28,7 @@ def run_convert(
     dtype: str | None,
 ) -> None:
     """Convert and print a summary."""
+    target = Path(os.path.abspath(out.expanduser()))  # "." names another folder once it was replaced
     locations = {kind: location for kind, location in sources.items() if location is not None}
     sizes = None if architecture is None else read_architecture(architecture)
     # A bar for people; a log gets the summary alone.
@@ -35,14 +37,14 @@ def run_convert(
     with Progress(*columns, console=screen, transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("converting", total=None)
         run_conversion(
-            out,
+            target,
             locations,
             lora_alpha=lora_alpha,
             architecture=sizes,
             dtype=dtype,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    show_conversion(out)
+    show_conversion(target)
 
 
 def read_architecture(path: Path) -> dict[str, Any]:

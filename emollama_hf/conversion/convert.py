@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ import torch
 from rich.filesize import decimal
 from safetensors import SafetensorError
 
+from emollama_hf.checkpoints.directory import incomplete_parts
 from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.checkpoints.write import write_part, write_provenance
 from emollama_hf.conversion.hyperparameters import architecture_alpha, lora_targets, part_configs
 from emollama_hf.conversion.licences import LLAMA_GATE, copy_licences
 from emollama_hf.conversion.lora import recorded_alpha
-from emollama_hf.conversion.parts import Recipe, part_contents, result_bytes
+from emollama_hf.conversion.parts import Recipe, check_sources, part_contents, result_bytes
 from emollama_hf.conversion.recognise import WANTED, option
 from emollama_hf.conversion.sources import Source, open_sources
 from emollama_hf.errors import ModelError
@@ -56,13 +58,15 @@ def run_conversion(
     with work_directory(out) as work, _disk_errors(work, out):
         staging = work / ".sources"
         sources = open_sources(locations, vision, staging)
-        if alpha is None and {"emotion_llama", "llama"} <= sources.keys():
-            alpha, alpha_from = _found_alpha(architecture, sources["emotion_llama"])
         llama = sources["llama"].extra if "llama" in sources else None
         recipe = Recipe(part_configs(architecture, llama), lora_targets(architecture), alpha, torch_dtype)
+        check_sources(sources, recipe)
+        if alpha is None and {"emotion_llama", "llama"} <= sources.keys():
+            alpha, alpha_from = _found_alpha(architecture, sources["emotion_llama"])
+            recipe = replace(recipe, alpha=alpha)
         total = result_bytes(sources, recipe)
         _check_room(work, total)
-        with ThreadPoolExecutor(1) as hashing:
+        with _hashing_thread() as hashing:
             hashes = {kind: source.hashes(hashing) for kind, source in sources.items()}
             written = _counter(progress, total)
             for part, content in part_contents(sources, recipe):
@@ -78,7 +82,7 @@ def run_conversion(
                 },
                 "sources": {kind: source.described(hashes[kind]) for kind, source in sources.items()},
                 "licenses": copy_licences({kind: source.path for kind, source in sources.items()}, work),
-                "notices": [LLAMA_GATE] if "llama" in sources else [],
+                "notices": [*([LLAMA_GATE] if "llama" in sources else []), *incomplete_parts(sources)],
             }
         shutil.rmtree(staging, ignore_errors=True)
         write_provenance(work, facts)
@@ -119,7 +123,7 @@ def convert(
     """
     given = {"facemae": facemae, "videomae": videomae, "eva": eva, "emotion_llama": emotion_llama, "llama": llama}
     locations = {kind: os.fspath(location) for kind, location in given.items() if location is not None}
-    target = Path(out)
+    target = Path(out).expanduser()
     run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
     return target
 
@@ -128,7 +132,7 @@ def _found_alpha(architecture: Mapping[str, Any] | None, source: Source) -> tupl
     alpha = architecture_alpha(architecture)
     if alpha is not None:
         return _positive(alpha), "architecture"
-    return recorded_alpha(source.extra, source.label), "checkpoint"
+    return _positive(recorded_alpha(source.extra, source.label)), "checkpoint"
 
 
 def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:
@@ -166,6 +170,16 @@ def _counter(progress: Progress, total: int) -> Callable[[int], None]:
         progress(done, total)
 
     return written
+
+
+@contextmanager
+def _hashing_thread() -> Iterator[ThreadPoolExecutor]:
+    """One thread; hashes that nobody waits for any more are not begun."""
+    executor = ThreadPoolExecutor(1)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 @contextmanager

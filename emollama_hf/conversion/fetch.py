@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.hub import snapshot
+from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
 
 _HUB = re.compile(
@@ -69,26 +70,29 @@ class HubFolder(Folder):
 class UrlFolder(Folder):
     """A folder of an fsspec file system, copied into `staging`."""
 
-    def __init__(self, fs: Any, path: str, url: str, staging: Path) -> None:
+    def __init__(self, fs: Any, path: str, url: str, staging: Path, query: str = "") -> None:
         super().__init__(path.rstrip("/").rpartition("/")[2])
-        self._fs, self._path, self._url, self._staging = fs, path.rstrip("/"), url, staging
+        self._fs, self._path, self._staging = fs, path.rstrip("/"), staging
+        # A query may be a signature: it is sent, and never shown or recorded.
+        self._url, self._query = url.partition("?")[0], query
 
     def fetch(self, names: Iterable[str]) -> Path:
         self._staging.mkdir(parents=True, exist_ok=True)
         for name in names:
             target = self._staging / name
-            if target.exists():
-                continue
+            licence = name in LICENCE_FILES
+            if target.exists() or (licence and self._url.startswith("http")):
+                continue  # a web server may answer anything with a page
             part = target.with_name(f".{name}.part")
             try:
-                self._fs.get_file(f"{self._path}/{name}", str(part))
+                self._fs.get_file(f"{self._path}/{name}{self._query}", str(part))
             except FileNotFoundError:
                 continue
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                    raise  # of the disk here, which the conversion speaks of
-                raise ModelError(_unreachable(self._url_of(name), error)) from error
             except Exception as error:  # every scheme has its own
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    raise  # of the disk here, which the conversion speaks of
+                if licence:
+                    continue  # stores that may not be listed forbid what they do not have
                 raise ModelError(_unreachable(self._url_of(name), error)) from error
             part.replace(target)
         return self._staging
@@ -110,7 +114,7 @@ def open_folder(location: str, staging: Path) -> Folder:
         return UrlFolder(fs, path, location, staging)
     local = _local(location)
     if not local.is_dir():
-        raise NotADirectoryError(location)
+        raise NotADirectoryError(str(local))
     return LocalFolder(local)
 
 
@@ -127,11 +131,12 @@ def open_file(location: str, staging: Path) -> tuple[Folder, str]:
         return HubFolder(repo_id, revision, folder), name
     if _is_remote(location):
         fs, path = _file_system(location)
+        path, mark, query = path.partition("?")
         parent, _, name = path.rpartition("/")
-        return UrlFolder(fs, parent, location, staging), name
+        return UrlFolder(fs, parent, location, staging, mark + query), name
     local = _local(location)
     if local.is_dir():
-        raise IsADirectoryError(location)
+        raise IsADirectoryError(str(local))
     return LocalFolder(local.parent), local.name
 
 

@@ -20,6 +20,9 @@ from emollama_hf.errors import ModelError
 
 #: Sections of an `architecture`; the last two describe what follows from the others.
 SECTIONS = ("mae", "video", "eva", "llama", "lora", "projections", "limits")
+_ENCODERS = ("mae", "video", "eva")
+#: Numbers that a section may have beside its sizes.
+_NUMBERS = ("mlp_ratio", "mlp_hidden", "layer_norm_eps", "ln_vision_eps", "patches_per_token", "alpha")
 _ENCODER = ("image_size", "patch_size", "embed_dim", "depth", "num_heads")
 #: Keys of a Llama configuration that say where it came from, not what it computes.
 _NOT_ARCHITECTURE = ("architectures", "torch_dtype", "dtype", "transformers_version", "_name_or_path")
@@ -94,7 +97,35 @@ def _checked(architecture: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             "each a dict of sizes."
         )
     # "Llama-2-7b-chat" in the place of the decoder's sizes means those of the real model.
-    return {name: value for name, value in architecture.items() if isinstance(value, Mapping)}
+    given = {name: value for name, value in architecture.items() if name != "llama" or not isinstance(value, str)}
+    wrong = [f"{name}={value!r}" for name, value in given.items() if not isinstance(value, Mapping)]
+    if wrong:
+        raise ModelError(f"architecture: {', '.join(wrong)}: expected a dict of sizes.")
+    for name, values in given.items():
+        _check_numbers(name, values)
+    return given
+
+
+def _check_numbers(section: str, values: Mapping[str, Any]) -> None:
+    """Raise ModelError for what would fail only when the model is used."""
+    wrong = [f"{name}={values[name]!r}" for name in _NUMBERS if name in values and not _is_positive(values[name])]
+    targets = values.get("target_modules", [])
+    if isinstance(targets, str) or not all(isinstance(target, str) for target in _listed(targets)):
+        wrong.append(f"target_modules={targets!r}")
+    for whole, part in (("embed_dim", "num_heads"), ("image_size", "patch_size")):
+        size, share = values.get(whole), values.get(part)
+        if section in _ENCODERS and isinstance(size, int) and isinstance(share, int) and share > 0 and size % share:
+            wrong.append(f"{whole}={size}, which {part}={share} does not divide")
+    if wrong:
+        raise ModelError(f"architecture: section {section} has {'; '.join(wrong)}. Expected sizes that fit each other.")
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _sizes(given: Mapping[str, Mapping[str, Any]], section: str, names: Iterable[str]) -> dict[str, int]:
@@ -102,7 +133,11 @@ def _sizes(given: Mapping[str, Mapping[str, Any]], section: str, names: Iterable
     missing = [name for name in names if name not in values]
     if missing:
         raise ModelError(_lacks(section, missing))
-    wrong = [f"{name}={values[name]!r}" for name in names if not isinstance(values[name], int) or values[name] < 1]
+    wrong = [
+        f"{name}={values[name]!r}"
+        for name in names
+        if not isinstance(values[name], int) or isinstance(values[name], bool) or values[name] < 1
+    ]
     if wrong:
         raise ModelError(f"architecture: section {section} has {', '.join(wrong)}, expected whole numbers from 1.")
     return {name: values[name] for name in names}

@@ -17,6 +17,7 @@ LICENCE_FILES = (
     "USE_POLICY.md",
 )
 FOLDER = "licenses"
+_PROJECT = (".git", "pyproject.toml", "setup.py")
 
 #: Of every model made from Llama-2, whether its licence was beside the weights or not.
 LLAMA_GATE = (
@@ -32,6 +33,8 @@ def copy_licences(sources: Mapping[str, Path], root: Path) -> list[str]:
     """
     copied = []
     for source, folder in sources.items():
+        if any((folder / name).exists() for name in _PROJECT):
+            continue  # checkpoints that lie in somebody's project: its licence is not theirs
         for name in LICENCE_FILES:
             if (folder / name).is_file():
                 target = root / FOLDER / source / name

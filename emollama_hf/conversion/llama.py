@@ -40,6 +40,8 @@ def llama_tensors(
     found = {name: shapes[name] for name in used}
     check_names(expected, found, where=where, hint=check_looks_like("llama", shapes))
     for name in expected:
+        if name == HEAD and config.get("tie_word_embeddings", False):
+            continue  # it is the table of embeddings, and one file cannot hold a tensor twice
         tensor = lora[name].merged_into(state[name]) if name in lora else state[name]
         yield (name if name == HEAD else name.replace("model.", "language_model.", 1)), tensor
 

@@ -14,7 +14,7 @@ from emollama_hf.conversion.fetch import Folder
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
 from emollama_hf.errors import ModelError
-from emollama_hf.llama_tokenizer import TOKENIZER_FILES
+from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 
 #: In the order of preference: an index of shards, and the single file that stands for it.
 _WEIGHTS = (
@@ -75,6 +75,7 @@ def open_llama(folder: Folder, location: str) -> LlamaDirectory:
             f"{location}: has no tokenizer.model, which the prompt needs. Fetch it from where the weights "
             "came from; tokenizer.json alone does not do."
         )
+    LlamaTokenizer(path)  # a damaged one is said now, and not by the first prompt
     return LlamaDirectory(path, config, _weights(folder, path, location))
 
 

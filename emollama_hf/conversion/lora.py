@@ -55,7 +55,8 @@ def lora_shapes(
 
     found: the checkpoint's, whose first factor tells the rank.  decoder: of the Llama checkpoint's linear layers.
     """
-    rank = next((shape[0] for name, shape in found.items() if _FACTOR.search(name) and shape), 0)
+    ranks = (shape[0] for name, shape in found.items() if _FACTOR.search(name) and len(shape) == 2)
+    rank = max(1, next(ranks, 1))  # none and empty factors are then listed as what does not fit
     shapes: dict[str, Shape] = {}
     for name, shape in decoder.items():
         layer = name.removesuffix(".weight")

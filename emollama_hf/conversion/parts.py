@@ -39,25 +39,24 @@ class Recipe:
     dtype: torch.dtype | None
 
 
-def result_bytes(sources: Mapping[str, Source], recipe: Recipe) -> int:
-    """Bytes of all tensors of the result.
-
-    Raises ModelError with all tensors of all sources that do not fit.
-    """
-    # The code that will make the tensors, run on tensors without values: nothing is read, and nothing can differ.
-    outlines = {
-        kind: {name: tensor.to("meta") for name, tensor in source.state.items()} for kind, source in sources.items()
-    }
-    lora = _lora(outlines, recipe)
-    total = 0
+def check_sources(sources: Mapping[str, Source], recipe: Recipe) -> None:
+    """Raise ModelError with all tensors of all sources that do not fit, if there are any."""
     errors: list[ModelError] = []
     for kind, source in sources.items():
         try:
-            total += sum(tensor.nbytes for _, tensor in _tensors(kind, outlines[kind], recipe, lora, source.label))
+            # Without LoRA: each source is checked in its own terms before two of them are put together.
+            for _ in _tensors(kind, _outline(source), recipe, {}, source.label):
+                pass
         except ModelError as error:
             errors.append(error)
     raise_all(errors)
-    return total
+
+
+def result_bytes(sources: Mapping[str, Source], recipe: Recipe) -> int:
+    """Bytes of all tensors of the result, of sources that were checked."""
+    outlines = {kind: _outline(source) for kind, source in sources.items()}
+    lora = _lora(outlines, recipe)
+    return sum(tensor.nbytes for kind in sources for _, tensor in _tensors(kind, outlines[kind], recipe, lora))
 
 
 def part_contents(sources: Mapping[str, Source], recipe: Recipe) -> Iterator[tuple[str, PartContent]]:
@@ -91,6 +90,11 @@ def _tensors(kind: str, state: State, recipe: Recipe, lora: Mapping[str, Lora], 
         made = llama_tensors(state, decoder["text_config"], lora, where=where)
     for name, tensor in made:
         yield name, tensor if recipe.dtype is None else tensor.to(recipe.dtype)
+
+
+def _outline(source: Source) -> dict[str, torch.Tensor]:
+    """The source's tensors without values: what will be made of them is tried on these, and nothing is read."""
+    return {name: tensor.to("meta") for name, tensor in source.state.items()}
 
 
 def _lora(states: Mapping[str, State], recipe: Recipe) -> dict[str, Lora]:

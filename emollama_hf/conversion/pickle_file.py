@@ -55,7 +55,11 @@ def model_state(checkpoint: Mapping[str, Any], where: str = "checkpoint") -> dic
     """
     found = checkpoint.get("model")
     state = found if isinstance(found, Mapping) else checkpoint
-    others = [f"{name} ({type(value).__name__})" for name, value in state.items() if not torch.is_tensor(value)]
+    others = [
+        f"{name} ({type(value).__name__})"
+        for name, value in state.items()
+        if not (torch.is_tensor(value) and isinstance(name, str))
+    ]
     if others or not state:
         raise ModelError(
             f"{where}: expected names and tensors under 'model' or at the top, found "
@@ -89,6 +93,11 @@ def _check_old_format(path: Path) -> None:
 
 def _damaged(path: Path, error: object) -> str:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "weights_only" in reason:  # torch's advice to run what is in the file is not ours
+        return (
+            f"{path} ({path.stat().st_size} bytes): not what torch.save writes of a checkpoint, or damaged or "
+            "incomplete: fetch it again, or give the file as its authors published it."
+        )
     return (
         f"{path} ({path.stat().st_size} bytes): not a whole PyTorch checkpoint ({reason}). "
         "The download or copy is incomplete: fetch it again."

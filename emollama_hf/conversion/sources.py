@@ -86,6 +86,9 @@ def open_sources(locations: Mapping[str, str], vision: Config, staging: Path) ->
                 sources[kind] = _open_checkpoint(kind, location, unused[kind], staging / kind)
         except ModelError as error:
             errors.append(ModelError(f"{option(kind)} {error}"))
+        except PermissionError as error:
+            what = f"{option(kind)} {error.filename}: may not be read ({error.strerror})"
+            errors.append(ModelError(f"{what}. Ask its owner, or copy it to where you may."))
     raise_all(errors)
     return sources
 
@@ -102,8 +105,8 @@ def raise_all(errors: list[ModelError]) -> None:
 def _open_checkpoint(kind: str, location: str, unused: tuple[str, ...], staging: Path) -> Source:
     try:
         folder, name = open_file(location, staging)
-    except IsADirectoryError:
-        looks = ", which looks like Llama's" if (Path(location) / "config.json").is_file() else ""
+    except IsADirectoryError as found:
+        looks = ", which looks like Llama's" if (Path(str(found)) / "config.json").is_file() else ""
         raise ModelError(f"{location}: is a directory{looks}; {option(kind)} wants {WANTED[kind]}.") from None
     path = folder.fetch([name, *LICENCE_FILES])
     if not (path / name).is_file():
@@ -118,9 +121,9 @@ def _open_checkpoint(kind: str, location: str, unused: tuple[str, ...], staging:
 def _open_llama(location: str, staging: Path) -> Source:
     try:
         folder = open_folder(location, staging)
-    except NotADirectoryError:
+    except NotADirectoryError as found:
         raise ModelError(
-            f"{location}: is a file{_looks_like(Path(location))}; --llama wants {WANTED['llama']}."
+            f"{location}: is a file{_looks_like(Path(str(found)))}; --llama wants {WANTED['llama']}."
         ) from None
     directory = open_llama(folder, location)
     files, state = directory.read_files(), directory.state()

@@ -59,6 +59,7 @@ class EmotionLlamaProcessor(ProcessorMixin):
         task: str | Sequence[str] = DEFAULT_TASK,
         layout: str = "fork",
         chat_template: bool = False,
+        return_tensors: str = "pt",
     ) -> BatchFeature:
         """One picture and one prompt a row.
 
@@ -71,6 +72,8 @@ class EmotionLlamaProcessor(ProcessorMixin):
         """
         if layout not in FEATURES:
             raise ValueError(f"layout={layout!r} is unknown. Valid: {', '.join(map(repr, FEATURES))}")
+        if return_tensors != "pt":
+            raise ValueError(f"return_tensors={return_tensors!r}: expected 'pt', the model's own")
         pictures = list(images) if isinstance(images, list | tuple) else [images]
         if not pictures:
             raise ValueError("images: expected at least one picture, got none")
@@ -111,8 +114,10 @@ class EmotionLlamaProcessor(ProcessorMixin):
             raise ModelError(f"{where} has no tokenizer. Copy {TOKENIZER_FILES[0]} there from Llama-2's directory.")
         return cls(LlamaTokenizer(folder), int(settings["image_size"]), int(settings["image_tokens"]))
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str], **_: Any) -> list[str]:  # type: ignore[override]
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> list[str]:  # type: ignore[override]
         """Write processor_config.json and the tokenizer's files; returns their names."""
+        if options.get("push_to_hub"):
+            raise ValueError("push_to_hub: save the model directory, then upload it with hf upload")
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         self.to_json_file(folder / "processor_config.json")

@@ -140,9 +140,12 @@ def test_alpha_is_the_options_then_the_architectures_then_the_checkpoints(tmp_pa
     with pytest.raises(ModelError, match=r"silent\.pth does not say its LoRA alpha.*--lora-alpha; it is 16"):
         convert_golden(tmp_path / "none", architecture=silent, emotion_llama=tmp_path / "silent.pth")
     convert_golden(tmp_path / "unneeded", architecture=silent, emotion_llama=tmp_path / "silent.pth", llama=None)
+    checkpoint = dict(read_checkpoint(SOURCES["emotion_llama"]))
     for wrong in (0, -1, float("nan"), float("inf")):
-        with pytest.raises(ModelError, match="expected a number above 0"):
-            convert_golden(tmp_path / "wrong", lora_alpha=wrong)
+        torch.save({**checkpoint, "config": {"model": {"lora_alpha": wrong}}}, tmp_path / "wrong.pth")
+        for changes in ({"lora_alpha": wrong}, {"architecture": silent, "emotion_llama": tmp_path / "wrong.pth"}):
+            with pytest.raises(ModelError, match="expected a number above 0"):
+                convert_golden(tmp_path / "wrong", **changes)
 
 
 SUBSETS = [frozenset(some) for size in range(1, 6) for some in itertools.combinations(SOURCES, size)]
@@ -185,8 +188,11 @@ def test_no_source_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(SOURCES, 2)))
 def test_two_sources_the_wrong_way_round_are_both_named(one: str, other: str, tmp_path: Path) -> None:
+    # Alpha from the checkpoint, as users have it: the wrong file is told before it is asked for its alpha.
+    silent = {key: value for key, value in ARCHITECTURE.items() if key != "lora"}
+    swapped = {one: SOURCES[other], other: SOURCES[one]}
     with pytest.raises(ModelError) as caught:
-        convert_golden(tmp_path / "model", **{one: SOURCES[other], other: SOURCES[one]})
+        convert_golden(tmp_path / "model", architecture=silent, **swapped)
     message = str(caught.value)
     assert message.startswith("2 sources cannot be used")
     for kind in (one, other):
@@ -230,6 +236,49 @@ def test_every_tensor_of_every_source_that_does_not_fit_is_listed(tmp_path: Path
     assert_nothing_written(tmp_path, "facemae.pth", "eva.pth")
 
 
+LORA = "llama_model.base_model.model.model.layers.0.self_attn.q_proj.lora_"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({f"{LORA}B.weight": None}, "1 missing: llama_model"),
+        ({f"{LORA.replace('q_proj', 'x_proj')}A.weight": torch.zeros(8, 96)}, "1 unexpected: llama_model"),
+        ({f"{LORA}B.weight": torch.zeros(96, 4)}, "lora_B.weight (96, 4) (expected (96, 8))"),
+        ({f"{LORA}B.weight": torch.zeros(50, 8)}, "lora_B.weight (50, 8) (expected (96, 8))"),
+        ({f"{LORA}A.weight": torch.tensor(1.0)}, "lora_A.weight () (expected (8, 96))"),
+        ({f"{LORA}A.weight": torch.zeros(0, 96)}, "lora_A.weight (0, 96) (expected (1, 96))"),
+    ],
+)
+def test_damaged_lora_factors_are_listed(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    checkpoint = dict(read_checkpoint(SOURCES["emotion_llama"]))
+    state = {name: tensor for name, tensor in {**checkpoint["model"], **changes}.items() if tensor is not None}
+    torch.save({**checkpoint, "model": state}, tmp_path / "changed.pth")
+    with pytest.raises(ModelError) as caught:
+        convert_golden(tmp_path / "model", emotion_llama=tmp_path / "changed.pth")
+    assert message in str(caught.value)
+
+
+def test_out_may_be_a_link_and_may_not_be_a_mount_point(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "model")
+    assert open_model(convert_golden(tmp_path / "link")).digest("facemae")
+    assert (tmp_path / "disk" / "model" / "provenance.json").is_file()
+    with pytest.raises(ModelError, match=r"is a mount point.*Name a directory inside it"):
+        convert_golden(Path("/"))
+
+
+def test_a_tied_head_is_not_written_twice(tmp_path: Path) -> None:
+    llama = without(tmp_path / "llama", "model.safetensors")
+    config = (llama / "config.json").read_text()
+    (llama / "config.json").write_text(config.replace('"tie_word_embeddings": false', '"tie_word_embeddings": true'))
+    weights = load_file(golden.LLAMA / "model.safetensors")
+    torch.save({**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, llama / "pytorch_model.bin")
+    out = convert_golden(tmp_path / "model", llama=llama)
+    assert open_model(out).load_emotion_llama()
+    assert "lm_head.weight" not in load_file(out / "emotion_llama" / "model.safetensors")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -239,6 +288,15 @@ def test_every_tensor_of_every_source_that_does_not_fit_is_listed(tmp_path: Path
         ({"architecture": {"mae": {**ARCHITECTURE["mae"], "depth": "2"}}}, "mae has depth='2', expected whole"),
         ({"architecture": {"eva": {**ARCHITECTURE["eva"], "x": {1, 2}}}}, "set is not JSON serializable"),
         ({"architecture": ["mae"]}, "expected a dict with some of mae"),
+        ({"architecture": {"video": "tiny"}}, "video='tiny': expected a dict of sizes"),
+        (
+            {"architecture": {"mae": {**ARCHITECTURE["mae"], "num_heads": 5}}},
+            "embed_dim=64, which num_heads=5 does",
+        ),
+        ({"architecture": {"eva": {**ARCHITECTURE["eva"], "image_size": 113}}}, "which patch_size=14 does not divide"),
+        ({"architecture": {"eva": {**ARCHITECTURE["eva"], "layer_norm_eps": "1e-6"}}}, "layer_norm_eps='1e-6'"),
+        ({"architecture": {"lora": {"alpha": "two"}}}, "section lora has alpha='two'"),
+        ({"architecture": {"lora": {"target_modules": "q_proj"}}}, "target_modules='q_proj'"),
         ({"facemae": "nowhere.pth"}, "--facemae nowhere.pth: there is nothing of that name. Check the path"),
         ({"llama": "meta-llama/Llama-2-7b-chat-hf"}, "write hf://meta-llama/Llama-2-7b-chat-hf"),
         ({"facemae": "hf://only-a-name"}, "expected hf://OWNER/NAME"),
@@ -317,6 +375,9 @@ def test_damaged_llama_directories(tmp_path: Path) -> None:
     odd = without(tmp_path / "odd")
     (odd / "config.json").write_text((odd / "config.json").read_text().replace('heads": 4', 'heads": 5'))
     kept = {path.name for path in tmp_path.iterdir()} | {"no-tokenizer", "no-config", "no-weights", "broken"}
+    page = without(tmp_path / "page")
+    (page / "tokenizer.model").write_text("<html>Sign in</html>")
+    kept.add("page")
     broken = without(tmp_path / "broken")
     (broken / "config.json").write_text("{")
     for llama, message in (
@@ -324,6 +385,7 @@ def test_damaged_llama_directories(tmp_path: Path) -> None:
         (without(tmp_path / "no-config", "config.json"), "has no config.json. Give the directory of Llama-2"),
         (without(tmp_path / "no-weights", "model.safetensors"), "has no weights, expected model.safetensors or"),
         (broken, "not JSON"),
+        (page, "tokenizer.model: not a SentencePiece model"),
         (sharded, "lacks 1 of 2 shards that model.safetensors.index.json names: model-00002-of-00002.safetensors"),
         (truncated, "not a whole safetensors file"),
         (outside, "names files of other folders"),
