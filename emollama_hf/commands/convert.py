@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,11 @@ def run_convert(
     target = Path(os.path.abspath(out.expanduser()))  # "." names another folder once it was replaced
     locations = {kind: location for kind, location in sources.items() if location is not None}
     sizes = None if architecture is None else read_architecture(architecture)
-    # A bar for people; a log gets the summary alone.
+    # A bar for people; a log gets the summary alone (rich 13 ends even a disabled bar with a new line).
     screen = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not sys.stderr.isatty()) as bar:
+    bar = Progress(*columns, console=screen, transient=True)
+    with bar if sys.stderr.isatty() else nullcontext():
         task = bar.add_task("converting", total=None)
         run_conversion(
             target,
