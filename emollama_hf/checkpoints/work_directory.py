@@ -56,6 +56,8 @@ def work_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
 def _check_free(target: Path) -> None:
     if os.path.ismount(target):
         raise ModelError(f"{target} is a mount point, which nothing can be moved to. Name a directory inside it.")
+    if target.is_dir() and target.samefile(os.curdir):
+        raise ModelError(f"{target} is the current directory, which would be replaced. Name a directory inside it.")
     if target.exists() and not target.is_dir():
         raise ModelError(f"{target} is a file, expected a directory that is new or empty. Choose another place.")
     if target.is_dir() and any(target.iterdir()):

@@ -259,13 +259,17 @@ def test_damaged_lora_factors_are_listed(changes: dict[str, Any], message: str, 
     assert message in str(caught.value)
 
 
-def test_out_may_be_a_link_and_may_not_be_a_mount_point(tmp_path: Path) -> None:
+def test_out_may_be_a_link_and_no_place_that_stays_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "model")
     assert open_model(convert_golden(tmp_path / "link")).digest("facemae")
     assert (tmp_path / "disk" / "model" / "provenance.json").is_file()
     with pytest.raises(ModelError, match=r"is a mount point.*Name a directory inside it"):
         convert_golden(Path("/"))
+    (tmp_path / "disk" / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "disk" / "empty")
+    with pytest.raises(ModelError, match=r"is the current directory.*Name a directory inside it"):
+        convert_golden(Path("."))
 
 
 def test_a_tied_head_is_not_written_twice(tmp_path: Path) -> None:
