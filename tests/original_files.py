@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import torch
 from safetensors.torch import save_file
 
+from emollama_hf.llama_tokenizer import TOKENIZER_FILES
+
 Shapes = dict[str, tuple[int, ...]]
-#: A prime, so that no two tensors begin at the same place of the block.
+#: A prime, so that the rows of a matrix longer than the block are not the same ones again.
 BLOCK = 4_194_301
 
 
@@ -30,7 +35,7 @@ def write_original_files(
 
     architecture: sections mae, video, eva, llama, lora as golden/MANIFEST.json has them.
     tokenizer: a Llama directory to copy the tokenizer from.  llama_format: "safetensors" or "bin".
-    Holds one file's tensors at a time; the largest is a shard of the decoder.
+    Holds one file's tensors at a time; the largest is a shard of the decoder. The same bytes of numbers every time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {
@@ -40,43 +45,57 @@ def write_original_files(
         "emotion_llama": folder / "Emotion_LLaMA.pth",
         "llama": folder / "llama",
     }
-    options = argparse.Namespace(lr=1e-4, mask_ratio=0.75, output_dir="/path/to/output")
-    training = {"optimizer": {"state": {}, "param_groups": []}, "epoch": 7, "scaler": {"scale": 65536.0}}
-    mae, video = tensors(mae_shapes(architecture["mae"])), tensors(video_shapes(architecture["video"]))
-    torch.save({"model": mae, "args": options, **training}, paths["facemae"])
-    torch.save({"model": video, "args": options, **training}, paths["videomae"])
+    options = argparse.Namespace(lr=None, opt_betas=[0.9, 0.95], mask_ratio=0.75, output_dir="/path/to/output")
+    for kind, shapes in (
+        ("facemae", mae_shapes(architecture["mae"])),
+        ("videomae", video_shapes(architecture["video"])),
+    ):
+        # Of the optimizer's state only the first two tensors', as golden has it.
+        state = {"optimizer": optimizer(islice(shapes.values(), 2)), "epoch": 199, "scaler": SCALER, "args": options}
+        torch.save({"model": tensors(shapes), **state}, paths[kind])
     torch.save(tensors(eva_shapes(architecture["eva"]), torch.float16), paths["eva"])
-    config = {"model": {"arch": "minigpt_v2", "lora_alpha": architecture["lora"]["alpha"]}, "run": {"amp": True}}
-    trained = tensors(trained_shapes(architecture))
-    torch.save({"model": trained, "config": config, **training}, paths["emotion_llama"])
+    trained = trained_shapes(architecture)
+    state = {
+        "optimizer": optimizer(shape for name, shape in trained.items() if not name.endswith("inv_freq")),
+        "config": training_config(architecture["lora"]),
+        "scaler": SCALER,
+        "epoch": 29,
+    }
+    torch.save({"model": tensors(trained), **state}, paths["emotion_llama"])
     write_llama(paths["llama"], architecture["llama"], tokenizer, llama_format, shards)
     return paths
 
 
 def write_llama(folder: Path, sizes: Mapping[str, Any], tokenizer: Path, kind: str, shards: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "torch_dtype": "float16", **sizes}
-    (folder / "config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copyfile(tokenizer / name, folder / name)
+    config = {**json.loads((tokenizer / "config.json").read_text()), **sizes}
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, folder / name)
+    stem, extension = {"safetensors": ("model", "safetensors"), "bin": ("pytorch_model", "bin")}[kind]
     shapes = llama_shapes(sizes)
-    stem, extension = ("model", "safetensors") if kind == "safetensors" else ("pytorch_model", "bin")
-    places = {}
     names = list(shapes)
-    per_shard = -(-len(names) // shards)
+    places = {}
+    total = 0
     for number in range(shards):
         counted = f"-{number + 1:05d}-of-{shards:05d}" if shards > 1 else ""
         file = f"{stem}{counted}.{extension}"
-        chosen = names[number * per_shard : (number + 1) * per_shard]
+        chosen = names[number * len(names) // shards : (number + 1) * len(names) // shards]
         shard = tensors({name: shapes[name] for name in chosen}, torch.float16)
         if kind == "safetensors":
             save_file(shard, folder / file, {"format": "pt"})
         else:
             torch.save(shard, folder / file)
         places.update(dict.fromkeys(chosen, file))
+        total += sum(tensor.nbytes for tensor in shard.values())
+        del shard  # or it would be held while the next one is made
     if shards > 1:
-        index = {"metadata": {"total_size": 0}, "weight_map": places}
-        (folder / f"{stem}.{extension}.index.json").write_text(json.dumps(index))
+        index = {"metadata": {"total_size": total}, "weight_map": places}
+        (folder / f"{stem}.{extension}.index.json").write_text(json.dumps(index, indent=2))
+
+
+# Values
 
 
 def tensors(shapes: Shapes, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
@@ -85,20 +104,48 @@ def tensors(shapes: Shapes, dtype: torch.dtype = torch.float32) -> dict[str, tor
 
 
 def _values(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    count = int(torch.Size(shape).numel())
-    norm = len(shape) == 1 and name.endswith("weight")
-    spread = 0.1 if len(shape) == 1 else (shape[-1] ** -0.5) * 0.3
-    start = sum(name.encode()) * 7919 % BLOCK
-    block = torch.cat([_block()[start:], _block()[:start]])
-    flat = (block * spread + (1.0 if norm else 0.0)).to(dtype)
-    repeats = -(-count // BLOCK)
-    # A tensor of its own size: torch.save writes the whole of what a view looks at.
-    return flat.repeat(repeats)[:count].clone().reshape(shape)
+    """One block of random numbers, from a place that the name tells, over and over.
+
+    In storage of their own: torch.save writes the whole storage of a slice.
+    """
+    spread = 0.1 if len(shape) == 1 else shape[-1] ** -0.5 * 0.3
+    middle = 1.0 if len(shape) == 1 and name.endswith("weight") else 0.0
+    flat = torch.empty(prod(shape), dtype=dtype)
+    filled, start = 0, crc32(name.encode()) % BLOCK
+    while filled < len(flat):
+        piece = _block()[start : start + len(flat) - filled]
+        flat[filled : filled + len(piece)] = piece * spread + middle
+        filled, start = filled + len(piece), 0
+    return flat.view(shape)
 
 
 @lru_cache(maxsize=1)
 def _block() -> torch.Tensor:
     return torch.randn(BLOCK, generator=torch.Generator().manual_seed(20240613))
+
+
+# What is in a training checkpoint beside the model
+
+SCALER = {"scale": 65536.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000, "_growth_tracker": 17}
+
+
+def optimizer(shapes: Iterable[tuple[int, ...]]) -> dict[str, Any]:
+    """AdamW's state: two tensors for each trained one."""
+    state = {
+        number: {
+            "step": torch.tensor(1000.0),
+            "exp_avg": _values(f"exp_avg.{number}", shape, torch.float32),
+            "exp_avg_sq": _values(f"exp_avg_sq.{number}", shape, torch.float32).square_(),
+        }
+        for number, shape in enumerate(shapes)
+    }
+    group = {"weight_decay": 0.05, "lr": 0.0, "betas": (0.9, 0.95), "eps": 1e-8, "foreach": None, "params": [*state]}
+    return {"state": state, "param_groups": [group]}
+
+
+def training_config(lora: Mapping[str, Any]) -> dict[str, Any]:
+    model = {"arch": "minigpt_v2", "image_size": 448, "lora_r": lora["r"], "lora_alpha": lora["alpha"]}
+    return {"run": {"amp": True, "output_dir": "/path/to/output", "train_splits": ["train"]}, "model": model}
 
 
 # Names and shapes
@@ -179,7 +226,7 @@ def eva_shapes(sizes: Mapping[str, Any]) -> Shapes:
     }
     for index in range(sizes.get("num_blocks_in_checkpoint", sizes["depth"] + 1)):
         shapes |= dict(_block_shapes(f"blocks.{index}", width, sizes["mlp_hidden"], joined_bias=False))
-    return shapes | {"norm.weight": (width,), "norm.bias": (width,), "head.weight": (9, width), "head.bias": (9,)}
+    return shapes | {"norm.weight": (width,), "norm.bias": (width,), "head.weight": (32, width), "head.bias": (32,)}
 
 
 def llama_shapes(sizes: Mapping[str, Any]) -> Shapes:
@@ -213,7 +260,7 @@ def trained_shapes(architecture: Mapping[str, Mapping[str, Any]]) -> Shapes:
         "cls_tk_llama_proj": eva["embed_dim"],
         **{f"feats_llama_proj{number}": feature for number in (1, 2, 3)},
     }
-    shapes: Shapes = {"attention.fc_out.weight": (6, 8), "attention.fc_out.bias": (6,)}
+    shapes = classifier_shapes(feature, width)
     for name, size in inputs.items():
         shapes |= {f"{name}.weight": (width, size), f"{name}.bias": (width,)}
     decoder = llama_shapes(text)
@@ -227,4 +274,15 @@ def trained_shapes(architecture: Mapping[str, Mapping[str, Any]]) -> Shapes:
             }
         elif kind == "inv_freq":
             shapes[f"llama_model.base_model.model.{name}"] = shape
+    return shapes
+
+
+def classifier_shapes(feature: int, width: int) -> Shapes:
+    """An auxiliary classifier over three encoders' features and four of the decoder's states."""
+    layers = {"attention_mlp.0": (16, 7 * 8), "attention_mlp.3": (8, 16), "fc_att": (7, 8), "fc_out": (6, 8)}
+    for number, size in enumerate((feature, feature, feature, width, width, width, width)):
+        layers |= {f"feats_prep.{number}.0": (16, size), f"feats_prep.{number}.3": (8, 16)}
+    shapes: Shapes = {}
+    for name, shape in layers.items():
+        shapes |= {f"attention.{name}.weight": shape, f"attention.{name}.bias": shape[:1]}
     return shapes
