@@ -10,8 +10,9 @@ from __future__ import annotations
 import abc
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from datasets import Features
@@ -106,6 +107,14 @@ class Stage(Transform):
         """The type of a column in `carries`."""
         return self.upstream(Stage.maker(column)).own_features()[column]
 
+    def given(self, columns: Collection[str]) -> tuple[str, ...]:
+        """Those of a data set's columns that this stage reads; with `beside`, all of a row that decides its result."""
+        return tuple(column for column in self.reads if column in columns)
+
+    def beside(self, row: Row) -> Path | None:
+        """A file that this stage reads for a row and that no column holds."""
+        return None
+
     def resolved_config(self) -> dict[str, Any]:
         """The configuration with every "auto" replaced by what it stands for here."""
         return asdict(self.config)
@@ -166,31 +175,45 @@ class Stage(Transform):
 
     def apply(self, rows: Rows) -> None:
         """Compute this stage's columns for a micro-batch and add them, the statuses and the errors to it."""
+        statuses = statuses_of(rows)
+        # A row that an earlier stage has failed is passed on as it is.
+        pending = [index for index, status in enumerate(statuses) if status == schema.OK]
+        errors = [rows.value(schema.ERROR, index) for index in range(rows.length)]
+        results: list[dict[str, Any]] = [{} for _ in range(rows.length)]
+        for index, outcome in zip(pending, self.outcomes(rows, pending), strict=True):
+            if not isinstance(outcome, ClipError):
+                results[index] = outcome
+            elif self.config.on_error == "raise":
+                raise named(outcome, rows.row(index).label)
+            else:
+                statuses[index], errors[index] = outcome.kind, f"{rows.row(index).label}: {outcome}"
+        for column in self.makes:
+            rows.add(column, [result.get(column) for result in results])
+        rows.add(schema.STATUS, statuses)
+        rows.add(schema.ERROR, errors)
+
+    def outcomes(self, rows: Rows, indices: Sequence[int]) -> list[dict[str, Any] | ClipError]:
+        """The columns `makes` of some rows of a micro-batch, in the given order; for a row that failed, why."""
         started = time.perf_counter()
-        outcome = _Outcome(self, rows)
-        pending: list[int] = []
-        items: list[Any] = []
-        for index in range(rows.length):
-            if outcome.statuses[index] != schema.OK:
-                continue  # an earlier stage has failed: the row is passed on as it is
+        outcomes: dict[int, dict[str, Any] | ClipError] = {}
+        items: dict[int, Any] = {}
+        for index in indices:
             try:
-                items.append(self.prepare(rows.row(index)))
-                pending.append(index)
+                items[index] = self.prepare(rows.row(index))
             except ClipError as error:
-                outcome.fail(index, error)
+                outcomes[index] = error
             except (ModelError, MemoryError, ImportError):
                 raise  # wrong for every row
             except Exception as error:
                 # One odd file must not end a run of thousands; the type and message stay with the row.
                 kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-                outcome.fail(index, ClipError("unexpected", f"{self.name} met {kind}: {error}"), error)
-        for index, result in zip(pending, self.compute(items) if items else (), strict=True):
-            if isinstance(result, ClipError):
-                outcome.fail(index, result)
-            else:
-                outcome.results[index] = result
-        outcome.add_to(rows)
-        timing.add(self.name, time.perf_counter() - started, rows.length)
+                unforeseen = ClipError("unexpected", f"{self.name} met {kind}: {error}")
+                unforeseen.__cause__ = error
+                outcomes[index] = unforeseen
+        computed = self.compute(list(items.values())) if items else []
+        outcomes.update(zip(items, computed, strict=True))
+        timing.add(self.name, time.perf_counter() - started, len(indices))
+        return [outcomes[index] for index in indices]
 
     def __reduce__(self) -> tuple[Any, ...]:
         try:
@@ -212,33 +235,25 @@ def _identity_if_there(stage: Stage) -> dict[str, Any]:
         return {"stage": stage.name, "model": None}
 
 
-class _Outcome:
-    """What a stage made of each row of a micro-batch."""
+def statuses_of(rows: Rows) -> list[str]:
+    """What earlier stages made of each row. Raises ValueError for a status that no stage writes."""
+    statuses = [rows.value(schema.STATUS, i) or schema.OK for i in range(rows.length)]
+    strange = next((status for status in statuses if status not in (schema.OK, *ERROR_KINDS)), None)
+    if strange is not None:
+        raise ValueError(
+            f"column {schema.STATUS!r} holds {strange!r}, which no stage writes. Rename or remove that column: "
+            "a row with a status other than ok is passed on uncomputed."
+        )
+    return statuses
 
-    def __init__(self, stage: Stage, rows: Rows) -> None:
-        self.stage, self.rows = stage, rows
-        self.statuses = [rows.value(schema.STATUS, i) or schema.OK for i in range(rows.length)]
-        strange = next((status for status in self.statuses if status not in (schema.OK, *ERROR_KINDS)), None)
-        if strange is not None:
-            raise ValueError(
-                f"column {schema.STATUS!r} holds {strange!r}, which no stage writes. Rename or remove that column: "
-                "a row with a status other than ok is passed on uncomputed."
-            )
-        self.errors = [rows.value(schema.ERROR, i) for i in range(rows.length)]
-        self.results: list[dict[str, Any]] = [{} for _ in range(rows.length)]
 
-    def fail(self, index: int, error: ClipError, cause: BaseException | None = None) -> None:
-        message = f"{self.rows.row(index).label}: {error}"
-        if self.stage.config.on_error == "raise":
-            hint = "" if "on_error" in message else ' Or pass on_error="null" to keep the row with an error status.'
-            raise ClipError(error.kind, message + hint) from (cause or error.__cause__)
-        self.statuses[index], self.errors[index] = error.kind, message
-
-    def add_to(self, rows: Rows) -> None:
-        for column in self.stage.makes:
-            rows.add(column, [result.get(column) for result in self.results])
-        rows.add(schema.STATUS, self.statuses)
-        rows.add(schema.ERROR, self.errors)
+def named(error: ClipError, label: str) -> ClipError:
+    """The error with the name of its row, as on_error="raise" raises it."""
+    message = f"{label}: {error}"
+    hint = "" if "on_error" in message else ' Or pass on_error="null" to keep the row with an error status.'
+    raised = ClipError(error.kind, message + hint)
+    raised.__cause__ = error.__cause__
+    return raised
 
 
 def _restore(cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ...], digest: str | None) -> Stage:

@@ -2,6 +2,7 @@
 
 from .clip import ClipInfo
 from .decode import open_video
+from .peak import openface_file
 from .pictures import open_pictures
 from .sample import ClipSample, sample_clip
 from .sampling import even_indices, segment_indices
@@ -15,6 +16,7 @@ __all__ = [
     "even_indices",
     "open_pictures",
     "open_video",
+    "openface_file",
     "sample_clip",
     "segment_indices",
 ]

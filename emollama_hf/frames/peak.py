@@ -99,6 +99,11 @@ def _inside(number: int, frame_count: int, found: str) -> int:
     return number
 
 
+def openface_file(folder: Path, clip_name: str) -> Path:
+    """The CSV that OpenFace wrote for a clip."""
+    return folder / f"{Path(clip_name).stem}.csv"
+
+
 def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
     """The frame with the largest sum of action unit intensities in folder/{clip's stem}.csv, the first of equals.
 
@@ -108,7 +113,7 @@ def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
     """
     if clip_name is None:
         raise ClipError("bad_peak", f"a clip without a file name, so no OpenFace CSV in {folder} can be its own.")
-    path = folder / f"{Path(clip_name).stem}.csv"
+    path = openface_file(folder, clip_name)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -142,6 +142,10 @@ class EmoLlamaEmbed(ModelStage):
             # As wide as the decoder takes them: rows may bring them, and the encoders need not be there.
             return schema.vector_feature(self.source.feature_size())
         return super().carried_feature(column)
+
+    def given(self, columns: Collection[str]) -> tuple[str, ...]:
+        read = (schema.PEAK_FRAME, *LAYOUTS[self.config.layout])
+        return tuple(column for column in read if column in columns)
 
     def upstream(self, stage: type[Stage]) -> Stage:
         where = self.placement

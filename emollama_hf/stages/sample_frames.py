@@ -21,6 +21,7 @@ from emollama_hf.frames import (
     SampleSettings,
     open_pictures,
     open_video,
+    openface_file,
     sample_clip,
 )
 from emollama_hf.rows import Row
@@ -154,8 +155,8 @@ class SampleFrames(Stage):
 
     def prepare(self, row: Row) -> ClipSample:
         peak_value = None
-        if self.config.peak.startswith("column:"):
-            peak_value = _required(row, self.config.peak.removeprefix("column:"), "peak")
+        if self._peak_column is not None:
+            peak_value = _required(row, self._peak_column, "peak")
         with self._open(row) as clip:
             sample = sample_clip(clip, self.config.settings, peak_value=peak_value, clip_name=row.clip_name)
         if sample.damaged_packets:
@@ -170,14 +171,32 @@ class SampleFrames(Stage):
         if self.config.input is None and len(given) == 2:
             raise ValueError(BOTH_INPUTS)
         wanted = [self.config.input] if self.config.input else given
-        peak = self.config.peak.removeprefix("column:") if self.config.peak.startswith("column:") else None
+        peak = self._peak_column
         if not wanted or wanted[0] not in columns or (peak is not None and peak not in columns):
             expected = "a column 'video' or 'frames'" if not wanted else f"the column {wanted[0]!r}"
             expected += f" and the peak column {peak!r}" if peak is not None else ""
             raise ValueError(f"the data set has the columns {', '.join(map(repr, columns))}; expected {expected}.")
-        folder = self.config.peak.removeprefix("openface:") if self.config.peak.startswith("openface:") else None
-        if folder is not None and not Path(folder).is_dir():
+        folder = self._openface_folder
+        if folder is not None and not folder.is_dir():
             raise ValueError(f"peak='openface:{folder}': there is no such folder. Give the folder of OpenFace's CSVs.")
+
+    def given(self, columns: Collection[str]) -> tuple[str, ...]:
+        inputs = (self.config.input,) if self.config.input else (schema.VIDEO, schema.FRAMES)
+        return tuple(column for column in (*inputs, self._peak_column) if column is not None and column in columns)
+
+    def beside(self, row: Row) -> Path | None:
+        folder, clip = self._openface_folder, row.clip_name
+        return None if folder is None or clip is None else openface_file(folder, clip)
+
+    @property
+    def _peak_column(self) -> str | None:
+        rule, _, name = self.config.peak.partition(":")
+        return name if rule == "column" else None
+
+    @property
+    def _openface_folder(self) -> Path | None:
+        rule, _, folder = self.config.peak.partition(":")
+        return Path(folder) if rule == "openface" else None
 
     def _open(self, row: Row) -> AbstractContextManager[Any]:
         given = [name for name in (schema.VIDEO, schema.FRAMES) if name in row]
