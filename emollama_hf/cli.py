@@ -84,19 +84,32 @@ def extract(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
     batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
-    num_proc: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
     ] = None,
     on_error: Annotated[str, typer.Option(help="null keeps a failed clip with its status; raise stops.")] = "null",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a feature data set in --out.")] = False,
+    shard_rows: Annotated[
+        int | None, typer.Option(min=1, help="Clips a shard, the most that a killed run loses. Default: a minute's.")
+    ] = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="Say what is there, missing and failed, and compute nothing.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute the clips again that failed, and no others.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a feature data set in --out that was not made there.")
+    ] = False,
 ) -> None:
     """Extract the features of every clip of SOURCE into a data set that load_dataset opens.
 
+    What is in --out already is not computed again: run the same after an interruption or with new clips.
+
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
-    from emollama_hf.commands.extract import run_extract
+    from emollama_hf.commands.extract import run_extract, show_status
 
     given: dict[str, tuple[Any, Any]] = {
         "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
@@ -106,12 +119,16 @@ def extract(
     }  # fmt: skip
     # An option without effect is an error, so only those that differ from their defaults are passed on.
     options = {name: value for name, (value, default) in given.items() if value != default}
-    _finish(
-        run_extract(
-            source, out, model=model, labels=labels, split=split, num_proc=num_proc, keep=tuple(keep or ()),
-            on_error=on_error, overwrite=overwrite, **options,
+    options |= {
+        "model": model, "labels": labels, "split": split, "keep": tuple(keep or ()), "on_error": on_error,
+        "overwrite": overwrite,
+    }  # fmt: skip
+    if status:
+        show_status(source, out, **options)
+    else:
+        _finish(
+            run_extract(source, out, num_proc=num_proc, shard_rows=shard_rows, retry_failed=retry_failed, **options)
         )
-    )  # fmt: skip
 
 
 @app.command()

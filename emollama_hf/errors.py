@@ -44,3 +44,10 @@ class ModelError(ValueError):
 
     The message says what was looked for, what is there and what to do next. No row is to blame.
     """
+
+
+class StoreError(RuntimeError):
+    """The store of what was computed cannot be used or written: a full disk, a newer version's files.
+
+    The message says what happened, what is kept and what to do next. No row is to blame.
+    """

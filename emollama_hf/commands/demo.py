@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from emollama_hf.commands.extract import is_random, run_extract
 from emollama_hf.frames.demo_clips import write_demo_clips
-from emollama_hf.store.feature_set import is_feature_set
+from emollama_hf.store.destination import is_feature_set
 
 
 def run_demo(out: Path, model: str) -> int:
@@ -15,6 +15,8 @@ def run_demo(out: Path, model: str) -> int:
 
     The features of an earlier demo are replaced, those of a real model never.
     """
+    if is_feature_set(out) and not is_random(out):
+        raise FileExistsError(f"{out} holds features of a real model, which a demo does not replace. Choose another.")
     with TemporaryDirectory(prefix="emollama-demo-") as folder:
         write_demo_clips(Path(folder))
-        return run_extract(folder, out, model=model, overwrite=is_feature_set(out) and is_random(out))
+        return run_extract(folder, out, model=model, overwrite=is_feature_set(out), log_shards=False)

@@ -1,4 +1,4 @@
-"""`emollama-hf extract`: a source of clips in, a feature data set out, and a summary."""
+"""`emollama-hf extract`: a source of clips in, a feature data set out, and a summary; or what is known so far."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import Dataset
 
 from emollama_hf import schema, timing
-from emollama_hf.commands.report import columns_table, console, status_line, times_table
-from emollama_hf.store import extract
-from emollama_hf.store.extraction import without_media
-from emollama_hf.store.feature_set import check_destination, describe_column
+from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
+from emollama_hf.store.destination import read_provenance
+from emollama_hf.store.extraction import Run, open_run
+from emollama_hf.store.feature_set import describe_column
+from emollama_hf.store.media import without_media
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
+from emollama_hf.store.shard import Failure
 from emollama_hf.store.sources import open_source
 
 ERRORS_SHOWN = 10
@@ -26,53 +27,87 @@ def run_extract(
     source: str,
     out: Path,
     *,
-    model: str | None,
     labels: Path | None = None,
     split: str | None = None,
-    overwrite: bool = False,
-    keep: tuple[str, ...] = (),
+    num_proc: int | None = None,
+    shard_rows: int | None = None,
+    log_shards: bool = True,
     **options: Any,
 ) -> int:
-    """Extract, print a summary, and return the number of failed clips."""
-    quiet_unless_terminal()
-    check_destination(out, overwrite=overwrite)  # before hours of work
-    ds = open_source(source, split=split, labels=labels)
+    """Extract, print a summary, and return the number of failed clips. options: as `store.extraction.extract`."""
+    quiet_unless_terminal(log_shards=log_shards)
     timing.reset()
-    result = extract(ds, model, out=out, overwrite=overwrite, keep=keep, **options)
-    return summarise(result, out, keep)
-
-
-def summarise(result: Dataset, out: Path, keep: tuple[str, ...] = ()) -> int:
-    """Print what was written, what failed and where the time went; returns the number of failed rows."""
+    run = _open(source, out, labels, split, options)
+    known = len(run.ds) - sum(run.known(row) is None for row in range(len(run.ds)))
+    result = run.finish(num_proc=num_proc, shard_rows=shard_rows)
     screen = console()
     statuses = Counter(result[schema.STATUS])
-    written = without_media(result, keep=keep)
-    screen.print(f"Wrote {out} ({status_line(statuses)}).\n", markup=False)
+    written = without_media(result, keep=run.pipeline.keep)
+    screen.print(f"Wrote {out} ({status_line(statuses)}).", markup=False)
+    screen.print(f"{run.computed} computed now, {known} known from before.\n", markup=False)
     screen.print(columns_table({name: describe_column(kind) for name, kind in written.features.items()}))
     times = timing.stage_times()
     if times:
         screen.print()
         screen.print(times_table(times))
-    failed = [error for error in result[schema.ERROR] if error]
-    for error in failed[:ERRORS_SHOWN]:
-        sys.stderr.write(f"failed: {error}\n")
-    if len(failed) > ERRORS_SHOWN:
-        sys.stderr.write(f"failed: {len(failed) - ERRORS_SHOWN} more, see the column {schema.ERROR}\n")
+    _print_failures([error for error in result[schema.ERROR] if error])
     if is_random(out):
         screen.print(f"\n{RANDOM_WEIGHTS}", markup=False)
     screen.print(f'\nOpen it with: datasets.load_dataset("{out}", split="train")', markup=False)
     return sum(statuses.values()) - statuses[schema.OK]
 
 
+def show_status(
+    source: str, out: Path, *, labels: Path | None = None, split: str | None = None, **options: Any
+) -> None:
+    """Print what of an extraction is there, what is missing, and what failed and why. Computes and writes nothing."""
+    quiet_unless_terminal()
+    run = _open(source, out, labels, split, {**options, "retry_failed": False})
+    screen, rows = console(), range(len(run.ds))
+    report = table("stage", "there", "failed", "missing")
+    for stage in run.pipeline.stages:
+        found = [run.computation.find(stage, row) if run.computation.readable(row) else None for row in rows]
+        failed, absent = sum(isinstance(one, Failure) for one in found), sum(one is None for one in found)
+        report.add_row(stage.name, str(len(found) - failed - absent), str(failed), str(absent))
+    known = [run.known(row) for row in rows]
+    failures = {row: one for row, one in enumerate(known) if isinstance(one, Failure)}
+    unread = [row for row in rows if not run.computation.readable(row)]
+    missing = [row for row in rows if known[row] is None and row not in unread]
+    done = len(known) - len(failures) - len(missing) - len(unread)
+    screen.print(
+        f"{out}: {len(known)} clips, {done} ok, {len(failures)} failed, {len(missing)} not computed yet", end=""
+    )
+    screen.print(f", {len(unread)} that cannot be read now\n" if unread else "\n", markup=False)
+    screen.print(report)
+    kinds = Counter(failure.kind for failure in failures.values())
+    if kinds:
+        screen.print("\nfailed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()), markup=False)
+    _print_failures([f"{run.computation.label(row)}: {one.kind}: {one.message}" for row, one in failures.items()])
+    for row in unread[:ERRORS_SHOWN]:
+        sys.stderr.write(f"cannot be read: {run.computation.label(row)}\n")
+
+
 def is_random(out: Path) -> bool:
     """Whether the feature data set was made with random weights."""
-    from emollama_hf.store.feature_set import read_provenance
-
     return bool(read_provenance(out).get("model", {}).get("random_weights"))
 
 
-def quiet_unless_terminal() -> None:
-    """Progress bars for people only; libraries' remarks on their own internals for nobody."""
+def quiet_unless_terminal(*, log_shards: bool = True) -> None:
+    """Progress bars for people only, a log line a shard elsewhere; libraries' remarks on themselves for nobody."""
     logging.basicConfig(format="emollama-hf: %(message)s", level=logging.WARNING)
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
+        if log_shards:
+            logging.getLogger("emollama_hf").setLevel(logging.INFO)
+
+
+def _open(source: str, out: Path, labels: Path | None, split: str | None, options: dict[str, Any]) -> Run:
+    chosen = {"model": None, "stages": None, "on_error": "null", "keep": (), "overwrite": False, "retry_failed": False}
+    return open_run(open_source(source, split=split, labels=labels), **{**chosen, **options, "out": out})
+
+
+def _print_failures(errors: list[str]) -> None:
+    for error in errors[:ERRORS_SHOWN]:
+        sys.stderr.write(f"failed: {error}\n")
+    if len(errors) > ERRORS_SHOWN:
+        sys.stderr.write(f"failed: {len(errors) - ERRORS_SHOWN} more, see the column {schema.ERROR}\n")

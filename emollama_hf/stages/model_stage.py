@@ -56,7 +56,7 @@ class ModelStage(Stage):
         if self.placement.batch_size is not None:
             return self.placement.batch_size
         # A CPU is as fast with one clip as with many, and one at a time gives the same bits in any batch.
-        return CUDA_MICRO_BATCH if self._device().startswith("cuda") else 1
+        return CUDA_MICRO_BATCH if self.device().startswith("cuda") else 1
 
     def model_digest(self) -> str:
         if self._digest is not None:
@@ -72,7 +72,7 @@ class ModelStage(Stage):
     def model(self) -> Any:
         """The loaded network; from this process's cache after the first time."""
         process.prepare_to_compute()
-        device, dtype = self._device(), self._dtype()
+        device, dtype = self.device(), self._dtype()
         key = (self.model_digest(), dtype, device)
         return cached(self.part, key, lambda: self._load(self.source, dtype, device))
 
@@ -87,7 +87,8 @@ class ModelStage(Stage):
             where = replace(where, device=preset.device)
         return where
 
-    def _device(self) -> str:
+    def device(self) -> str:
+        """The torch device this stage computes on here."""
         return process.resolve_device(self.resolved_placement().device)
 
     def _dtype(self) -> process.DtypeName:

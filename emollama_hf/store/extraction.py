@@ -1,29 +1,37 @@
-"""The whole chain over a data set, with flat memory: videos in, a feature data set out."""
+"""The whole chain over a data set: videos in, a feature data set out; nothing computed twice, nothing lost.
+
+ds ─► keys of its rows ─► what the work store lacks ─► workers ─► shards ─► columns in the data set's order ─► out
+"""
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, Video, concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 from datasets.config import HF_DATASETS_CACHE
 
-from emollama_hf import schema
+from emollama_hf import timing
 from emollama_hf.defaults import NO_MODEL, defaults
+from emollama_hf.engines.local import run_local
+from emollama_hf.engines.worker import ShardSize
 from emollama_hf.errors import ModelError
-from emollama_hf.stage import check_choice
+from emollama_hf.progress import Progress, hashing_bar
+from emollama_hf.stage import check_choice, named
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
-from emollama_hf.store.feature_set import check_destination, write_feature_set
-from emollama_hf.store.provenance import describe_run
+from emollama_hf.store.assembly import Assembly
+from emollama_hf.store.computation import Computation, Report
+from emollama_hf.store.destination import check_destination
+from emollama_hf.store.feature_set import FeatureRows, rows_a_file, write_feature_set
+from emollama_hf.store.media import undecoded, without_media
+from emollama_hf.store.provenance import describe_run, made_with, merged
+from emollama_hf.store.row_keys import row_keys
+from emollama_hf.store.shard import Failure
+from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
 
 ENGINES = ("local",)
-#: Bytes of one write to the Arrow file: what a run holds in memory beside the model.
-WRITE_BYTES = 32_000_000
 
 
 def extract(
@@ -38,33 +46,163 @@ def extract(
     on_error: str = "null",
     keep: Iterable[str] = (),
     overwrite: bool = False,
+    retry_failed: bool = False,
     **options: Any,
 ) -> Dataset:
-    """Features of every clip of a data set.
+    """Features of every clip of a data set, as far as they are not known already.
+
+    What is computed is stored by the content of the clip and the settings, a shard at a time: a run that was
+    interrupted, or that finds new clips, computes only what is missing.
 
     ds: rows with a `video` (or `frames`) column, or with the columns of earlier stages.
     model: model directory, Hub id, "random-tiny" or "random-full"; by default what `configure` set.
     stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed; by default the last.
         Those whose columns they read run first, if the data set lacks these.
     out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens. Recordings and pictures
-        of faces are not written to it unless kept.
-    shard_rows: rows a Parquet file in `out`; by default about 256 MB.
-    num_proc: worker processes, each with a model of its own and one thread.
+        of faces are not among them unless kept. The work store, which has face crops, lies in `out`/.cache, else in
+        the cache of `datasets`.
+    shard_rows: rows a shard, which is what a killed run loses at most, and a Parquet file in `out`; by default about
+        a minute of work, and about 256 MB.
+    num_proc: worker processes, each with a model of its own and one thread. A second run beside this one shares the
+        work, too.
     engine: "local". on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
-    overwrite: replace a feature data set that `out` already holds.
+    overwrite: replace a feature data set in `out` that was not made there.
+    retry_failed: compute the clips again that have failed before, and no others.
     options: any option of the stages, such as peak="middle", pooling="6:10", device="cuda:1".
 
     Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed. A `video` column
     comes back undecoded (path or bytes), so that rows can be read without torchcodec.
     Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
-    there is no such model, ClipError with on_error="raise", FileExistsError if `out` holds something else.
+    there is no such model, ClipError with on_error="raise", FileExistsError if `out` holds something else, StoreError
+    if the disk is full or a worker dies. What was computed before an error is kept.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
         62
     """
     check_choice("engine", engine, ENGINES)
+    for name, number in (("num_proc", num_proc), ("shard_rows", shard_rows)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+            raise ValueError(f"{name}={number!r}: expected a whole number of at least 1, or None")
+    run = open_run(
+        ds, model, stages=stages, out=out, on_error=on_error, keep=keep, overwrite=overwrite,
+        retry_failed=retry_failed, **options,
+    )  # fmt: skip
+    return run.finish(num_proc=num_proc, shard_rows=shard_rows)
+
+
+class Run:
+    """One call of `extract`, opened: what is asked for, and what the store has of it."""
+
+    def __init__(
+        self, ds: Dataset, pipeline: Pipeline, out: Path | None, store: WorkStore, *, retry_failed: bool = False
+    ) -> None:
+        self.ds = ds
+        self.pipeline = pipeline
+        self.out = out
+        bar = hashing_bar(len(ds))
+        keys = row_keys(ds, pipeline, advance=(lambda rows: None) if bar is None else bar.update)
+        if bar is not None:
+            bar.close()
+        self.computation = Computation(ds, pipeline, keys, store)
+        #: Rows that failed in an earlier run.
+        self.failed_before = [row for row in range(len(ds)) if isinstance(self.known(row), Failure)]
+        #: Clips that this run has computed.
+        self.computed = 0
+        self._retry_failed = retry_failed
+        if retry_failed:
+            again = WorkStore(store.root, retry=store.shard_names)
+            self.computation = Computation(ds, pipeline, keys, again)
+
+    def known(self, row: int) -> dict[str, Stored] | Failure | None:
+        """What the store has of a row; None if nothing, if not all, or if its files cannot be read."""
+        return self.computation.outcome(row) if self.computation.readable(row) else None
+
+    def finish(self, *, num_proc: int | None, shard_rows: int | None) -> Dataset:
+        """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
+        unreadable = self.computation.unreadable()
+        self._raise_known_failures(unreadable)
+        self._compute(num_proc, ShardSize(rows=shard_rows))
+        assembly = Assembly(self.computation, unreadable)
+        if self.out is not None:
+            self._write(assembly, self.out, shard_rows)
+        return self._result(assembly)
+
+    def _raise_known_failures(self, unreadable: dict[int, Failure]) -> None:
+        for row in range(len(self.ds)) if self.computation.raises else ():
+            outcome = unreadable.get(row) or self.known(row)
+            if isinstance(outcome, Failure):
+                raise named(outcome.error(), self.computation.label(row))
+
+    def _compute(self, num_proc: int | None, size: ShardSize) -> None:
+        computation = self.computation
+        rows = self.failed_before if self._retry_failed else None
+        units = [unit for unit in computation.units(rows) if computation.missing(unit)]
+        progress = Progress(sum(len(computation.missing(unit)) for unit in units))
+
+        def report(done: Report) -> None:
+            self.computed += done.rows
+            progress.advance(done.rows, done.failed, done.times)
+            for stage, spent in done.times.items() if num_proc is not None else ():
+                timing.add(stage, spent.seconds, spent.rows)
+            if done.shards:
+                progress.shard()
+
+        try:
+            if units:
+                computation.store.remove_damaged()
+                run_local(computation, units, made_with(), num_proc=num_proc, size=size, report=report)
+        finally:
+            progress.close()
+        left = sum(len(computation.missing(unit)) for unit in computation.units()) if self._retry_failed else 0
+        if left:
+            raise ValueError(
+                f"{self.computed} failed clips were computed again; {left} others have never been computed. Run the "
+                "same without retry_failed (--retry-failed)."
+            )
+
+    def _write(self, assembly: Assembly, out: Path, shard_rows: int | None) -> None:
+        labels = without_media(self._kept())
+        errors = assembly.errors(folders=False)
+        rows = FeatureRows(
+            labels=labels if labels.column_names else None,
+            features=self.pipeline.features,
+            row_ids=[f"{one} {error}" for one, error in zip(assembly.row_ids, errors, strict=True)],
+            statuses=assembly.statuses,
+            tables=lambda ranges: assembly.tables(ranges, errors),
+        )
+        versions = merged(assembly.made_with() or [made_with()])
+        described = describe_run(self.pipeline, rows=len(self.ds), made_with=versions)
+        write_feature_set(
+            rows, out, self.computation.store.root, described, shard_rows or rows_a_file(rows.all_features)
+        )
+
+    def _result(self, assembly: Assembly) -> Dataset:
+        kept, new = self._kept(), assembly.dataset()
+        if not kept.column_names:
+            return new
+        if kept._indices is not None:  # else `datasets` would write the new columns anew, too
+            kept = kept.flatten_indices()
+        return concatenate_datasets([kept, new], axis=1)
+
+    def _kept(self) -> Dataset:
+        return self.ds.remove_columns([name for name in self.pipeline.features if name in self.ds.column_names])
+
+
+def open_run(
+    ds: Dataset,
+    model: str | os.PathLike[str] | None,
+    *,
+    stages: Sequence[str] | None,
+    out: str | os.PathLike[str] | None,
+    on_error: str,
+    keep: Iterable[str],
+    overwrite: bool,
+    retry_failed: bool,
+    **options: Any,
+) -> Run:
+    """Check all that can be checked before hours of work, and find out what is known. Arguments as for `extract`."""
     if not isinstance(ds, Dataset):
         raise TypeError(
             f"extract takes a datasets.Dataset, got {type(ds).__name__}. "
@@ -76,103 +214,13 @@ def extract(
         )
     if not len(ds):
         raise ValueError("the data set has no rows: there is nothing to extract.")
-    if num_proc is not None and num_proc < 1:
-        raise ValueError(f"num_proc={num_proc}: expected at least 1, or None for this process alone")
     if model is None and defaults().model is None:
         raise ModelError(NO_MODEL)
-    destination = None if out is None else check_destination(Path(out).expanduser(), overwrite=overwrite)
+    destination = None if out is None else check_destination(Path(out), overwrite=overwrite)
     ds = undecoded(ds)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)
-    features = map_to_features(ds, pipeline, num_proc=num_proc)
-    kept = ds.remove_columns([name for name in features.column_names if name in ds.column_names])
-    result = concatenate_datasets([kept, features], axis=1)
-    if destination is not None:
-        write_feature_set(
-            without_media(result, keep=pipeline.keep),
-            destination,
-            describe_run(pipeline, rows=len(ds)),
-            shard_rows=shard_rows,
-            overwrite=overwrite,
-        )
-    return result
-
-
-def map_to_features(ds: Dataset, pipeline: Pipeline, *, num_proc: int | None = None) -> Dataset:
-    """The columns of `pipeline` alone, stored as declared in an Arrow file that lives as long as this process."""
-    features = pipeline.features
-    rows = max(1, min(256, WRITE_BYTES // max(1, schema.row_bytes(features))))
-    return ds.map(
-        pipeline,
-        batched=True,
-        batch_size=rows,
-        writer_batch_size=rows,
-        remove_columns=ds.column_names,
-        features=features,
-        cache_file_name=str(_work_folder() / "features.arrow"),
-        load_from_cache_file=False,
-        num_proc=num_proc,
-        desc="Extracting features",
-    )
-
-
-def _work_folder() -> Path:
-    """A new folder for the columns of one run, removed when this process ends.
-
-    In-memory data sets would keep them in memory otherwise. It is new each time because the cache of `datasets` knows
-    the names of videos and not their content: after a clip was replaced it would give the old one's features.
-    """
-    parent = Path(HF_DATASETS_CACHE) / "emollama_hf"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="extract-", dir=parent))
-    owner = os.getpid()
-    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
-    return folder
-
-
-def undecoded(ds: Dataset) -> Dataset:
-    """The data set with its videos as paths or bytes: decoding them here would need torchcodec."""
-    for name, feature in ds.features.items():
-        if isinstance(feature, Video) and feature.decode:
-            ds = ds.cast_column(name, Video(decode=False))
-    return ds
-
-
-def without_media(ds: Dataset, *, keep: Iterable[str] = ()) -> Dataset:
-    """The data set without recordings and pictures; clips stay identified by `file_name`.
-
-    Every column of a video or image type goes, whatever its name, and `frames`; `keep` names exceptions among the
-    columns that stages make.
-    """
-    ds = _without_folders(ds)
-    media = [name for name, kind in ds.features.items() if (name in schema.MEDIA or _shows(kind)) and name not in keep]
-    if schema.VIDEO in media and "file_name" not in ds.column_names:
-        names = [_file_name(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
-        if any(names):
-            ds = ds.add_column("file_name", names)
-    return ds.remove_columns(media)
-
-
-def _without_folders(ds: Dataset) -> Dataset:
-    """The messages of failed rows with the clip's name instead of its path on this machine."""
-    source = next((name for name in (schema.VIDEO, schema.FRAMES) if name in ds.column_names), None)
-    if source is None or schema.ERROR not in ds.column_names or not any(ds[schema.ERROR]):
-        return ds
-    paths = [value.get("path") if isinstance(value, dict) else value for value in ds[source]]
-    messages = [
-        error.replace(f"{Path(path).parent}{os.sep}", "") if error and isinstance(path, str) else error
-        for error, path in zip(ds[schema.ERROR], paths, strict=True)
-    ]
-    replaced = ds.remove_columns(schema.ERROR).add_column(schema.ERROR, messages, feature=ds.features[schema.ERROR])
-    return replaced.select_columns(ds.column_names)
-
-
-def _shows(feature: Any) -> bool:
-    inner = getattr(feature, "feature", feature)
-    return type(inner).__name__ in ("Video", "Image")
-
-
-def _file_name(value: Any) -> str | None:
-    path = value.get("path") if isinstance(value, dict) else value
-    return Path(path).name if isinstance(path, str) else None
+    _ = pipeline.features  # a model that is not there is an error now and not after the clips were read
+    root = Path(HF_DATASETS_CACHE) / "emollama_hf" if destination is None else destination / INSIDE_OUT
+    return Run(ds, pipeline, destination, WorkStore(root), retry_failed=retry_failed)

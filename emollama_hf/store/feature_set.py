@@ -1,4 +1,8 @@
-"""A feature data set on disk: Parquet files, a README that tells `datasets` where they are, and its provenance."""
+"""A feature data set on disk: Parquet files, a README that tells `datasets` where they are, and its provenance.
+
+It is written once at the end of a run, out of the work store. Files whose rows have not changed since the last run are
+kept as they are; the README is replaced last of all that readers need, so that they see the old set or the new one.
+"""
 
 from __future__ import annotations
 
@@ -7,124 +11,178 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import Dataset
+from datasets import Dataset, Features
+from filelock import FileLock
 
 from emollama_hf import schema
+from emollama_hf.digest import combined, hash_file, remember, sha256_file
+from emollama_hf.errors import StoreError
+from emollama_hf.store.destination import DATA, PROVENANCE
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 
-PROVENANCE = "provenance.json"
+README = "README.md"
 SHARD_BYTES = 256_000_000
 ROW_GROUP_BYTES = 16_000_000
 CONTENT_DIGITS = 12
 
 
-def check_destination(out: Path, *, overwrite: bool) -> Path:
-    """`out`, if a feature data set can be written there.
+@dataclass(frozen=True)
+class FeatureRows:
+    """What goes into the files: columns that are there, and new ones that are read range by range.
 
-    Raises FileExistsError if it holds something, unless that is a feature data set and may be replaced, and
-    NotADirectoryError or PermissionError if nothing can be made there.
+    labels: the columns that the data set came with. features: types of the new columns. row_ids: for each row what
+    changes when its new columns do. tables: the new columns for each of some ascending ranges of rows.
     """
-    out = Path(os.path.abspath(out))
-    if out.is_dir() and any(out.iterdir()):
-        if not is_feature_set(out):
-            raise FileExistsError(f"{out} is not empty and holds no feature data set. Choose another directory.")
-        if not overwrite:
-            raise FileExistsError(
-                f"{out} already holds a feature data set. Choose another directory, or overwrite it "
-                "(--overwrite, overwrite=True)."
-            )
-    elif out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out} is a file. Choose a directory.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(out.parent, os.W_OK):
-        raise PermissionError(f"{out.parent} cannot be written to. Choose another directory.")
-    return out
+
+    labels: Dataset | None
+    features: Features
+    row_ids: list[str]
+    statuses: list[str]
+    tables: Callable[[Iterator[range]], Iterator[pa.Table]]
+
+    @property
+    def all_features(self) -> Features:
+        return Features({**(self.labels.features if self.labels is not None else {}), **self.features})
+
+    def rows(self, ranges: list[range]) -> Iterator[pa.Table]:
+        """All columns of each range."""
+        arrow_schema = self.all_features.arrow_schema
+        for rows, table in zip(ranges, self.tables(iter(ranges)), strict=True):
+            given = [] if self.labels is None else self.labels.with_format("arrow")[rows.start : rows.stop].columns
+            yield pa.table([*given, *table.columns], schema=arrow_schema)
+
+    def content(self, rows: range) -> str:
+        """Digest of all that is written for some rows."""
+        labels = hashlib.sha256()
+        if self.labels is not None:
+            table: pa.Table = self.labels.with_format("arrow")[rows.start : rows.stop]
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, table.schema.remove_metadata()) as stream:
+                stream.write_table(table.combine_chunks().replace_schema_metadata(None))
+            labels.update(sink.getvalue())
+        return combined(str(self.all_features), labels.hexdigest(), *self.row_ids[rows.start : rows.stop])
 
 
-def is_feature_set(directory: Path) -> bool:
-    """Whether this package wrote the directory."""
-    return (directory / PROVENANCE).is_file() and (directory / "data").is_dir()
+def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict[str, Any], shard_rows: int) -> bool:
+    """Write `rows` to `out` so that plain `load_dataset(out)` opens it; whether anything had to be written.
 
-
-def write_feature_set(
-    ds: Dataset,
-    out: Path,
-    provenance: dict[str, Any],
-    *,
-    shard_rows: int | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Write `ds` so that plain `load_dataset(out)` opens it, hidden states included.
-
-    Everything is written beside `out` first and renamed at the end: `out` is never half a data set.
+    work: a folder on the same disk for what is unfinished. shard_rows: rows a file.
+    Raises StoreError if it cannot be written; `out` is then as it was.
     """
-    if shard_rows is not None and shard_rows < 1:
-        raise ValueError(f"shard_rows={shard_rows}: expected at least 1")
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        (partial / "data").mkdir(parents=True)
-        _write_shards(ds, partial / "data", shard_rows or max(1, SHARD_BYTES // _row_bytes(ds)))
-        files = _name_by_content(partial / "data")
-        described = {**provenance, "files": files, "status": dict(sorted(Counter(ds[schema.STATUS]).items()))}
-        (partial / PROVENANCE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-        (partial / "README.md").write_text(_readme(ds, described), encoding="utf-8")
-        replaced = check_destination(out, overwrite=overwrite)
-        if replaced.is_dir():
-            old = out.with_name(f".{out.name}.replaced-{os.getpid()}")
-            replaced.rename(old)
-            partial.rename(out)
-            shutil.rmtree(old)
-        else:
-            partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with FileLock(work / "folder.lock"):
+            partial = work / "folder"
+            shutil.rmtree(partial, ignore_errors=True)  # a killed run's
+            try:
+                return _write(rows, out, partial, provenance, shard_rows)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(
+            f"{out} cannot be written to ({error.strerror or error}). What was computed is kept: make room or access, "
+            "and run the same again."
+        ) from error
 
 
-def _write_shards(ds: Dataset, data: Path, shard_rows: int) -> None:
-    arrow_schema = ds.features.arrow_schema  # carries the feature types for `datasets`
-    total = max(1, -(-len(ds) // shard_rows))
-    group = max(1, ROW_GROUP_BYTES // _row_bytes(ds))
-    table = ds.with_format("arrow")
+def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, Any], shard_rows: int) -> bool:
+    partial.mkdir(parents=True)
+    data = out / DATA
+    reusable = _reusable_files(out)
+    total, count = max(1, -(-len(rows.row_ids) // shard_rows)), len(rows.row_ids)
+    digests: dict[str, tuple[str, str]] = {}
     for shard in range(total):
-        path = data / f"train-{shard:05d}-of-{total:05d}.parquet"
-        # Features are incompressible noise to a dictionary; looking for one costs more than writing.
-        with pq.ParquetWriter(path, arrow_schema, compression="zstd", use_dictionary=False) as writer:
-            for start in range(shard * shard_rows, min(len(ds), (shard + 1) * shard_rows), group):
-                rows: pa.Table = table[start : min(start + group, len(ds), (shard + 1) * shard_rows)]
-                writer.write_table(rows.cast(arrow_schema), row_group_size=group)
+        span = range(shard * shard_rows, min(count, (shard + 1) * shard_rows))
+        content = rows.content(span)
+        path = partial / f"train-{shard:05d}-of-{total:05d}.parquet"
+        if content in reusable:
+            _link(reusable[content], path)
+            digests[path.name] = (content, sha256_file(path))
+        else:
+            _write_file(path, rows, span)
+            digests[path.name] = (content, hash_file(path))
+    # `load_dataset` caches a local directory under its last name and the patterns in its README, nothing else: with
+    # equal file names it gives the rows of another directory of the same name, or of one that was replaced
+    # (tests/store/test_extract.py::test_directories_of_one_name_are_told_apart).
+    suffix = combined(*(sha256 for _, sha256 in digests.values()))[:CONTENT_DIGITS]
+    names = {name: name.replace(".parquet", f"-{suffix}.parquet") for name in digests}
+    described = {
+        **provenance,
+        "status": dict(sorted(Counter(rows.statuses).items())),
+        "files": {names[name]: sha256 for name, (_, sha256) in digests.items()},
+        "contents": {names[name]: content for name, (content, _) in digests.items()},
+    }
+    texts = {PROVENANCE: json.dumps(described, indent=2) + "\n", README: _readme(rows.all_features, described, suffix)}
+    unchanged = all(_text(out / name) == text for name, text in texts.items())
+    if unchanged and set(described["contents"].values()) <= set(reusable):
+        return False
+    data.mkdir(parents=True, exist_ok=True)
+    for name, (_, sha256) in digests.items():
+        (partial / name).replace(data / names[name])
+        remember(data / names[name], sha256)
+    for name, text in texts.items():  # the README last: it says which files are the data set
+        (partial / name).write_text(text, encoding="utf-8")
+        (partial / name).replace(out / name)
+    for path in data.glob("train-*.parquet"):
+        if path.name not in names.values():
+            path.unlink(missing_ok=True)
+    return True
 
 
-def _name_by_content(data: Path) -> dict[str, str]:
-    """Put a digest of all files' content into each file's name; returns sha256 by name.
-
-    `load_dataset` caches a local directory under its last name and the patterns in its README, nothing else: with
-    equal file names it gives the rows of another directory of the same name, or of one that was replaced
-    (tests/store/test_extract.py::test_directories_of_one_name_are_told_apart).
-    """
-    digests = {}
-    for path in sorted(data.iterdir()):
-        with path.open("rb") as file:
-            digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
-    content = hashlib.sha256("".join(digests.values()).encode()).hexdigest()[:CONTENT_DIGITS]
-    renamed = {}
-    for path, digest in digests.items():
-        named = path.with_name(f"{path.stem}-{content}{path.suffix}")
-        path.rename(named)
-        renamed[named.name] = digest
-    return renamed
+def _reusable_files(out: Path) -> dict[str, Path]:
+    """Files of an earlier run that are as they were written, by the digest of what went into them."""
+    try:
+        provenance = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))
+        named = [
+            (out / DATA / name, content, provenance["files"][name]) for name, content in provenance["contents"].items()
+        ]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return {}
+    found = {}
+    for path, content, sha256 in named:
+        if path.parent == out / DATA and path.is_file() and sha256_file(path) == sha256:
+            found[content] = path
+    return found
 
 
-def _row_bytes(ds: Dataset) -> int:
-    pictures = sum(
-        500_000 for name in ds.column_names if schema.shape_of(ds.features[name]) is None and name == schema.PEAK_FRAME
-    )
-    return max(1, schema.row_bytes(ds.features) + pictures)
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # file systems without hard links
+        shutil.copy2(source, target)
+
+
+def _write_file(path: Path, rows: FeatureRows, span: range) -> None:
+    arrow_schema = rows.all_features.arrow_schema  # carries the feature types for `datasets`
+    group = max(1, ROW_GROUP_BYTES // row_bytes(rows.all_features))
+    groups = [range(start, min(start + group, span.stop)) for start in range(span.start, span.stop, group)]
+    with pq.ParquetWriter(path, arrow_schema, compression="zstd", use_dictionary=False) as writer:
+        for table in rows.rows(groups):
+            writer.write_table(table, row_group_size=group)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def rows_a_file(features: Features) -> int:
+    """Rows of a Parquet file of about 256 MB."""
+    return max(1, SHARD_BYTES // row_bytes(features))
+
+
+def row_bytes(features: Features) -> int:
+    """About how many bytes a row takes, pictures included."""
+    pictures = 500_000 if schema.PEAK_FRAME in features else 0
+    return max(1, schema.row_bytes(features) + pictures)
 
 
 def describe_column(feature: Any) -> str:
@@ -136,15 +194,14 @@ def describe_column(feature: Any) -> str:
     return f"{shape} {schema.dtype_of(feature)}" if shape else schema.dtype_of(feature)
 
 
-def _readme(ds: Dataset, provenance: dict[str, Any]) -> str:
-    columns = "\n".join(f"| `{name}` | {describe_column(kind)} |" for name, kind in ds.features.items())
+def _readme(features: Features, provenance: dict[str, Any], suffix: str) -> str:
+    columns = "\n".join(f"| `{name}` | {describe_column(kind)} |" for name, kind in features.items())
     status = ", ".join(f"{count} {kind}" for kind, count in provenance["status"].items()) or "no rows"
     model = provenance.get("model", {})
-    content = Path(next(iter(provenance["files"]))).stem.rpartition("-")[2]
     warning = f"> {RANDOM_WEIGHTS}\n\n" if model.get("random_weights") else ""
     return (
         "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
-        f"    path: data/train-*-{content}.parquet\n---\n\n"
+        f"    path: data/train-*-{suffix}.parquet\n---\n\n"
         f"{warning}# Emotion-LLaMA features\n\n"
         f"{provenance['rows']} clips ({status}), made by emollama_hf {provenance['emollama_hf']} with the model "
         f"`{model.get('name', 'none')}`. Settings, versions and digests are in `{PROVENANCE}`.\n\n"
@@ -153,15 +210,3 @@ def _readme(ds: Dataset, provenance: dict[str, Any]) -> str:
         f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")\n```\n\n'
         f"| column | one row |\n| --- | --- |\n{columns}\n"
     )
-
-
-def read_provenance(directory: Path) -> dict[str, Any]:
-    """What a feature data set says of how it was made. Raises ValueError if it says nothing readable."""
-    path = directory / PROVENANCE
-    try:
-        provenance = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read ({error}). Is {directory} a feature data set?") from error
-    if not isinstance(provenance, dict) or "format" not in provenance:
-        raise ValueError(f"{path} is not the provenance of a feature data set.")
-    return provenance

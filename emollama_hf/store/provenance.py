@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,31 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def describe_run(pipeline: Pipeline, *, rows: int) -> dict[str, Any]:
+def made_with() -> dict[str, Any]:
+    """What computes now: recorded with each shard, since a run may go on for weeks and updates."""
+    return {
+        "emollama_hf": version("emollama_hf"),
+        "python": platform.python_version(),
+        "libraries": library_versions(),
+    }
+
+
+def merged(several: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """One `made_with` of several: where they differ, all that took part."""
+    parts = list(several)
+    names = {name for part in parts for name in part["libraries"]}
+
+    def together(found: Iterable[str | None]) -> str:
+        return ", ".join(sorted({one for one in found if one is not None}))
+
+    return {
+        "emollama_hf": together(part["emollama_hf"] for part in parts),
+        "python": together(part["python"] for part in parts),
+        "libraries": {name: together(part["libraries"].get(name) for part in parts) for name in sorted(names)},
+    }
+
+
+def describe_run(pipeline: Pipeline, *, rows: int, made_with: dict[str, Any]) -> dict[str, Any]:
     """Model, settings and versions of a run, JSON-able.
 
     The model is named by its last path component or Hub id and proved by the digests of its parts.
@@ -37,9 +62,7 @@ def describe_run(pipeline: Pipeline, *, rows: int) -> dict[str, Any]:
     models = [stage for stage in stages if isinstance(stage, ModelStage)]
     described: dict[str, Any] = {
         "format": FORMAT,
-        "emollama_hf": version("emollama_hf"),
-        "python": platform.python_version(),
-        "libraries": library_versions(),
+        **made_with,
         "rows": rows,
         "fingerprint": pipeline.fingerprint,
         "given": pipeline.given,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_out_holds_no_recording_no_face_and_no_path(ds: Dataset, tmp_path: Path)
     assert {"video", "peak_frame", "facemae_frames", "videomae_frames"}.isdisjoint(opened.column_names)
     folder = str(Path(ds.cast_column("video", Video(decode=False))[0]["video"]["path"]).parent)
     # Every column but the errors, which quote what a person has to look for, and every other file.
-    text = "".join(path.read_text() for path in out.glob("*.*"))
+    text = "".join(path.read_text() for path in out.glob("*.*") if path.is_file())
     text += str(opened.remove_columns("emollama_error")[:])
     assert folder not in text
 
@@ -87,7 +88,7 @@ def test_directories_of_one_name_are_told_apart(ds: Dataset, tmp_path: Path) -> 
     peaks = [load_dataset(str(tmp_path / folder / "features"), split="train")[0]["peak_index"] for folder in "ab"]
     assert peaks[0] > 0
     assert peaks[1] == 0
-    extract(ds.select([0]), "random-tiny", out=tmp_path / "a" / "features", peak="first", overwrite=True)
+    extract(ds.select([0]), "random-tiny", out=tmp_path / "a" / "features", peak="first")
     assert load_dataset(str(tmp_path / "a" / "features"), split="train")[0]["peak_index"] == 0
 
 
@@ -175,18 +176,24 @@ def test_provenance_says_how_it_was_made(ds: Dataset, tmp_path: Path) -> None:
     assert "random" in (tmp_path / "f" / "README.md").read_text()
 
 
-def test_nothing_is_overwritten_unasked_or_half_written(ds: Dataset, tmp_path: Path) -> None:
-    out = tmp_path / "f"
-    extract(ds.select([0]), "random-tiny", out=out, peak="middle")
-    with pytest.raises(FileExistsError, match="overwrite"):
-        extract(ds.select([0]), "random-tiny", out=out, peak="first")
-    extract(ds.select([0, 1]), "random-tiny", out=out, peak="first", overwrite=True)
-    assert len(load_dataset(str(out), split="train")) == 2
+def test_a_directory_of_somebody_else_is_left_alone(ds: Dataset, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="no feature data set"):
         extract(ds.select([0]), "random-tiny", out=tmp_path / "mine", overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "mine"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "notes.txt"]
+
+
+def test_features_without_their_work_store_are_replaced_only_when_asked(ds: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "f"
+    extract(ds.select([0]), "random-tiny", out=out, peak="middle")
+    shutil.rmtree(out / ".cache")
+    with pytest.raises(FileExistsError, match="overwrite"):
+        extract(ds.select([0]), "random-tiny", out=out, peak="first")
+    extract(ds.select([0, 1]), "random-tiny", out=out, peak="first", overwrite=True)
+    assert len(load_dataset(str(out), split="train")) == 2
+    assert sorted(path.name for path in out.iterdir()) == [".cache", "README.md", "data", "provenance.json"]
+    assert len(list((out / "data").iterdir())) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Ways to run a computation: each takes the same units to the same store."""

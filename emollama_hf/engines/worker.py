@@ -1,0 +1,144 @@
+"""One worker: claims units, computes them and publishes shards until nothing is missing.
+
+Workers know nothing of each other but the store. A process pool, a second run of the same command and a cluster are
+several of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from filelock import FileLock
+
+from emollama_hf.errors import StoreError
+from emollama_hf.store.computation import Computation, Report, Unit
+from emollama_hf.store.work_store import Publisher
+
+logger = logging.getLogger(__name__)
+
+#: A shard is published after this much work or this many bytes, whichever comes first.
+SHARD_SECONDS = 60.0
+SHARD_BYTES = 100_000_000
+WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class ShardSize:
+    """When a shard is full. rows: after this many; None leaves it to time and bytes."""
+
+    rows: int | None = None
+    seconds: float = SHARD_SECONDS
+    nbytes: int = SHARD_BYTES
+
+
+class Stopped(Exception):
+    """Somebody asked this worker to stop; what it had finished is published."""
+
+
+def work(
+    computation: Computation,
+    units: list[Unit],
+    made_with: dict[str, Any],
+    *,
+    start: int = 0,
+    size: ShardSize = ShardSize(),
+    report: Callable[[Report], None] = lambda report: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Return when every unit has been computed, here or by another worker.
+
+    start: place of the first unit to take, so that several workers begin apart from each other and each gets runs of
+    neighbouring rows. report: told of each unit and each shard. stopped: asked after each unit.
+    Raises what computing raises, StoreError and Stopped; what was finished before is published first.
+    """
+    with computation.store.writing(made_with) as publisher:
+        shard = _OpenShard(computation, publisher, size, report)
+        try:
+            _work_through(computation, units[start:] + units[:start], shard, stopped)
+            shard.publish()
+        except StoreError:
+            raise
+        except BaseException:
+            shard.publish()  # a failed clip, a lack of memory or Ctrl-C must not cost what was finished
+            raise
+        finally:
+            shard.release()
+
+
+def _work_through(computation: Computation, todo: list[Unit], shard: _OpenShard, stopped: Callable[[], bool]) -> None:
+    taken: set[str] = set()  # by others, as far as we know
+    told = False
+    while todo := [unit for unit in todo if computation.missing(unit)]:
+        free = [unit for unit in todo if unit.id not in taken and unit.id not in shard.claimed]
+        if not free:
+            shard.publish()  # others may wait for these rows as we wait for theirs
+            if not computation.store.refresh() and taken:
+                if not told:
+                    logger.info("waiting for another run that computes the last %d clips", len(todo))
+                    told = True
+                time.sleep(WAIT_SECONDS)
+            taken.clear()
+            if stopped():
+                raise Stopped
+            continue
+        place = 0
+        while place < len(free):
+            unit = free[place]
+            if shard.claim(unit):
+                if computation.missing(unit):
+                    shard.compute(unit)
+                place += 1
+            else:
+                taken.add(unit.id)
+                place += 1 + (len(free) - place) // 2  # leave its neighbours to whoever is at work there
+            if stopped():
+                raise Stopped
+        computation.store.refresh()
+
+
+class _OpenShard:
+    """The shard that is being filled, and the claims on the rows in it."""
+
+    def __init__(
+        self, computation: Computation, publisher: Publisher, size: ShardSize, report: Callable[[Report], None]
+    ) -> None:
+        self._computation, self._publisher, self._size, self._report = computation, publisher, size, report
+        self._locks: dict[str, FileLock] = {}
+        self._rows = 0
+        self._since = time.monotonic()
+
+    @property
+    def claimed(self) -> set[str]:
+        return set(self._locks)
+
+    def claim(self, unit: Unit) -> bool:
+        lock = self._computation.store.try_claim(unit.id)
+        if lock is None:
+            return False
+        self._locks[unit.id] = lock
+        self._computation.store.refresh()  # it may have been finished before the claim was free
+        return True
+
+    def compute(self, unit: Unit) -> None:
+        done = self._computation.compute(unit, self._publisher)
+        self._rows += done.rows
+        self._report(done)
+        full = self._size.rows is not None and self._rows >= self._size.rows
+        late = self._size.rows is None and time.monotonic() - self._since >= self._size.seconds
+        if full or late or self._publisher.nbytes >= self._size.nbytes:
+            self.publish()
+
+    def publish(self) -> None:
+        if self._publisher.publish():
+            self._report(Report(shards=1))
+        self.release()
+        self._rows, self._since = 0, time.monotonic()
+
+    def release(self) -> None:
+        for lock in self._locks.values():
+            self._computation.store.release(lock)
+        self._locks.clear()

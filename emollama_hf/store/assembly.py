@@ -1,0 +1,237 @@
+"""Rows of the work store in the order of a data set: as a `Dataset` mapped from the shards, and piece by piece."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset, DatasetInfo, Features, Image, concatenate_datasets
+from datasets.table import InMemoryTable, MemoryMappedTable, concat_tables
+
+from emollama_hf import schema
+from emollama_hf.digest import combined
+from emollama_hf.stage import Stage
+from emollama_hf.store.arrow_columns import nulls, to_arrow
+from emollama_hf.store.computation import CHANGED, Computation
+from emollama_hf.store.shard import Failure
+from emollama_hf.store.stored_rows import StoredRows
+from emollama_hf.store.work_store import Stored
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring rows whose values lie side by side in one shard; `stored` is None for rows without values."""
+
+    stored: Stored | None
+    rows: int
+
+
+class Assembly:
+    """What became of every row of a data set, failed ones included.
+
+    unreadable: why rows without keys failed.
+    """
+
+    def __init__(self, computation: Computation, unreadable: dict[int, Failure]) -> None:
+        self._computation = computation
+        self._pipeline = computation.pipeline
+        self._failures = self._collect_failures(unreadable)
+        self._all_runs: dict[str, list[Run]] = {}
+
+    @cached_property
+    def statuses(self) -> list[str]:
+        """`emollama_status` of each row."""
+        given = self._computation.given_status
+        return [self._failures[row].kind if row in self._failures else given[row] for row in range(len(given))]
+
+    def errors(self, *, folders: bool = True) -> list[str | None]:
+        """`emollama_error` of each row, with the row's name, with or without the folder that its clip is in."""
+        ds, label = self._computation.ds, self._computation.label
+        given = list(ds[schema.ERROR]) if schema.ERROR in ds.column_names else [None] * len(ds)
+        for row, failure in self._failures.items():
+            given[row] = f"{label(row, folder=folders)}: {failure.message}"
+        return given
+
+    @cached_property
+    def row_ids(self) -> list[str]:
+        """For each row what changes when any of its new columns but the message does."""
+        keys = self._computation.keys.values()
+        return [combined(*(str(one[row]) for one in keys), status) for row, status in enumerate(self.statuses)]
+
+    def made_with(self) -> list[dict[str, Any]]:
+        """What the shards that the rows lie in were made with."""
+        shards = {
+            run.stored.shard.folder: run.stored.shard.made_with
+            for stage in self._pipeline.stages
+            for run in self._runs(stage)
+            if run.stored is not None
+        }
+        return list(shards.values())
+
+    def dataset(self) -> Dataset:
+        """The new columns; values stay in the shards, mapped into memory. Pictures only as far as they are kept."""
+        parts = [self._stage_dataset(stage) for stage in self._pipeline.stages if self._numbers(stage)]
+        if self._pipeline.keep:
+            parts.append(self._kept_dataset())
+        status = {schema.STATUS: self.statuses, schema.ERROR: self.errors()}
+        parts.append(Dataset.from_dict(status, features=schema.status_features()))
+        return concatenate_datasets(parts, axis=1).select_columns(list(self._pipeline.features))
+
+    def tables(self, ranges: Iterator[range], errors: list[str | None]) -> Iterator[pa.Table]:
+        """The new columns of each range of rows, read anew and let go again, so that memory stays flat.
+
+        errors: what stands in `emollama_error`.
+        """
+        stored = StoredRows()
+        runs = {stage: _Runs(self._runs(stage)) for stage in self._pipeline.stages if self._numbers(stage)}
+        features = self._pipeline.features
+        for rows in ranges:
+            columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+            for stage, all_runs in runs.items():
+                pieces = [
+                    _nulls(self._numbers(stage), run.rows)
+                    if run.stored is None
+                    else stored.run(run.stored, stage.name, run.rows)
+                    for run in all_runs.between(rows.start, rows.stop)
+                ]
+                table = pa.concat_tables(pieces)
+                columns |= {name: table.column(name) for name in table.column_names}
+            for name in self._pipeline.keep:
+                columns[name] = to_arrow_with_nulls(name, self._pictures(name, rows, stored), features[name])
+            columns[schema.STATUS] = pa.array(self.statuses[rows.start : rows.stop], pa.string())
+            columns[schema.ERROR] = pa.array(errors[rows.start : rows.stop], pa.string())
+            yield pa.table([columns[name] for name in features], schema=features.arrow_schema)
+
+    def _collect_failures(self, unreadable: dict[int, Failure]) -> dict[int, Failure]:
+        failures = dict(unreadable)
+        for row in range(len(self._computation.ds)):
+            if self._computation.readable(row):
+                outcome = self._computation.outcome(row)
+                if isinstance(outcome, Failure):
+                    failures[row] = outcome
+                elif outcome is None:  # it was computed and thrown away
+                    failures[row] = Failure("unexpected", CHANGED)
+        return dict(sorted(failures.items()))
+
+    def _numbers(self, stage: Stage) -> Features:
+        own = self._computation.features[stage.name]
+        return Features({name: kind for name, kind in own.items() if name not in schema.MEDIA})
+
+    def _stored(self, stage: Stage, row: int) -> Stored | None:
+        if not self._computation.readable(row):
+            return None
+        found = self._computation.find(stage, row)
+        return found if isinstance(found, Stored) else None
+
+    def _runs(self, stage: Stage) -> list[Run]:
+        if stage.name not in self._all_runs:
+            self._all_runs[stage.name] = self._find_runs(stage)
+        return self._all_runs[stage.name]
+
+    def _find_runs(self, stage: Stage) -> list[Run]:
+        runs: list[Run] = []
+        for row in range(len(self._computation.ds)):
+            stored = self._stored(stage, row)
+            last = runs[-1] if runs else None
+            if last is not None and _continues(last, stored):
+                runs[-1] = Run(last.stored, last.rows + 1)
+            else:
+                runs.append(Run(stored, 1))
+        return runs
+
+    def _stage_dataset(self, stage: Stage) -> Dataset:
+        features = self._numbers(stage)
+        maps: dict[Path, MemoryMappedTable] = {}
+        blocks = []
+        for run in self._runs(stage):
+            if run.stored is None:
+                blocks.append(InMemoryTable(_nulls(features, run.rows)))
+                continue
+            path = run.stored.shard.file(stage.name)
+            if path not in maps:
+                maps[path] = MemoryMappedTable.from_file(str(path))
+            blocks.append(maps[path].slice(run.stored.at, run.rows))
+        fingerprint = combined(stage.name, *self.row_ids)[:32]
+        return Dataset(concat_tables(blocks, axis=0), info=DatasetInfo(features=features), fingerprint=fingerprint)
+
+    # Pictures that are kept
+
+    def _kept_dataset(self) -> Dataset:
+        """The kept pictures in an Arrow file of the store: decompressed once, then mapped."""
+        features = Features({name: self._pipeline.features[name] for name in self._pipeline.keep})
+        path = self._computation.store.root / "kept" / f"{combined(*features, *self.row_ids)[:32]}.arrow"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}.part")
+            stored = StoredRows()
+            try:
+                with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
+                    for row in range(len(self._computation.ds)):
+                        columns = [
+                            to_arrow_with_nulls(name, self._pictures(name, range(row, row + 1), stored), kind)
+                            for name, kind in features.items()
+                        ]
+                        stream.write_table(pa.table(columns, schema=features.arrow_schema))
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        return Dataset.from_file(str(path))
+
+    def _pictures(self, column: str, rows: range, stored: StoredRows) -> list[Any]:
+        stage = next(stage for stage in self._pipeline.stages if column in stage.makes)
+        found = [self._stored(stage, row) for row in rows]
+        return [None if one is None else stored.value(one, stage.name, column) for one in found]
+
+
+class _Runs:
+    """Runs of rows, asked for by ranges that ascend."""
+
+    def __init__(self, runs: list[Run]) -> None:
+        self._runs = runs
+        self._index, self._start = 0, 0  # the run where the last range ended, and its first row
+
+    def between(self, start: int, stop: int) -> Iterator[Run]:
+        while start < stop:
+            run = self._runs[self._index]
+            end = self._start + run.rows
+            if end <= start:
+                self._index, self._start = self._index + 1, end
+                continue
+            rows = min(stop, end) - start
+            at = None if run.stored is None else Stored(run.stored.shard, run.stored.at + start - self._start)
+            yield Run(at, rows)
+            start += rows
+
+
+def _continues(run: Run, stored: Stored | None) -> bool:
+    if run.stored is None or stored is None:
+        return run.stored is stored
+    return run.stored.shard is stored.shard and stored.at == run.stored.at + run.rows
+
+
+def _nulls(features: Features, rows: int) -> pa.Table:
+    return pa.table([nulls(rows, kind) for kind in features.values()], schema=features.arrow_schema)
+
+
+def to_arrow_with_nulls(name: str, values: list[Any], feature: Any) -> pa.Array:
+    """Pictures as their declared type: stacks as nested lists, single ones as PNG."""
+    if isinstance(feature, Image):
+        storage = [None if value is None else {"bytes": _png(value), "path": None} for value in values]
+        return pa.array(storage, feature.pa_type)
+    pieces = [nulls(1, feature) if value is None else to_arrow(name, [value], feature) for value in values]
+    return pa.concat_arrays(pieces)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    import PIL.Image
+
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()

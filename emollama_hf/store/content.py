@@ -1,0 +1,98 @@
+"""What identifies the content of a value, whatever its name and place: the same clip has the same digest anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emollama_hf import schema
+from emollama_hf.digest import combined, files_digest, sha256_file, sha256_remembered
+from emollama_hf.frames.settings import DEFAULT_LIMITS
+from emollama_hf.frames.source import is_url
+
+#: Columns in which a text is the place of a file.
+PLACES = (schema.VIDEO, schema.FRAMES, schema.PEAK_FRAME)
+NULL = combined("null")
+#: What file systems call the thing that changes when a file does.
+VERSION_FIELDS = ("etag", "lastmodified", "last_modified", "updated", "mtime", "created", "crc", "md5", "checksum")
+READ_BYTES = 2**20
+
+
+def content_digest(column: str, value: Any) -> str:
+    """Digest of one value of a column: of the file where it names one, of the numbers, text or picture otherwise.
+
+    Files and folders are read once and remembered by their place, size and time; a URL is read once and remembered
+    where its server says when it has changed. Raises OSError (or what an fsspec back end raises) if a file cannot be
+    read.
+    """
+    return _media_digest(value) if column in PLACES else _value_digest(value)
+
+
+def names_a_local_file(column: str, value: Any) -> bool:
+    """Whether a value is a path, whose file may change while a run lasts."""
+    place = value.get("path") if isinstance(value, Mapping) and value.get("bytes") is None else value
+    return column in PLACES and isinstance(place, str | os.PathLike) and not is_url(place)
+
+
+def _media_digest(value: Any) -> str:
+    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
+        content = value.get("bytes")
+        return _media_digest(value.get("path") if content is None else content)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return hashlib.sha256(value).hexdigest()
+    if is_url(value):
+        return _url_digest(value)
+    if isinstance(value, str | os.PathLike):
+        path = Path(value)
+        if path.is_dir():
+            files = [file for file in path.iterdir() if file.is_file()]
+            return files_digest((file.name, sha256_file(file)) for file in files)
+        return sha256_file(path)
+    if isinstance(value, list | tuple) and any(not isinstance(one, int | float | list | tuple) for one in value):
+        return combined("list", *map(_media_digest, value))
+    return _value_digest(value)
+
+
+def _value_digest(value: Any) -> str:
+    if value is None:
+        return NULL
+    if isinstance(value, str):
+        return combined("text", value)
+    if isinstance(value, Mapping):
+        return _media_digest(value)
+    array = np.ascontiguousarray(value)
+    if array.dtype == object:
+        return combined("other", json.dumps(value, default=repr, sort_keys=True))
+    # The type is part of it: a peak of 2 is a frame, one of 2.0 is a time.
+    return combined("numbers", str(array.dtype), str(array.shape), hashlib.sha256(array.tobytes()).hexdigest())
+
+
+def _url_digest(url: str) -> str:
+    import fsspec
+
+    system, place = fsspec.core.url_to_fs(url)
+    info = {key.lower(): value for key, value in system.info(place).items()}
+    version = [f"{field}={info[field]}" for field in VERSION_FIELDS if info.get(field) is not None]
+    if not version:
+        return _read_url(url)
+    state = (url, str(info.get("size")), *version)
+    return sha256_remembered(state, lambda: _read_url(url))
+
+
+def _read_url(url: str) -> str:
+    import fsspec
+
+    digest, size = hashlib.sha256(), 0
+    with fsspec.open(url, "rb") as remote:
+        while block := remote.read(READ_BYTES):
+            digest.update(block)
+            size += len(block)
+            if size > DEFAULT_LIMITS.max_bytes:
+                raise OSError(f"{url} has more than {DEFAULT_LIMITS.max_bytes} bytes")
+    return digest.hexdigest()

@@ -1,0 +1,70 @@
+"""Whether a directory may become, or is, a feature data set."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from emollama_hf.store.provenance import FORMAT
+from emollama_hf.store.work_store import INSIDE_OUT
+
+PROVENANCE = "provenance.json"
+DATA = "data"
+
+
+def check_destination(out: Path, *, overwrite: bool) -> Path:
+    """`out` as an absolute path, if a feature data set can be written or continued there.
+
+    Raises FileExistsError if it holds something else, or features whose work store is not there; NotADirectoryError
+    or PermissionError if nothing can be made there; ValueError if a newer version wrote it.
+    """
+    out = Path(os.path.abspath(out.expanduser()))
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out} is a file. Choose a directory.")
+    if out.is_dir() and any(out.iterdir()):
+        continued = (out / INSIDE_OUT).is_dir()
+        if not is_feature_set(out):
+            if not continued:
+                raise FileExistsError(f"{out} is not empty and holds no feature data set. Choose another directory.")
+        else:
+            _check_version(out)
+            if not continued and not overwrite:
+                raise FileExistsError(
+                    f"{out} already holds a feature data set, and not the work that it was made from, so that it "
+                    "cannot be continued. Choose another directory, or replace it (--overwrite, overwrite=True)."
+                )
+    existing = next(path for path in (out, *out.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(f"{existing} cannot be written to. Choose another directory.")
+    return out
+
+
+def is_feature_set(directory: Path) -> bool:
+    """Whether this package wrote the directory."""
+    return (directory / PROVENANCE).is_file() and (directory / DATA).is_dir()
+
+
+def read_provenance(directory: Path) -> dict[str, Any]:
+    """What a feature data set says of how it was made. Raises ValueError if it says nothing readable."""
+    path = directory / PROVENANCE
+    try:
+        provenance = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({error}). Is {directory} a feature data set?") from error
+    if not isinstance(provenance, dict) or not isinstance(provenance.get("format"), int):
+        raise ValueError(f"{path} is not the provenance of a feature data set.")
+    return provenance
+
+
+def _check_version(directory: Path) -> None:
+    try:
+        version = read_provenance(directory)["format"]
+    except ValueError:
+        return  # damaged: it is written anew
+    if version > FORMAT:
+        raise ValueError(
+            f"{directory / PROVENANCE}: was written by a newer emollama_hf (format {version}, this one knows "
+            f"{FORMAT}). Update emollama_hf, or choose another directory."
+        )

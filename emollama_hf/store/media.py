@@ -1,0 +1,56 @@
+"""Recordings and pictures of people: read without decoding, and left out of what is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Video
+
+from emollama_hf import schema
+
+
+def undecoded(ds: Dataset) -> Dataset:
+    """The data set with its videos as paths or bytes: decoding them here would need torchcodec."""
+    for name, feature in ds.features.items():
+        if isinstance(feature, Video) and feature.decode:
+            ds = ds.cast_column(name, Video(decode=False))
+    return ds
+
+
+def without_media(ds: Dataset, *, keep: Iterable[str] = ()) -> Dataset:
+    """The data set without recordings and pictures; clips stay identified by `file_name`.
+
+    Every column of a video or image type goes, whatever its name, and `frames`; `keep` names exceptions among the
+    columns that stages make.
+    """
+    media = [name for name, kind in ds.features.items() if (name in schema.MEDIA or _shows(kind)) and name not in keep]
+    if schema.VIDEO in media and "file_name" not in ds.column_names:
+        names = [_file_name(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
+        if any(names):
+            ds = ds.add_column("file_name", names)
+    return ds.remove_columns(media)
+
+
+def without_folder(message: str, value: Any) -> str:
+    """A message about a clip with the clip's name instead of its path on this machine. value: the clip's column."""
+    path = path_of(value)
+    return message if path is None else message.replace(f"{Path(path).parent}{os.sep}", "")
+
+
+def _shows(feature: Any) -> bool:
+    inner = getattr(feature, "feature", feature)
+    return type(inner).__name__ in ("Video", "Image")
+
+
+def path_of(value: Any) -> str | None:
+    """The path or URL that a `video` or `frames` value names; None for bytes and pictures."""
+    path = value.get("path") if isinstance(value, dict) else value
+    return path if isinstance(path, str) else None
+
+
+def _file_name(value: Any) -> str | None:
+    path = path_of(value)
+    return None if path is None else Path(path).name

@@ -1,0 +1,220 @@
+"""What was computed, by row and stage: shards that are whole or absent, found by the keys of `row_keys`.
+
+    root/
+      shards/{time}-{random}/   see `shard`; appears by one rename
+      unfinished/{name}/        a shard that a running process writes; {name}.lock is held by it
+      claims/{unit}.lock        rows that a running process computes
+
+Any number of processes may use a store at once: what one publishes the others find, what one has claimed the others
+leave alone, and what a killed one held is free again, because the system lets go of its locks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Features
+from filelock import FileLock, Timeout
+
+from emollama_hf.errors import ClipError, StoreError
+from emollama_hf.store.shard import DamagedShard, Failure, Shard, ShardWriter
+
+logger = logging.getLogger(__name__)
+
+#: `huggingface_hub` never uploads what lies under this name, so that face crops do not leave with the folder.
+INSIDE_OUT = Path(".cache") / "huggingface" / "emollama_hf"
+CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Written by emollama_hf: may be deleted, see its README.\n"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a row's values of one stage are."""
+
+    shard: Shard
+    at: int
+
+
+class WorkStore:
+    """The store in a directory, which need not exist yet.
+
+    retry: shards whose failures count as never computed. Raises StoreError if a newer version wrote to it.
+    """
+
+    def __init__(self, root: Path, *, retry: Iterable[str] = ()) -> None:
+        self.root = root
+        self._retry = frozenset(retry)
+        self._known: dict[str, Shard | None] = {}
+        self._found: dict[tuple[str, str], Stored | Failure] = {}
+        self._scanned_ns = -1
+        self.refresh()
+
+    # Reading
+
+    def find(self, stage: str, key: str) -> Stored | Failure | None:
+        """What a stage made of the row `key`; None if that is not known."""
+        return self._found.get((stage, key))
+
+    def refresh(self) -> bool:
+        """Learn of the shards that were published since; whether there were any."""
+        folder = self.root / "shards"
+        try:
+            changed_ns = folder.stat().st_mtime_ns
+            if changed_ns == self._scanned_ns:
+                return False
+            names = sorted(entry.name for entry in os.scandir(folder))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be read ({error.strerror}).") from error
+        new = [name for name in names if name not in self._known]
+        for name in new:
+            self._known[name] = self._open(folder / name)
+        # A folder that changed within the last second may change again without its time showing it.
+        self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 10**9 else -1
+        return bool(new)
+
+    @property
+    def shard_names(self) -> list[str]:
+        return [name for name, shard in self._known.items() if shard is not None]
+
+    def _open(self, folder: Path) -> Shard | None:
+        try:
+            shard = Shard.open(folder)
+            for stage in shard.stages:
+                shard.check(stage)
+        except DamagedShard as error:
+            logger.warning("%s is damaged: %s. Its rows are computed again.", folder, error)
+            return None
+        for stage in shard.stages:
+            for at, key in enumerate(shard.computed(stage)):
+                self._found[stage, key] = Stored(shard, at)
+            for key, failure in shard.failures(stage) if folder.name not in self._retry else ():
+                if not isinstance(self._found.get((stage, key)), Stored):
+                    self._found[stage, key] = failure
+        return shard
+
+    # Writing
+
+    def try_claim(self, unit: str) -> FileLock | None:
+        """The lock on a unit of rows; None if another process has it."""
+        with _words_for_people(self.root):
+            lock = FileLock(self._folder("claims") / f"{unit}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return None
+        return lock
+
+    def release(self, lock: FileLock) -> None:
+        # Removed while it is held: who has opened it meanwhile computes rows again at worst, which does no harm.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+    @contextmanager
+    def writing(self, made_with: dict[str, Any]) -> Iterator[Publisher]:
+        """A writer of shards for the time of the block. What killed processes left unfinished is removed first."""
+        with _words_for_people(self.root):
+            folder = self._folder("unfinished")
+            name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+            with FileLock(self.root / "lock"):  # so that nobody takes a folder without its lock for a dead one's
+                _remove_abandoned(folder)
+                lock = FileLock(folder / f"{name}.lock")
+                lock.acquire()
+                (folder / name).mkdir()
+        publisher = Publisher(self, folder / name, made_with)
+        try:
+            yield publisher
+        finally:
+            publisher.abandon()
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (folder / f"{name}.lock").unlink(missing_ok=True)
+            lock.release()
+
+    def remove_damaged(self) -> None:
+        """Delete the shards that cannot be read; their rows are computed again."""
+        for name in [name for name, shard in self._known.items() if shard is None]:
+            shutil.rmtree(self.root / "shards" / name, ignore_errors=True)
+            del self._known[name]
+
+    def _folder(self, name: str) -> Path:
+        folder = self.root / name
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            (self.root / "CACHEDIR.TAG").write_text(CACHE_TAG)
+        return folder
+
+
+class Publisher:
+    """Makes one shard after the other in a folder of its own."""
+
+    def __init__(self, store: WorkStore, folder: Path, made_with: dict[str, Any]) -> None:
+        self._store, self._folder, self._made_with = store, folder, made_with
+        self._writer: ShardWriter | None = None
+
+    def add(self, stage: str, features: Features, key: str, outcome: dict[str, Any] | ClipError) -> None:
+        """Put what a stage made of the row `key` into the shard that is being written."""
+        with _words_for_people(self._store.root):
+            if self._writer is None:
+                folder = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+                folder.mkdir()
+                self._writer = ShardWriter(folder, self._made_with)
+            self._writer.add(stage, features, key, outcome)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the shard that is being written."""
+        return 0 if self._writer is None else self._writer.nbytes
+
+    def publish(self) -> bool:
+        """Let everybody find the shard that was written; from here on it survives any end of this process.
+
+        Returns whether there was anything to publish.
+        """
+        if self._writer is None:
+            return False
+        with _words_for_people(self._store.root):
+            self._writer.close()
+            target = self._store._folder("shards") / self._writer.folder.name
+            self._writer.folder.rename(target)
+        self._writer = None
+        Shard.open(target).trust()
+        self._store.refresh()
+        return True
+
+    def abandon(self) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
+            self._writer = None
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for lock_file in folder.glob("*.lock"):
+        lock = FileLock(lock_file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue  # its process lives
+        shutil.rmtree(lock_file.with_suffix(""), ignore_errors=True)
+        lock_file.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _words_for_people(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(
+            f"{root} cannot be written to ({reason}). What was computed before is kept: make room or access, and run "
+            "the same again."
+        ) from error
