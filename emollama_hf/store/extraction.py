@@ -121,6 +121,7 @@ class Run:
 
     def finish(self, *, num_proc: int | None, shard_rows: int | None) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
+        self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)
         self._compute(num_proc, ShardSize(rows=shard_rows))
@@ -151,7 +152,6 @@ class Run:
 
         try:
             if units:
-                computation.store.remove_damaged()
                 run_local(computation, units, made_with(), num_proc=num_proc, size=size, report=report)
         finally:
             progress.close()

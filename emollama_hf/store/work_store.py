@@ -121,12 +121,11 @@ class WorkStore:
 
     @contextmanager
     def writing(self, made_with: dict[str, Any]) -> Iterator[Publisher]:
-        """A writer of shards for the time of the block. What killed processes left unfinished is removed first."""
+        """A writer of shards for the time of the block."""
         with _words_for_people(self.root):
             folder = self._folder("unfinished")
             name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-            with FileLock(self.root / "lock"):  # so that nobody takes a folder without its lock for a dead one's
-                _remove_abandoned(folder)
+            with self._tidying():
                 lock = FileLock(folder / f"{name}.lock")
                 lock.acquire()
                 (folder / name).mkdir()
@@ -139,11 +138,21 @@ class WorkStore:
             (folder / f"{name}.lock").unlink(missing_ok=True)
             lock.release()
 
-    def remove_damaged(self) -> None:
-        """Delete the shards that cannot be read; their rows are computed again."""
-        for name in [name for name, shard in self._known.items() if shard is None]:
-            shutil.rmtree(self.root / "shards" / name, ignore_errors=True)
-            del self._known[name]
+    def tidy(self) -> None:
+        """Remove what killed processes left, and shards that cannot be read: their rows are computed again."""
+        if not self.root.is_dir():
+            return
+        with _words_for_people(self.root), self._tidying():
+            for name in ("unfinished", "claims"):
+                for lock_file in (self.root / name).glob("*.lock"):
+                    _remove_abandoned(lock_file)
+            for name in [name for name, shard in self._known.items() if shard is None]:
+                shutil.rmtree(self.root / "shards" / name, ignore_errors=True)
+                del self._known[name]
+
+    def _tidying(self) -> FileLock:
+        """Held by whoever makes or removes folders with locks, so that no new one is taken for a dead process's."""
+        return FileLock(self.root / "lock")
 
     def _folder(self, name: str) -> Path:
         folder = self.root / name
@@ -196,16 +205,16 @@ class Publisher:
             self._writer = None
 
 
-def _remove_abandoned(folder: Path) -> None:
-    for lock_file in folder.glob("*.lock"):
-        lock = FileLock(lock_file)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue  # its process lives
-        shutil.rmtree(lock_file.with_suffix(""), ignore_errors=True)
-        lock_file.unlink(missing_ok=True)
-        lock.release()
+def _remove_abandoned(lock_file: Path) -> None:
+    """Remove a lock, and the folder that it stands for, unless a living process holds it."""
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return
+    shutil.rmtree(lock_file.with_suffix(""), ignore_errors=True)
+    lock_file.unlink(missing_ok=True)
+    lock.release()
 
 
 @contextmanager

@@ -101,21 +101,6 @@ def test_an_error_on_the_way_removes_what_was_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[None]:
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here, which takes root: {mounted.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a small disk is made with tmpfs, which Linux has")
-@pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount command")
 def test_a_disk_that_is_full_before_and_on_the_way(tmp_path: Path) -> None:
     tensors = 3_271_600  # bytes of all tensors of the result; files have headers and there are small files beside them
     with small_disk(tmp_path / "disk", 1_000_000):

@@ -1,0 +1,253 @@
+"""Only what is new or has changed is computed, by content; everything else is found."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset, load_dataset
+
+from emollama_hf import extract, timing
+from emollama_hf.errors import StoreError
+from emollama_hf.frames.demo_clips import write_demo_clips
+from tests.models.golden import convert_golden
+from tests.store.crops import OPTIONS, crops, write_crops
+
+ALL = {"sample_frames", "facemae_embed", "videomae_embed", "emollama_embed"}
+
+
+def computed(ds: Dataset, out: Path | None, model: str = "random-tiny", **options: Any) -> dict[str, int]:
+    """Rows that each stage computed in one run."""
+    timing.reset()
+    done = extract(ds, model, out=out, **{**OPTIONS, **options})
+    if out is not None:
+        written = load_dataset(str(out), split="train", keep_in_memory=True)
+        assert list(written["emollama_status"]) == list(done["emollama_status"])
+        for here, there in zip(done["emollama"], written["emollama"], strict=True):
+            np.testing.assert_array_equal(here, there)
+    return {stage: time.rows for stage, time in timing.stage_times().items()}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_the_second_run_computes_and_writes_nothing(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", 1, 2, 3)
+    assert computed(ds, out) == dict.fromkeys(ALL, 3)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file() and ".cache" not in str(path)}
+    assert computed(ds, out) == {}
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_without_out_the_cache_remembers(tmp_path: Path) -> None:
+    ds = crops(tmp_path / "clips", 101, 102)
+    assert computed(ds, None) == dict.fromkeys(ALL, 2)
+    assert computed(ds, None) == {}
+
+
+def test_new_clips_are_computed_and_come_where_the_data_set_has_them(tmp_path: Path, out: Path) -> None:
+    computed(crops(tmp_path / "clips", 2, 4), out)
+    assert computed(crops(tmp_path / "clips", 1, 2, 3, 4), out) == dict.fromkeys(ALL, 2)
+    fresh = extract(crops(tmp_path / "clips", 1, 2, 3, 4), "random-tiny", out=tmp_path / "fresh", **OPTIONS)
+    written = load_dataset(str(out), split="train")
+    assert list(written["label"]) == ["label 1", "label 2", "label 3", "label 4"]
+    np.testing.assert_array_equal(np.asarray(written["emollama"]), np.asarray(fresh["emollama"]))
+
+
+def test_unchanged_files_are_kept(tmp_path: Path, out: Path) -> None:
+    extract(crops(tmp_path / "clips", 1, 2, 3), "random-tiny", out=out, shard_rows=2, **OPTIONS)
+    inodes = {path.stat().st_ino for path in (out / "data").iterdir()}
+    extract(crops(tmp_path / "clips", 1, 2, 3, 4), "random-tiny", out=out, shard_rows=2, **OPTIONS)
+    after = sorted((out / "data").iterdir())
+    assert len(after) == 2
+    assert after[0].stat().st_ino in inodes
+    assert after[1].stat().st_ino not in inodes
+
+
+def test_a_clip_replaced_under_its_name_is_computed_and_a_changed_label_is_not(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", 1, 2)
+    computed(ds, out)
+    write_crops(tmp_path / "clips", 7, name="2")
+    assert computed(ds, out) == dict.fromkeys(ALL, 1)
+    relabelled = ds.remove_columns("label").add_column("label", ["x", "y"])
+    assert computed(relabelled, out) == {}
+    assert list(load_dataset(str(out), split="train")["label"]) == ["x", "y"]
+
+
+def test_a_moved_or_renamed_clip_is_the_same_clip_and_equal_clips_are_computed_once(tmp_path: Path, out: Path) -> None:
+    computed(crops(tmp_path / "clips", 1, 2), out)
+    elsewhere = write_crops(tmp_path / "moved", 2, 1, 2, name="new name {}")
+    twice = Dataset.from_dict({"frames": [*elsewhere, *write_crops(tmp_path / "copy", 9, 9)]})
+    assert computed(twice, out) == dict.fromkeys(ALL, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        ({"peak": "first"}, ALL),
+        ({"num_frames": 8}, ALL),
+        ({"instruction": "Is she bored?"}, {"emollama_embed"}),
+        ({"layout": "upstream"}, {"emollama_embed"}),
+        ({"pooling": "mean"}, {"emollama_embed"}),
+        ({"store_dtype": "float32"}, {"emollama_embed"}),
+        ({"dtype": "bfloat16"}, ALL - {"sample_frames"}),
+        ({"batch_size": 2}, set()),
+        ({"device": "cpu"}, set()),
+        ({"stages": ["facemae_embed"]}, set()),
+    ],
+    ids=str,
+)
+def test_a_changed_stage_and_those_after_it(
+    options: dict[str, Any], stages: set[str], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    base = tmp_path_factory.getbasetemp() / "changed-stage"
+    if not base.exists():
+        computed(crops(base / "clips", 1, 2), base / "out")
+    shutil.copytree(base, tmp_path / "copy")
+    timing.reset()
+    extract(crops(base / "clips", 1, 2), "random-tiny", out=tmp_path / "copy" / "out", **{**OPTIONS, **options})
+    assert {stage: time.rows for stage, time in timing.stage_times().items()} == dict.fromkeys(stages, 2)
+
+
+def test_other_weights_of_one_part(tmp_path: Path, out: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    model = convert_golden(tmp_path / "model")
+    ds = crops(tmp_path / "clips", 1)
+    assert computed(ds, out, str(model)) == dict.fromkeys(ALL, 1)
+    shutil.move(model, tmp_path / "moved")
+    assert computed(ds, out, str(tmp_path / "moved")) == {}
+    weights = tmp_path / "moved" / "facemae" / "model.safetensors"
+    tensors = load_file(weights)
+    name = next(name for name in tensors if name.endswith("norm.weight"))
+    save_file({**tensors, name: tensors[name] * 1.01}, weights, metadata={"format": "pt"})
+    assert computed(ds, out, str(tmp_path / "moved")) == {"facemae_embed": 1, "emollama_embed": 1}
+
+
+def test_a_new_stage_is_added_without_touching_what_is_there(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", 1, 2)
+    extract(ds, "random-tiny", out=out, stages=["facemae_embed"], **OPTIONS)
+    shards = {path: path.stat().st_mtime_ns for path in out.rglob("shards/*/*")}
+    assert computed(ds, out) == {"videomae_embed": 2, "emollama_embed": 2}
+    assert shards == {path: path.stat().st_mtime_ns for path in shards}
+
+
+def test_deleted_pictures_are_made_again_only_when_somebody_needs_them(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", 1, 2)
+    computed(ds, out)
+    for pictures in out.rglob("*.pictures.arrow"):
+        pictures.unlink()
+    assert computed(ds, out) == {}
+    assert computed(ds, out, pooling="mean") == {"sample_frames": 2, "emollama_embed": 2}
+    kept = extract(ds, "random-tiny", out=out, keep="peak_frame", **OPTIONS)
+    assert kept[0]["peak_frame"].size == (24, 24)
+
+
+def test_a_peak_column_is_part_of_the_row(tmp_path: Path, out: Path) -> None:
+    paths = write_crops(tmp_path / "clips", 1, 1, 2)
+
+    def rows(*peaks: int) -> Dataset:
+        return Dataset.from_dict({"frames": paths, "apex": list(peaks)})
+
+    assert computed(rows(3, 3, 3), out, peak="column:apex")["sample_frames"] == 2
+    assert computed(rows(3, 5, 3), out, peak="column:apex") == dict.fromkeys(ALL, 1)
+
+
+def test_the_clips_name_matters_for_openface_only(tmp_path: Path, out: Path) -> None:
+    clips = write_demo_clips(tmp_path / "clips")
+    openface = tmp_path / "openface"
+    openface.mkdir()
+
+    def csv(name: str, best: int) -> None:
+        lines = [f"{frame}, {5 if frame == best else 1}" for frame in (1, 2, 3)]
+        (openface / f"{name}.csv").write_text("\n".join(["frame, AU01_r", *lines]))
+
+    csv(clips[0].stem, 2)
+    csv(clips[1].stem, 2)
+    ds = Dataset.from_dict({"video": [str(clip) for clip in clips]})
+    options = {"faces": "detect", "stages": ["sample_frames"]}
+
+    def sampled(folder: Path) -> dict[str, int]:
+        timing.reset()
+        done = extract(ds, out=out, model="random-tiny", peak=f"openface:{folder}", **options)
+        assert done["emollama_status"] == ["ok", "ok"]
+        return {stage: time.rows for stage, time in timing.stage_times().items()}
+
+    assert sampled(openface) == {"sample_frames": 2}
+    shutil.move(openface, tmp_path / "moved")
+    assert sampled(tmp_path / "moved") == {}
+    openface = tmp_path / "moved"
+    csv(clips[1].stem, 3)
+    assert sampled(openface) == {"sample_frames": 1}
+
+
+def test_failures_are_remembered_and_tried_again_when_asked(tmp_path: Path, out: Path) -> None:
+    paths = write_crops(tmp_path / "clips", 1, 2)
+    (tmp_path / "clips" / "text.npy").write_text("no array")
+    ds = Dataset.from_dict({"frames": [paths[0], str(tmp_path / "clips" / "text.npy"), paths[1]]})
+    assert computed(ds, out)["sample_frames"] == 3
+    assert computed(ds, out) == {}
+    assert computed(ds, out, retry_failed=True) == {"sample_frames": 1}
+    write_crops(tmp_path / "clips", 3, name="text")
+    assert computed(ds, out) == dict.fromkeys(ALL, 1)
+    assert extract(ds, "random-tiny", out=out, **OPTIONS)["emollama_status"] == ["ok"] * 3
+
+
+def test_retrying_leaves_what_was_never_computed(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", 1, 2)
+    computed(ds.select([0]), out)
+    with pytest.raises(ValueError, match="1 others have never been computed"):
+        extract(ds, "random-tiny", out=out, retry_failed=True, **OPTIONS)
+
+
+def test_a_missing_file_is_looked_for_each_time(tmp_path: Path, out: Path) -> None:
+    ds = Dataset.from_dict({"frames": [str(tmp_path / "clips" / "5.npy"), *write_crops(tmp_path / "clips", 6)]})
+    done = extract(ds, "random-tiny", out=out, **OPTIONS)
+    assert done["emollama_status"] == ["missing_file", "ok"]
+    write_crops(tmp_path / "clips", 5)
+    assert computed(ds, out) == dict.fromkeys(ALL, 1)
+
+
+def test_on_error_raise_keeps_what_was_computed(tmp_path: Path, out: Path) -> None:
+    paths = write_crops(tmp_path / "clips", 1, 2)
+    (tmp_path / "clips" / "text.npy").write_text("no array")
+    ds = Dataset.from_dict({"frames": [*paths, str(tmp_path / "clips" / "text.npy")]})
+    with pytest.raises(ValueError, match=r"text\.npy"):
+        extract(ds, "random-tiny", out=out, on_error="raise", **OPTIONS)
+    assert not (out / "data").exists()
+    timing.reset()
+    with pytest.raises(ValueError, match=r"text\.npy"):
+        extract(ds, "random-tiny", out=out, on_error="raise", **OPTIONS)
+    assert timing.stage_times() == {}
+    assert computed(ds, out) == {}
+
+
+def test_worker_processes_share_the_rows(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", *range(20, 29))
+    assert computed(ds, out, num_proc=2) == dict.fromkeys(ALL, 9)
+    alone = extract(ds, "random-tiny", out=tmp_path / "alone", **OPTIONS)
+    both = load_dataset(str(out), split="train")
+    for name in ("facemae", "emollama"):
+        a, b = np.asarray(alone[name], np.float64), np.asarray(both[name], np.float64)
+        assert np.abs(a - b).max() <= 2e-3 * a.std(), name
+
+
+def test_an_error_in_a_worker_reaches_the_caller(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "text.npy").write_text("no array")
+    ds = Dataset.from_dict({"frames": [*write_crops(tmp_path / "clips", 1, 2), str(tmp_path / "text.npy")]})
+    with pytest.raises(ValueError, match=r"text\.npy"):
+        extract(ds, "random-tiny", out=out, on_error="raise", num_proc=2, **OPTIONS)
+
+
+def test_an_older_run_of_a_newer_version_is_refused(tmp_path: Path, out: Path) -> None:
+    ds = crops(tmp_path / "clips", 1)
+    computed(ds, out)
+    (manifest,) = out.rglob("manifest.json")
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(StoreError, match="newer emollama_hf"):
+        extract(ds, "random-tiny", out=out, **OPTIONS)
