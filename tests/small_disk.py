@@ -14,7 +14,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[None]:
-    """`folder` becomes a disk of `size` bytes for the time of the block. Skips the test where that takes more rights."""
+    """`folder` is a disk of `size` bytes for the time of the block. Skips the test where nothing can be mounted."""
     if sys.platform != "linux" or shutil.which("mount") is None:
         pytest.skip("a small disk is made with Linux's tmpfs and the mount command")
     folder.mkdir()

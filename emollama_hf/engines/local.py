@@ -35,6 +35,13 @@ def run_local(
         return
     context = multiprocess.get_context("spawn" if _uses_cuda(computation) else None)
     reports = context.Queue()
+    changed = 0
+
+    def listen(message: Report) -> None:
+        nonlocal changed
+        changed += message.changed
+        report(message)
+
     stop = context.Event()
     workers = []
     for rank in range(min(num_proc, len(units))):
@@ -45,7 +52,7 @@ def run_local(
         worker.start()
         workers.append(worker)
     try:
-        _listen(workers, reports, report)
+        _listen(workers, reports, listen)
     except BaseException:
         stop.set()  # they publish what they have finished
         for worker in workers:
@@ -57,8 +64,8 @@ def run_local(
                 worker.kill()
             worker.join()
     computation.store.refresh()
-    lost = sum(len(computation.missing(unit)) for unit in units)
-    if lost:
+    lost = sum(len(computation.missing(unit)) for unit in units) - changed
+    if lost > 0:
         codes = ", ".join(str(worker.exitcode) for worker in workers if worker.exitcode)
         raise StoreError(
             f"worker processes died (exit codes {codes}; -9 is often a lack of memory) before {lost} clips were "

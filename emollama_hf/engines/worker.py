@@ -71,9 +71,10 @@ def work(
 
 def _work_through(computation: Computation, todo: list[Unit], shard: _OpenShard, stopped: Callable[[], bool]) -> None:
     taken: set[str] = set()  # by others, as far as we know
+    done: set[str] = set()  # here; of a clip that changed meanwhile nothing is stored, and it must not come round again
     told = False
-    while todo := [unit for unit in todo if computation.missing(unit)]:
-        free = [unit for unit in todo if unit.id not in taken and unit.id not in shard.claimed]
+    while todo := [unit for unit in todo if unit.id not in done and computation.missing(unit)]:
+        free = [unit for unit in todo if unit.id not in taken]
         if not free:
             shard.publish()  # others may wait for these rows as we wait for theirs
             if not computation.store.refresh() and taken:
@@ -91,6 +92,7 @@ def _work_through(computation: Computation, todo: list[Unit], shard: _OpenShard,
             if shard.claim(unit):
                 if computation.missing(unit):
                     shard.compute(unit)
+                done.add(unit.id)
                 place += 1
             else:
                 taken.add(unit.id)
@@ -110,10 +112,6 @@ class _OpenShard:
         self._locks: dict[str, FileLock] = {}
         self._rows = 0
         self._since = time.monotonic()
-
-    @property
-    def claimed(self) -> set[str]:
-        return set(self._locks)
 
     def claim(self, unit: Unit) -> bool:
         lock = self._computation.store.try_claim(unit.id)

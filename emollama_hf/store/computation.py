@@ -37,9 +37,10 @@ class Unit:
 
 @dataclass
 class Report:
-    """What a piece of work came to."""
+    """What a piece of work came to. changed: rows that were thrown away, because their files changed meanwhile."""
 
     rows: int = 0
+    changed: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     times: dict[str, timing.StageTime] = field(default_factory=dict)
     shards: int = 0
@@ -140,7 +141,7 @@ class Computation:
         for i in sorted(failures) if self.raises else ():
             raise named(failures[i], self.label(rows[i]))
         failed: Counter[str] = Counter(error.kind for error in failures.values())
-        return Report(len(rows), failed, timing.since(before))
+        return Report(len(rows), len(changed), failed, timing.since(before))
 
     @property
     def raises(self) -> bool:

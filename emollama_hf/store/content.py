@@ -31,7 +31,7 @@ def content_digest(column: str, value: Any) -> str:
     where its server says when it has changed. Raises OSError (or what an fsspec back end raises) if a file cannot be
     read.
     """
-    return _media_digest(value) if column in PLACES else _value_digest(value)
+    return _media_digest(value) if column in PLACES else value_digest(value)
 
 
 def names_a_local_file(column: str, value: Any) -> bool:
@@ -56,10 +56,11 @@ def _media_digest(value: Any) -> str:
         return sha256_file(path)
     if isinstance(value, list | tuple) and any(not isinstance(one, int | float | list | tuple) for one in value):
         return combined("list", *map(_media_digest, value))
-    return _value_digest(value)
+    return value_digest(value)
 
 
-def _value_digest(value: Any) -> str:
+def value_digest(value: Any) -> str:
+    """Digest of numbers, text or nothing; their type and shape count."""
     if value is None:
         return NULL
     if isinstance(value, str):

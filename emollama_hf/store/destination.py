@@ -21,8 +21,9 @@ def check_destination(out: Path, *, overwrite: bool) -> Path:
     or PermissionError if nothing can be made there; ValueError if a newer version wrote it.
     """
     out = Path(os.path.abspath(out.expanduser()))
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out} is a file. Choose a directory.")
+    file = next((path for path in (out, *out.parents) if path.exists() and not path.is_dir()), None)
+    if file is not None:
+        raise NotADirectoryError(f"{file} is a file. Choose a directory.")
     if out.is_dir() and any(out.iterdir()):
         continued = (out / INSIDE_OUT).is_dir()
         if not is_feature_set(out):

@@ -6,7 +6,6 @@ kept as they are; the README is replaced last of all that readers need, so that 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -24,6 +23,8 @@ from filelock import FileLock
 from emollama_hf import schema
 from emollama_hf.digest import combined, hash_file, remember, sha256_file
 from emollama_hf.errors import StoreError
+from emollama_hf.rows import Rows
+from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA, PROVENANCE
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 
@@ -60,14 +61,11 @@ class FeatureRows:
 
     def content(self, rows: range) -> str:
         """Digest of all that is written for some rows."""
-        labels = hashlib.sha256()
+        labels: list[str] = []
         if self.labels is not None:
-            table: pa.Table = self.labels.with_format("arrow")[rows.start : rows.stop]
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, table.schema.remove_metadata()) as stream:
-                stream.write_table(table.combine_chunks().replace_schema_metadata(None))
-            labels.update(sink.getvalue())
-        return combined(str(self.all_features), labels.hexdigest(), *self.row_ids[rows.start : rows.stop])
+            given = Rows.from_batch(self.labels.with_format("arrow")[rows.start : rows.stop])
+            labels = [value_digest(given.value(name, i)) for i in range(given.length) for name in given.names]
+        return combined(str(self.all_features), *labels, *self.row_ids[rows.start : rows.stop])
 
 
 def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict[str, Any], shard_rows: int) -> bool:

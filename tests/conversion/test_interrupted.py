@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +15,7 @@ from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.conversion.convert import run_conversion
 from tests.models import golden
+from tests.small_disk import small_disk
 
 ARCHITECTURE = golden.MANIFEST["hyperparameters"]
 LOCATIONS = {kind: str(path) for kind, path in golden.SOURCES.items()}

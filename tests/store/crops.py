@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 #: Options of `extract` that fit them.
-OPTIONS = {"faces": "none", "peak": "middle"}
+OPTIONS = {"faces": "none", "peak": "middle", "size": 32}
 
 
 def write_crops(folder: Path, *numbers: int, name: str = "{}") -> list[str]:

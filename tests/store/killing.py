@@ -13,23 +13,24 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, Features, load_dataset
+from datasets import Dataset, load_dataset
 
-import emollama_hf.models.emotion_llama
 from emollama_hf import extract, schema
-from emollama_hf.stages import SampleFrames
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
 
 ROWS = 14
+OLD_ROWS = 8
 SHARD_ROWS = 3
 COLUMNS = ("emollama", "facemae", "videomae", "peak_index", "clip_frame_count")
 
@@ -51,7 +52,7 @@ def clips(path: Path) -> Dataset:
 
 def run(ds: Dataset, out: Path) -> Dataset:
     return extract(
-        ds, "random-tiny", out=out, faces="none", peak="middle", shard_rows=SHARD_ROWS, store_dtype="float32"
+        ds, "random-tiny", out=out, faces="none", peak="middle", size=32, shard_rows=SHARD_ROWS, store_dtype="float32"
     )
 
 
@@ -111,7 +112,12 @@ def values(out: Path) -> dict[str, list[Any]]:
 def garbage(out: Path) -> list[str]:
     """What a finished run must not leave behind."""
     root = out / INSIDE_OUT
-    left = [*(root / "unfinished").glob("*"), *(root / "claims").glob("*"), *root.glob("folder"), *root.glob("*/*.part")]
+    left = [
+        *(root / "unfinished").glob("*"),
+        *(root / "claims").glob("*"),
+        *root.glob("folder"),
+        *root.glob("*/*.part"),
+    ]
     data = {path.name for path in (out / "data").iterdir()}
     named = set(json.loads((out / "provenance.json").read_text())["files"])
     return [str(path) for path in left] + sorted(data ^ named)
@@ -152,22 +158,28 @@ def random_kills(ds: Dataset, folder: Path, kills: int, expected: dict[str, list
 
 
 def kills_at_renames(ds: Dataset, folder: Path, expected: dict[str, list[Any]]) -> list[Any]:
+    """Kills of runs that add rows to a finished set: readers see the old one or the new one."""
     results = []
-    number = 0
-    while True:
+    old = folder / "old"
+    Child(ds.select(range(OLD_ROWS)), old).wait()
+    for number in range(1000):
         for after in (False, True):
             out = folder / f"rename-{number}-{after}"
-            child = Child(ds, out, before=lambda n=number, a=after: sys.addaudithook(_killer(out, n, a)))
+            shutil.copytree(old, out)
+            before = stored(ds, out)
+            child = Child(ds, out, before=partial(_kill_at_rename, out, number, after))
             code, calls = child.wait()
             if code != -signal.SIGKILL:
                 return results
-            lost = calls - stored(ds, out)
-            results.append({"lost": [lost], **finished(ds, out, expected)})
-        number += 1
+            lost = before + calls - stored(ds, out)
+            rows = len(values(out)["uuid"])
+            shutil.rmtree(out.parent / f"cache-{out.name}")
+            results.append({"lost": [lost], "rows": rows, **finished(ds, out, expected)})
+    return results
 
 
-def _killer(out: Path, number: int, after: bool) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that kills this process at the rename `number` below `out`, or at the first event after it."""
+def _kill_at_rename(out: Path, number: int, after: bool) -> None:
+    """Have this process killed at the rename `number` below `out`, or at the first thing that it does after it."""
     seen = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -181,7 +193,7 @@ def _killer(out: Path, number: int, after: bool) -> Callable[[str, tuple[Any, ..
                 os.kill(os.getpid(), signal.SIGKILL)
             seen += 1
 
-    return hook
+    sys.addaudithook(hook)
 
 
 def together(ds: Dataset, folder: Path, expected: dict[str, list[Any]], seconds: float) -> list[Any]:
