@@ -118,19 +118,19 @@ def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, An
     }
     texts = {PROVENANCE: json.dumps(described, indent=2) + "\n", README: _readme(rows.all_features, described, suffix)}
     unchanged = all(_text(out / name) == text for name, text in texts.items())
-    if unchanged and set(described["contents"].values()) <= set(reusable):
-        return False
-    data.mkdir(parents=True, exist_ok=True)
-    for name, (_, sha256) in digests.items():
-        (partial / name).replace(data / names[name])
-        remember(data / names[name], sha256)
-    for name, text in texts.items():  # the README last: it says which files are the data set
-        (partial / name).write_text(text, encoding="utf-8")
-        (partial / name).replace(out / name)
-    for path in data.glob("train-*.parquet"):
+    unchanged = unchanged and set(described["contents"].values()) <= set(reusable)
+    if not unchanged:
+        data.mkdir(parents=True, exist_ok=True)
+        for name, (_, sha256) in digests.items():
+            (partial / name).replace(data / names[name])
+            remember(data / names[name], sha256)
+        for name, text in texts.items():  # the README last: it says which files are the data set
+            (partial / name).write_text(text, encoding="utf-8")
+            (partial / name).replace(out / name)
+    for path in data.glob("train-*.parquet"):  # of the run before, or of one that was killed
         if path.name not in names.values():
             path.unlink(missing_ok=True)
-    return True
+    return not unchanged
 
 
 def _reusable_files(out: Path) -> dict[str, Path]:
