@@ -14,6 +14,7 @@ from typing import Any, Literal
 from datasets import Features
 
 from emollama_hf import process, schema
+from emollama_hf.digest import folder_digest
 from emollama_hf.errors import ClipError, ErrorKind
 from emollama_hf.frames import (
     ClipSample,
@@ -72,6 +73,11 @@ class SampleFramesConfig(StageConfig):
     @property
     def limits(self) -> DecodeLimits:
         return _part_of(self, DecodeLimits)
+
+    @property
+    def openface_folder(self) -> Path | None:
+        rule, _, folder = self.peak.partition(":")
+        return Path(folder) if rule == "openface" else None
 
 
 def _part_of(config: SampleFramesConfig, cls: Any) -> Any:
@@ -149,6 +155,13 @@ class SampleFrames(Stage):
     def own_features(self) -> Features:
         return schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
 
+    def resolved_config(self) -> dict[str, Any]:
+        config = super().resolved_config()
+        if self.config.openface_folder is not None:
+            # What the files say decides, not where they lie.
+            config["peak"] = f"openface:{folder_digest(self.config.openface_folder, '*.csv')}"
+        return config
+
     def ready(self) -> None:
         process.prepare_to_compute()
 
@@ -175,8 +188,8 @@ class SampleFrames(Stage):
             expected = "a column 'video' or 'frames'" if not wanted else f"the column {wanted[0]!r}"
             expected += f" and the peak column {peak!r}" if peak is not None else ""
             raise ValueError(f"the data set has the columns {', '.join(map(repr, columns))}; expected {expected}.")
-        folder = self.config.peak.removeprefix("openface:") if self.config.peak.startswith("openface:") else None
-        if folder is not None and not Path(folder).is_dir():
+        folder = self.config.openface_folder
+        if folder is not None and not folder.is_dir():
             raise ValueError(f"peak='openface:{folder}': there is no such folder. Give the folder of OpenFace's CSVs.")
 
     def _open(self, row: Row) -> AbstractContextManager[Any]:
