@@ -156,7 +156,13 @@ class SampleFrames(Stage):
         return schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
 
     def resolved_config(self) -> dict[str, Any]:
+        """The configuration with what has no effect left out, and equal settings in one spelling."""
         config = super().resolved_config()
+        config |= {limit.name: float(config[limit.name]) for limit in fields(DecodeLimits)}
+        if self.config.faces == "none":
+            config["crop"] = None
+        if self.config.peak != "expressive":
+            config["peak_candidates"] = None
         if self.config.openface_folder is not None:
             # What the files say decides, not where they lie.
             config["peak"] = f"openface:{folder_digest(self.config.openface_folder, '*.csv')}"

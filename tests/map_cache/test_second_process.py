@@ -87,9 +87,7 @@ KNOWN = {
     "a limit as an integer": Case({SAMPLE: {"max_seconds": 1000}}),
     "another crop where nothing is cropped": Case({SAMPLE: {"faces": "none", "crop": "box"}}),
     "other candidates where nobody chooses": Case({SAMPLE: {"peak": "middle", "peak_candidates": 3}}),
-    "the ready instance by the environment": Case(
-        ready=True, environment={"EMOLLAMA_MODEL": f"{ROOT}/moved/model"}
-    ),
+    "the ready instance by the environment": Case(ready=True, environment={"EMOLLAMA_MODEL": f"{ROOT}/moved/model"}),
 }
 #: Directories of models that differ from the first process's in one value of one part; the last stands in its place.
 OTHER_WEIGHTS = {"facemae": "other_facemae", "videomae": "other_videomae", "emotion_llama": "model"}
