@@ -140,8 +140,11 @@ class Stage(Transform):
 
     def own_identity(self) -> dict[str, Any]:
         """What decides this stage's results, given its input columns."""
+        cls = type(self)
+        # A subclass may compute something else without saying so: without a name of its own it is known by its class.
+        inherited = "" if "name" in vars(cls) else f" as {cls.__module__}.{cls.__qualname__}"
         return {
-            "stage": self.name,
+            "stage": self.name + inherited,
             "version": self.version,
             "config": self.resolved_config(),
             "model": self.model_digest(),

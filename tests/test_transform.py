@@ -282,6 +282,15 @@ def test_a_new_stage_is_one_class(sampled: dict[str, list[Any]]) -> None:
     assert [type(stage) for stage in Brightness().chain({"video"})] == [SampleFrames, Brightness]
 
 
+def test_a_subclass_without_a_name_of_its_own_shares_no_results() -> None:
+    class Darker(Brightness):
+        def compute(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
+            return super().compute([item / 2 for item in items])
+
+    assert Darker().fingerprint != Brightness().fingerprint
+    assert Hasher.hash(Darker()) != Hasher.hash(Brightness())
+
+
 def test_an_unforeseen_error_stays_with_its_row() -> None:
     class Strict(Brightness):
         name = "strict"
