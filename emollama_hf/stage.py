@@ -124,6 +124,10 @@ class Stage(Transform):
         """The placement with what `configure` and the environment add."""
         return self.placement
 
+    def configured(self) -> StageConfig:
+        """The configuration with what `configure` adds."""
+        return self.config
+
     # What every stage has
 
     @property
@@ -200,7 +204,7 @@ class Stage(Transform):
             digest = self.model_digest()
         except ModelError:
             digest = None  # no model was named yet; the call will say so
-        config = json.dumps(asdict(self.config), sort_keys=True)
+        config = json.dumps(asdict(self.configured()), sort_keys=True)
         return _restore, (type(self), config, tuple(asdict(self.resolved_placement()).items()), digest)
 
     def __repr__(self) -> str:

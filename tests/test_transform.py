@@ -127,6 +127,13 @@ def test_a_ready_instance_follows_configure_and_the_environment(monkeypatch: pyt
     assert emollama_embed.fingerprint == EmoLlamaEmbed("random-full").fingerprint
 
 
+def test_a_pickle_brings_what_was_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    emollama_hf.configure(model="random-tiny", dtype="bfloat16")
+    pickled, fingerprint = pickle.dumps(emollama_embed), emollama_embed.fingerprint
+    monkeypatch.setattr("emollama_hf.defaults._defaults", emollama_hf.defaults.Defaults())  # as in a spawned worker
+    assert pickle.loads(pickled).fingerprint == fingerprint == EmoLlamaEmbed("random-tiny", dtype="bfloat16").fingerprint
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
