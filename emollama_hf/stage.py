@@ -18,6 +18,7 @@ from datasets import Features
 
 from emollama_hf import schema, timing
 from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError
+from emollama_hf.process import is_worker
 from emollama_hf.rows import Row, Rows
 from emollama_hf.transform import Transform
 
@@ -253,6 +254,7 @@ def _restore(cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ..
     stage = object.__new__(cls)
     stage.config = cls.Config(**json.loads(config))
     stage.placement = Placement(**dict(placement))
-    if digest is not None:
-        stage._digest = digest  # type: ignore[attr-defined]  # a worker need not hash the weights again
+    if digest is not None and is_worker():
+        # A worker need not hash the weights again; a pickle that was kept may find other weights in their place.
+        stage._digest = digest  # type: ignore[attr-defined]
     return stage
