@@ -12,16 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from emollama_hf.stage import Stage
-from tests.stages.recorded_outputs import (
-    FOLDER,
-    RECIPES,
-    Arrays,
-    differences,
-    outputs,
-    read_record,
-    record_of,
-    write_inputs,
-)
+from tests.models.golden import convert_golden
+from tests.stages.recorded_outputs import FOLDER, RECIPES, Arrays, differences, outputs, read_record, record_of
 
 
 class ChangedError(Exception):
@@ -57,10 +49,10 @@ def main() -> None:
     """Record every stage; ends with 1 if one of them needs another version."""
     refused = []
     with tempfile.TemporaryDirectory() as name:
-        write_inputs(Path(name))
+        model = convert_golden(Path(name) / "model")
         for stage in RECIPES:
             try:
-                print(record(stage, outputs(stage, Path(name))))
+                print(record(stage, outputs(stage, model)))
             except ChangedError as error:
                 refused.append(str(error))
     sys.exit("\n".join(refused) or 0)

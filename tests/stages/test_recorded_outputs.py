@@ -17,22 +17,21 @@ from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
 from emollama_hf.errors import ClipError
 from emollama_hf.stage import Stage
 from emollama_hf.stages import STAGES
+from tests.models.golden import convert_golden
 from tests.stages.record_outputs import ChangedError, changed_message, record
-from tests.stages.recorded_outputs import RECIPES, Arrays, differences, outputs, read_record, record_of, write_inputs
+from tests.stages.recorded_outputs import RECIPES, Arrays, differences, outputs, read_record, record_of
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    write_inputs(folder)
-    return folder
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert_golden(tmp_path_factory.mktemp("golden") / "model")
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
-def test_a_stage_makes_what_its_version_is_recorded_with(stage: type[Stage], inputs: Path) -> None:
+def test_a_stage_makes_what_its_version_is_recorded_with(stage: type[Stage], model: Path) -> None:
     path = record_of(stage)
     assert path.is_file(), f"{path.name} is missing: run python -m tests.stages.record_outputs"
-    computed, recorded = outputs(stage, inputs), read_record(path)
+    computed, recorded = outputs(stage, model), read_record(path)
     changed = differences(recorded, computed)
     assert not changed, changed_message(stage, changed)
     assert set(computed) == set(recorded), "cases were added: run python -m tests.stages.record_outputs"
@@ -90,8 +89,8 @@ FRAMES_CHANGED = {
         (SampleFrames, OtherFrames, FRAMES_CHANGED),
     ],
 )
-def test_a_small_change_is_noticed(stage: type[Stage], other: type[Stage], columns: set[str], inputs: Path) -> None:
-    recorded, computed = read_record(record_of(stage)), outputs(stage, inputs, other)
+def test_a_small_change_is_noticed(stage: type[Stage], other: type[Stage], columns: set[str], model: Path) -> None:
+    recorded, computed = read_record(record_of(stage)), outputs(stage, model, other)
     noticed = {name for name in recorded if differences({name: recorded[name]}, computed)}
     assert {name.rpartition("/")[2].removesuffix(" colours") for name in noticed} == columns
     if stage is not SampleFrames:
