@@ -51,6 +51,22 @@ def sha256_remembered(state: Sequence[str | int], compute: Callable[[], str], *,
     return _remembered[state]
 
 
+def folder_digest(folder: Path, pattern: str) -> str:
+    """Digest of the names and bytes of a folder's files that match a pattern; the same wherever the folder lies.
+
+    Remembered as `sha256_file` remembers, while no such file comes, goes, or changes its size or time.
+    """
+    folder = folder.resolve()
+    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    states = [(path.name, status.st_size, status.st_mtime_ns) for path in paths for status in [path.stat()]]
+    changed_ns = max((mtime_ns for *_, mtime_ns in states), default=0)
+    return sha256_remembered(
+        (str(folder / pattern), json_digest(states)),
+        lambda: files_digest((path.name, hash_file(path)) for path in paths),
+        settled=time.time_ns() - changed_ns > SETTLED_NS,
+    )
+
+
 def remember(path: Path, sha256: str) -> None:
     """Spare everybody the reading of a file whose hash is known: one that was hashed before it was renamed."""
     path = path.resolve()

@@ -19,6 +19,7 @@ from datasets import Features
 
 from emollama_hf import schema, timing
 from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError
+from emollama_hf.process import is_worker
 from emollama_hf.rows import Row, Rows
 from emollama_hf.transform import Transform
 
@@ -133,6 +134,10 @@ class Stage(Transform):
         """The placement with what `configure` and the environment add."""
         return self.placement
 
+    def configured(self) -> StageConfig:
+        """The configuration with what `configure` adds."""
+        return self.config
+
     # What every stage has
 
     @property
@@ -149,8 +154,11 @@ class Stage(Transform):
 
     def own_identity(self) -> dict[str, Any]:
         """What decides this stage's results, given its input columns."""
+        cls = type(self)
+        # A subclass may compute something else without saying so: without a name of its own it is known by its class.
+        inherited = "" if "name" in vars(cls) else f" as {cls.__module__}.{cls.__qualname__}"
         return {
-            "stage": self.name,
+            "stage": self.name + inherited,
             "version": self.version,
             "config": self.resolved_config(),
             "model": self.model_digest(),
@@ -220,7 +228,7 @@ class Stage(Transform):
             digest = self.model_digest()
         except ModelError:
             digest = None  # no model was named yet; the call will say so
-        config = json.dumps(asdict(self.config), sort_keys=True)
+        config = json.dumps(asdict(self.configured()), sort_keys=True)
         return _restore, (type(self), config, tuple(asdict(self.resolved_placement()).items()), digest)
 
     def __repr__(self) -> str:
@@ -261,6 +269,7 @@ def _restore(cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ..
     stage = object.__new__(cls)
     stage.config = cls.Config(**json.loads(config))
     stage.placement = Placement(**dict(placement))
-    if digest is not None:
-        stage._digest = digest  # type: ignore[attr-defined]  # a worker need not hash the weights again
+    if digest is not None and is_worker():
+        # A worker need not hash the weights again; a pickle that was kept may find other weights in their place.
+        stage._digest = digest  # type: ignore[attr-defined]
     return stage

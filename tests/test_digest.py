@@ -13,13 +13,14 @@ import pytest
 from emollama_hf import digest
 
 ASK = (
-    "import sys; from pathlib import Path; from emollama_hf.digest import sha256_file; "
-    "print(sha256_file(Path(sys.argv[1])))"
+    "import sys; from pathlib import Path; from emollama_hf.digest import folder_digest, sha256_file; "
+    "path = Path(sys.argv[1]); "
+    "print(sha256_file(path) if path.is_file() else folder_digest(path, '*.safetensors'))"
 )
 
 
 def asked_elsewhere(path: Path, home: Path) -> str:
-    """The hash as a new process tells it."""
+    """The hash of a file, or of a folder's weights, as a new process tells it."""
     command = [sys.executable, "-c", ASK, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HF_HOME": str(home)})
     return done.stdout.strip()
@@ -69,3 +70,32 @@ def test_a_damaged_or_unwritable_memory_costs_time_only(large: Path, tmp_path: P
         assert asked_elsewhere(large, home) == right
     (tmp_path / "file").write_text("")
     assert asked_elsewhere(large, tmp_path / "file") == right
+
+
+def test_a_folder_is_its_matching_files_wherever_it_lies(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.csv").write_text("1")
+    (folder / "b.csv").write_text("2")
+    first = digest.folder_digest(folder, "*.csv")
+    (folder / "notes.txt").write_text("not asked for")
+    assert digest.folder_digest(folder.rename(tmp_path / "moved"), "*.csv") == first
+    moved = tmp_path / "moved"
+    settled(moved / "b.csv", b"3")
+    second = digest.folder_digest(moved, "*.csv")
+    settled(moved / "b.csv", b"2", 50)
+    assert digest.folder_digest(moved, "*.csv") == first
+    (moved / "b.csv").rename(moved / "c.csv")
+    third = digest.folder_digest(moved, "*.csv")
+    (moved / "c.csv").unlink()
+    assert len({first, second, third, digest.folder_digest(moved, "*.csv")}) == 4
+
+
+def test_a_large_folder_is_read_again_only_when_a_file_changes(large: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first, status = asked_elsewhere(large.parent, home), large.stat()
+    large.write_bytes(b"b" * status.st_size)
+    os.utime(large, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert asked_elsewhere(large.parent, home) == first, "with size and time as they were nothing is read"
+    settled(large, b"b" * status.st_size, 50)
+    assert asked_elsewhere(large.parent, home) != first

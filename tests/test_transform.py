@@ -127,6 +127,13 @@ def test_a_ready_instance_follows_configure_and_the_environment(monkeypatch: pyt
     assert emollama_embed.fingerprint == EmoLlamaEmbed("random-full").fingerprint
 
 
+def test_a_pickle_brings_what_was_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    emollama_hf.configure(model="random-tiny", dtype="bfloat16")
+    pickled, fingerprint = pickle.dumps(emollama_embed), emollama_embed.fingerprint
+    monkeypatch.setattr("emollama_hf.defaults._defaults", emollama_hf.defaults.Defaults())  # as in a spawned worker
+    assert pickle.loads(pickled).fingerprint == fingerprint
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -280,6 +287,15 @@ def test_a_new_stage_is_one_class(sampled: dict[str, list[Any]]) -> None:
     expected = [stack.mean() for stack in sampled["facemae_frames"]]
     np.testing.assert_allclose(done["brightness"], expected, rtol=1e-6)
     assert [type(stage) for stage in Brightness().chain({"video"})] == [SampleFrames, Brightness]
+
+
+def test_a_subclass_without_a_name_of_its_own_shares_no_results() -> None:
+    class Darker(Brightness):
+        def compute(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
+            return super().compute([item / 2 for item in items])
+
+    assert Darker().fingerprint != Brightness().fingerprint
+    assert Hasher.hash(Darker()) != Hasher.hash(Brightness())
 
 
 def test_an_unforeseen_error_stays_with_its_row() -> None:

@@ -87,13 +87,16 @@ class ModelStage(Stage):
             where = replace(where, device=preset.device)
         return where
 
+    def configured(self) -> ModelStageConfig:
+        # As above: a worker that was not forked knows nothing of what `configure` was told.
+        return self.config if self.config.dtype != "auto" else replace(self.config, dtype=defaults().dtype)
+
     def device(self) -> str:
         """The torch device this stage computes on here."""
         return process.resolve_device(self.resolved_placement().device)
 
     def _dtype(self) -> process.DtypeName:
-        dtype = self.config.dtype if self.config.dtype != "auto" else defaults().dtype
-        return process.resolve_dtype(dtype, self.resolved_placement().device)
+        return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
 
 
 def placement(

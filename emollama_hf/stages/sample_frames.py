@@ -14,6 +14,7 @@ from typing import Any, Literal
 from datasets import Features
 
 from emollama_hf import process, schema
+from emollama_hf.digest import folder_digest
 from emollama_hf.errors import ClipError, ErrorKind
 from emollama_hf.frames import (
     ClipSample,
@@ -73,6 +74,11 @@ class SampleFramesConfig(StageConfig):
     @property
     def limits(self) -> DecodeLimits:
         return _part_of(self, DecodeLimits)
+
+    @property
+    def openface_folder(self) -> Path | None:
+        rule, _, folder = self.peak.partition(":")
+        return Path(folder) if rule == "openface" else None
 
 
 def _part_of(config: SampleFramesConfig, cls: Any) -> Any:
@@ -150,6 +156,19 @@ class SampleFrames(Stage):
     def own_features(self) -> Features:
         return schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
 
+    def resolved_config(self) -> dict[str, Any]:
+        """The configuration with what has no effect left out, and equal settings in one spelling."""
+        config = super().resolved_config()
+        config |= {limit.name: float(config[limit.name]) for limit in fields(DecodeLimits)}
+        if self.config.faces == "none":
+            config["crop"] = None
+        if self.config.peak != "expressive":
+            config["peak_candidates"] = None
+        if self.config.openface_folder is not None:
+            # What the files say decides, not where they lie.
+            config["peak"] = f"openface:{folder_digest(self.config.openface_folder, '*.csv')}"
+        return config
+
     def ready(self) -> None:
         process.prepare_to_compute()
 
@@ -176,7 +195,7 @@ class SampleFrames(Stage):
             expected = "a column 'video' or 'frames'" if not wanted else f"the column {wanted[0]!r}"
             expected += f" and the peak column {peak!r}" if peak is not None else ""
             raise ValueError(f"the data set has the columns {', '.join(map(repr, columns))}; expected {expected}.")
-        folder = self._openface_folder
+        folder = self.config.openface_folder
         if folder is not None and not folder.is_dir():
             raise ValueError(f"peak='openface:{folder}': there is no such folder. Give the folder of OpenFace's CSVs.")
 
@@ -185,18 +204,13 @@ class SampleFrames(Stage):
         return tuple(column for column in (*inputs, self._peak_column) if column is not None and column in columns)
 
     def beside(self, row: Row) -> Path | None:
-        folder, clip = self._openface_folder, row.clip_name
+        folder, clip = self.config.openface_folder, row.clip_name
         return None if folder is None or clip is None else openface_file(folder, clip)
 
     @property
     def _peak_column(self) -> str | None:
         rule, _, name = self.config.peak.partition(":")
         return name if rule == "column" else None
-
-    @property
-    def _openface_folder(self) -> Path | None:
-        rule, _, folder = self.config.peak.partition(":")
-        return Path(folder) if rule == "openface" else None
 
     def _open(self, row: Row) -> AbstractContextManager[Any]:
         given = [name for name in (schema.VIDEO, schema.FRAMES) if name in row]

@@ -1,4 +1,4 @@
-"""What a feature data set says of how it was made. Paths of this machine stay out of it."""
+"""What a feature data set says of how it was made. A stage's identity names no path of this machine."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def describe_run(pipeline: Pipeline, *, rows: int, made_with: dict[str, Any]) ->
         "rows": rows,
         "fingerprint": pipeline.fingerprint,
         "given": pipeline.given,
-        "stages": [without_paths(stage.own_identity()) for stage in stages],
+        "stages": [stage.own_identity() for stage in stages],
     }
     if models:
         source = models[0].source
@@ -77,12 +77,3 @@ def describe_run(pipeline: Pipeline, *, rows: int, made_with: dict[str, Any]) ->
             "digests": {stage.part: stage.model_digest() for stage in models},
         }
     return described
-
-
-def without_paths(identity: dict[str, Any]) -> dict[str, Any]:
-    """A stage's identity with a directory in it (peak="openface:DIR") cut to its last component."""
-    config = dict(identity["config"])
-    peak = config.get("peak")
-    if isinstance(peak, str) and peak.startswith("openface:"):
-        config["peak"] = f"openface:{Path(peak.removeprefix('openface:')).name}"
-    return {**identity, "config": config}

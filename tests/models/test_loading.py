@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -170,9 +171,9 @@ def test_a_directory_saved_by_hand_is_a_model(
     before, after = EmoLlamaEmbed(golden_directory), EmoLlamaEmbed(tmp_path)
     np.testing.assert_array_equal(before(columns)["emollama"], after(columns)["emollama"])
     assert open_model(tmp_path).digest("emotion_llama") != open_model(golden_directory).digest("emotion_llama")
-    fingerprint = after.fingerprint
+    fingerprint, kept = after.fingerprint, pickle.dumps(after)
     tuned = EmotionLlamaModel.from_pretrained(tmp_path / "emotion_llama")
     with torch.no_grad():
         tuned.image_projection.bias += 1
     tuned.save_pretrained(tmp_path / "emotion_llama")
-    assert EmoLlamaEmbed(tmp_path).fingerprint != fingerprint
+    assert EmoLlamaEmbed(tmp_path).fingerprint == pickle.loads(kept).fingerprint != fingerprint

@@ -107,6 +107,24 @@ def test_input_chooses_between_video_and_frames(clip: str, crops: np.ndarray) ->
     assert SampleFrames(input="video", faces="none", peak="first")(columns)["clip_frame_count"][0] != 23
 
 
+@pytest.mark.parametrize(
+    ("options", "without_effect"),
+    [
+        ({"faces": "none", "peak": "expressive"}, {"crop": "box"}),
+        ({"faces": "detect", "peak": "middle"}, {"peak_candidates": 3}),
+        ({"faces": "detect", "peak": "first", "max_seconds": 60.0}, {"max_seconds": 60}),
+    ],
+)
+def test_an_option_without_effect_changes_neither_the_results_nor_the_fingerprint(
+    options: dict[str, Any], without_effect: dict[str, Any], clip: str
+) -> None:
+    one, other = SampleFrames(size=32, **options), SampleFrames(size=32, **{**options, **without_effect})
+    assert one.fingerprint == other.fingerprint
+    computed, again = one({"video": [clip]}), other({"video": [clip]})
+    for name in one.makes:
+        np.testing.assert_array_equal(np.asarray(computed[name][0]), np.asarray(again[name][0]), err_msg=name)
+
+
 @pytest.mark.parametrize("limit", [{"max_pixels": 100}, {"max_frames": 3}, {"max_seconds": 0.1}])
 def test_limits_refuse_a_clip(clip: str, limit: dict[str, Any]) -> None:
     result = SampleFrames(on_error="null", **limit)({"video": [clip]})
