@@ -122,7 +122,11 @@ class MER2023(ContentBuilder):
 
     def _info(self) -> DatasetInfo:
         columns = ("video", *self.config.contents.rows[0])
-        kinds = {"video": Video(decode=False), "discrete": ClassLabel(names=list(EMOTIONS)), "valence": Value("float32")}
+        kinds = {
+            "video": Video(decode=False),
+            "discrete": ClassLabel(names=list(EMOTIONS)),
+            "valence": Value("float32"),
+        }
         return DatasetInfo(features=Features({name: kinds.get(name, Value("string")) for name in columns}))
 
     def located(self, key: str) -> dict[str, str | None]:
