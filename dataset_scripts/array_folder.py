@@ -69,7 +69,7 @@ def read_array_folder(folder: Path, kind: Kind, *, follow_links: bool = False) -
     check_folder(folder)
     paths = sorted(p for p in folder.iterdir() if p.suffix == ".npy" and not p.name.startswith(".") and p.is_file())
     if not paths:
-        deeper = next(folder.rglob("*.npy"), None)
+        deeper = next((path for path in folder.rglob("*.npy") if not path.name.startswith(".")), None)
         hint = "" if deeper is None else f" There are some in {deeper.parent}: name that folder."
         raise SourceError(f"{folder}: holds no files named *.npy.{hint}")
     check_inside(folder, paths, follow_links)

@@ -21,8 +21,11 @@ class Matched:
     rows_without_clip: list[str]
     clips_without_row: list[str]
 
-    def left_out(self) -> dict[str, list[str]]:
-        return {"rows without a clip": self.rows_without_clip, "clips without a row": self.clips_without_row}
+    def gaps(self) -> dict[str, list[str]]:
+        return {
+            "rows without a clip, left out": self.rows_without_clip,
+            "clips without a row, left out": self.clips_without_row,
+        }
 
 
 def match_clips(folder: Path, table: CsvTable, key: str, *, follow_links: bool = False) -> Matched:

@@ -42,19 +42,19 @@ class Contents:
 
     rows: plain values of each row, JSON-able; files by their names relative to their folder.
     identity: all that decides the rows, JSON-able: digests of files by relative name, settings. No absolute path.
-    left_out: names of what is there and not used, or used and not there, by what they are ("rows without a clip").
+    gaps: names of what is there and not used, or not there, by what they are ("rows without a clip, left out").
     """
 
     rows: list[dict[str, Any]]
     identity: dict[str, Any]
-    left_out: dict[str, list[str]]
+    gaps: dict[str, list[str]]
 
 
 @dataclass
 class ContentConfig(BuilderConfig):
     """Options of every builder here; a builder's own configuration adds its folders and files, and `read`.
 
-    strict: whether anything left out is an error instead of a warning.
+    strict: whether a gap (something left out, or null) is an error instead of a warning.
     identify_by: how a file's content is known: "sha256" of its bytes, or "mtime", its size and time of change, for
         folders that take too long to read; then a copy with new times counts as another content.
     follow_links: whether symbolic links may lead out of a folder; by default they are refused.
@@ -75,9 +75,9 @@ class ContentConfig(BuilderConfig):
 
     @cached_property
     def contents(self) -> Contents:
-        """What `read` found, read once. What was left out is a warning each, or with `strict` one SourceError."""
+        """What `read` found, read once. Each kind of gap is a warning, or with `strict` they are one SourceError."""
         found = self.read()
-        messages = [f"{len(names)} {what}: {listed(names)}" for what, names in found.left_out.items() if names]
+        messages = [f"{len(names)} {what}: {listed(names)}" for what, names in found.gaps.items() if names]
         if messages and self.strict:
             raise SourceError(f"strict: {'; '.join(messages)}. Add what is missing, or leave strict out.")
         for message in messages:
@@ -130,9 +130,9 @@ class ContentBuilder(GeneratorBasedBuilder):
         """What was found, for people: a table's headings, and its lines."""
 
     @property
-    def left_out(self) -> dict[str, list[str]]:
-        """Names of what was left out, all of them, by what they are."""
-        return self.config.contents.left_out
+    def gaps(self) -> dict[str, list[str]]:
+        """Names of what is left out or null, all of them, by what they are."""
+        return self.config.contents.gaps
 
     def _split_generators(self, dl_manager: Any) -> list[SplitGenerator]:
         # `datasets` splits lists among the workers of num_proc and the shards of a stream.

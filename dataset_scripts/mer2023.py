@@ -64,13 +64,13 @@ class MER2023Config(ContentConfig):
                     **{name: cells[name] or None for name in extra},
                 }
             )
-        left_out = matched.left_out()
+        gaps = matched.gaps()
         if spoken is not None:
             silent = [row["name"] for row in rows if as_read(row["name"]) not in words]
-            left_out["clips without a transcript (null)"] = silent
+            gaps["clips without a transcript, null"] = silent
         clips = {row["file_name"]: self.identity_of(folder / row["file_name"]) for row in rows}
         digests = {"labels": table.digest, "transcripts": None if spoken is None else spoken.digest}
-        return Contents(rows, {**digests, "clips": clips}, left_out)
+        return Contents(rows, {**digests, "clips": clips}, gaps)
 
 
 def read_transcripts(config: MER2023Config) -> CsvTable:

@@ -55,7 +55,7 @@ class MindWanderingConfig(ContentConfig):
             for (line, cells), file_name in matched.rows
         ]
         clips = {row["file_name"]: self.identity_of(folder / row["file_name"]) for row in rows}
-        return Contents(rows, {"labels": table.digest, "clips": clips}, matched.left_out())
+        return Contents(rows, {"labels": table.digest, "clips": clips}, matched.gaps())
 
 
 def read_folds(table: CsvTable) -> dict[int, int]:

@@ -80,7 +80,7 @@ class PrecomputedConfig(ContentConfig):
             for option, folder in self.folders.items()
         }
         missing = {
-            f"clips without a file in {option} (null)": [name for name in names if name not in folder.files]
+            f"clips without a file in {option}, null": [name for name in names if name not in folder.files]
             for option, folder in self.folders.items()
         }
         identity = {"folders": digests, "store_dtype": self.store_dtype}

@@ -45,7 +45,7 @@ def run_program(
         valid = (choices or {}).get(option)
         flag = f"--{option.replace('_', '-')}"
         parser.add_argument(flag, required=option in required, choices=valid, help=meaning)
-    parser.add_argument("--strict", action="store_true", default=None, help="What is left out is an error.")
+    parser.add_argument("--strict", action="store_true", default=None, help="Anything left out or null is an error.")
     parser.add_argument("--identify-by", choices=IDENTITIES, help="How a file's content is known (sha256).")
     parser.add_argument("--follow-links", action="store_true", default=None, help="Links may lead out of a folder.")
     parser.add_argument("--out", type=Path, help="Directory to save the rows to, for `emollama-hf extract DIR`.")
@@ -69,7 +69,7 @@ def run_program(
 
 def _run(builder: type[ContentBuilder], given: dict[str, Any], out: Path | None) -> None:
     quiet_unless_terminal()
-    logging.getLogger("dataset_scripts").setLevel(logging.ERROR)  # what is left out is printed below
+    logging.getLogger("dataset_scripts").setLevel(logging.ERROR)  # gaps are printed below
     if out is not None:
         out = _checked(out)
     made = builder(**given)
@@ -80,9 +80,9 @@ def _run(builder: type[ContentBuilder], given: dict[str, Any], out: Path | None)
     for line in lines:
         report.add_row(*line)
     screen.print(report)
-    for what, names in made.left_out.items():
+    for what, names in made.gaps.items():
         if names:
-            screen.print(f"\nleft out, {len(names)} {what}: {', '.join(map(repr, names))}", markup=False)
+            screen.print(f"\n{len(names)} {what}: {', '.join(map(repr, names))}", markup=False)
     screen.print()
     screen.print(columns_table({name: describe_column(kind) for name, kind in made.info.features.items()}))
     if out is not None:

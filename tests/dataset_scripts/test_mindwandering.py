@@ -93,12 +93,14 @@ def test_what_is_left_out_is_named_once_each(lab: Path, caplog: pytest.LogCaptur
     write_labels(lab, "p,t,a 1,MW,1", "p,t,gone 1,MW,1", "p,t,gone 2,MW,1")
     made = builder(lab)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("dataset_scripts")] == [
-        "2 rows without a clip: 'gone 1', 'gone 2'",
-        "3 clips without a row: 'c.3.mp4', 'sub/d..4.mp4', 'é-2.mp4'",
+        "2 rows without a clip, left out: 'gone 1', 'gone 2'",
+        "3 clips without a row, left out: 'c.3.mp4', 'sub/d..4.mp4', 'é-2.mp4'",
     ]
-    assert made.left_out["rows without a clip"] == ["gone 1", "gone 2"]
+    assert made.gaps["rows without a clip, left out"] == ["gone 1", "gone 2"]
     assert [row["uuid"] for row in made.as_streaming_dataset("train")] == ["a 1"]
-    with pytest.raises(SourceError, match=r"strict: 2 rows without a clip: 'gone 1', 'gone 2'; 3 clips without a row"):
+    with pytest.raises(
+        SourceError, match=r"strict: 2 rows without a clip, left out: 'gone 1', 'gone 2'; 3 clips without a row"
+    ):
         builder(lab, strict=True)
 
 
@@ -282,7 +284,7 @@ def test_the_program_says_what_is_there_and_saves_it(lab: Path) -> None:
         ["1", "2", "1", "1", "50.0%"],
         ["all", "4", "2", "2", "50.0%"],
     ]
-    assert "left out, 1 rows without a clip: 'gone'" in ran.stdout
+    assert "1 rows without a clip, left out: 'gone'" in ran.stdout
     assert ran.stderr == ""
     ds = load_from_disk(str(lab / "new" / "rows"))
     assert ds["video"][0] == str(lab / "clips" / "a 1.mp4"), "paths, and no copy of every recording"
