@@ -249,10 +249,12 @@ print(json.dumps([builder.config_id, ds._fingerprint, ds.to_list()]))
     assert json.loads(ran.stdout) == [builder(lab).config_id, ds._fingerprint, ds.to_list()]
 
 
-def test_parquet_holds_the_clips_themselves(lab: Path, tmp_path: Path) -> None:
+def test_parquet_leads_to_the_clips(lab: Path, tmp_path: Path) -> None:
+    """`datasets` puts the recordings into the files from 4.1 on; 4.0 leaves their paths."""
     builder(lab).download_and_prepare(str(tmp_path / "rows"), file_format="parquet")
     ds = load_dataset("parquet", data_files=str(tmp_path / "rows" / "*.parquet"), split="train")
-    assert ds[0]["video"]["bytes"] == (lab / "clips" / "a 1.mp4").read_bytes()
+    video = ds.cast_column("video", Video(decode=False))[0]["video"]
+    assert (video["bytes"] or Path(video["path"]).read_bytes()) == (lab / "clips" / "a 1.mp4").read_bytes()
 
 
 def test_features_are_extracted(lab: Path, tmp_path: Path) -> None:
@@ -279,7 +281,7 @@ def test_the_program_says_what_is_there_and_saves_it(lab: Path) -> None:
         file.write("004,t,gone,MW,1\n")
     ran = run("--clips", lab / "clips", "--labels", lab / "labels.csv", "--out", lab / "new" / "rows")
     assert "4 rows" in ran.stdout
-    assert [line.split() for line in ran.stdout.splitlines() if line.startswith(("0 ", "1 ", "all "))] == [
+    assert [line.split() for line in ran.stdout.splitlines() if "%" in line] == [
         ["0", "2", "1", "1", "50.0%"],
         ["1", "2", "1", "1", "50.0%"],
         ["all", "4", "2", "2", "50.0%"],
