@@ -250,7 +250,7 @@ print(json.dumps([builder.config_id, ds._fingerprint, ds.to_list()]))
 
 
 def test_parquet_leads_to_the_clips(lab: Path, tmp_path: Path) -> None:
-    """`datasets` puts the recordings into the files from 4.1 on; 4.0 leaves their paths."""
+    """`datasets` 5.2 puts the recordings into the files; 4.0 leaves their paths."""
     builder(lab).download_and_prepare(str(tmp_path / "rows"), file_format="parquet")
     ds = load_dataset("parquet", data_files=str(tmp_path / "rows" / "*.parquet"), split="train")
     video = ds.cast_column("video", Video(decode=False))[0]["video"]

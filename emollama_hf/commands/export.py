@@ -1,0 +1,34 @@
+"""`emollama-hf export`: a feature data set in, the original layout out, and what was skipped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.report import console
+from emollama_hf.schema import EMOLLAMA
+from emollama_hf.store.export_npy import export_npy
+from emollama_hf.store.sources import open_source
+
+
+def run_export(
+    source: str,
+    directory: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    name: str | None = None,
+    dtype: str | None = None,
+    split: str | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Export, print a summary, and return the number of rows that were skipped."""
+    quiet_unless_terminal()
+    chosen = tuple(columns or (EMOLLAMA,))
+    ds = open_source(source, split=split)
+    done = export_npy(ds, directory, columns=chosen, name=name, dtype=dtype, overwrite=overwrite)
+    for row, reason in done.skipped:
+        sys.stderr.write(f"skipped: {row!r} ({reason})\n")
+    console().print(f"Wrote {done.files} files of {', '.join(chosen)} to {directory}.", markup=False)
+    return len(done.skipped)
