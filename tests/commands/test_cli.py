@@ -118,7 +118,8 @@ def test_export_writes_what_extract_made(clips: Path, tmp_path: Path) -> None:
     features, npy = str(tmp_path / "features"), tmp_path / "npy"
     model = ("--model", "random-tiny", "--peak", "middle", "--out", features)
     run("extract", str(tmp_path / "clips"), *model, status=3)
-    ran = run("export", features, "--npy", str(npy), status=3)
+    ran = run("export", features, "--npy", str(npy), status=3, HF_DATASETS_CACHE=str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").rglob("*.arrow")), "features are read where they are"
     assert ran.stderr == "skipped: 'broken é' (empty_file)\n"
     assert "Wrote 2 files of emollama" in ran.stdout
     assert sorted(path.name for path in npy.iterdir()) == ["demo_dark_cut.npy", "demo_pan_zoom.npy"]
