@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import load_dataset
 
@@ -111,6 +112,31 @@ def test_info_of_a_model_names_its_parts() -> None:
     assert "features mean nothing" in told
 
 
+def test_export_writes_what_extract_made(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for path in clips.iterdir():
+        (tmp_path / "clips" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "clips" / "broken é.mp4").write_bytes(b"")
+    features, npy = str(tmp_path / "features"), tmp_path / "npy"
+    model = ("--model", "random-tiny", "--peak", "middle", "--out", features)
+    run("extract", str(tmp_path / "clips"), *model, status=3)
+    ran = run("export", features, "--npy", str(npy), status=3, HF_DATASETS_CACHE=str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").rglob("*.arrow")), "features are read where they are"
+    assert ran.stderr == "skipped: 'broken é' (empty_file)\n"
+    assert "Wrote 2 files of emollama" in ran.stdout
+    assert sorted(path.name for path in npy.iterdir()) == ["demo_dark_cut.npy", "demo_pan_zoom.npy"]
+    ds = load_dataset(features, split="train").filter(lambda status: status == "ok", input_columns="emollama_status")
+    stored = np.asarray(ds[0]["emollama"], np.float16)
+    np.testing.assert_array_equal(np.load(npy / "demo_dark_cut.npy"), stored)
+    ran = run("export", features, "--npy", str(npy), status=1)
+    assert "--overwrite" in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    several = ("--column", "facemae", "--column", "emollama", "--dtype", "float32")
+    run("export", features, "--npy", str(npy), *several, status=3)
+    assert np.load(npy / "facemae" / "demo_dark_cut.npy").shape == (32,)
+    assert np.load(npy / "emollama" / "demo_dark_cut.npy").dtype == np.float32
+
+
 def golden_options(**changes: object) -> list[str]:
     sources = {**golden.SOURCES, **changes}
     return [text for kind, path in sources.items() for text in (f"--{kind.replace('_', '-')}", str(path))]
@@ -167,6 +193,6 @@ def test_doctor_reports_and_says_what_to_do() -> None:
     assert "random-tiny" in told
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("convert",), ("info",), ("doctor",)])
+@pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("convert",), ("export",), ("info",), ("doctor",)])
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
     assert "Usage" in run(*command, "--help").stdout

@@ -1,0 +1,1 @@
+"""Builders for the layouts that labs hold: read README.md beside this file."""

@@ -1,0 +1,44 @@
+"""`emollama-hf export`: a feature data set in, the original layout out, and what was skipped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets import Dataset, IterableDataset, load_dataset
+
+from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.report import console
+from emollama_hf.schema import EMOLLAMA
+from emollama_hf.store.export_npy import export_npy
+from emollama_hf.store.feature_set import is_feature_set
+from emollama_hf.store.sources import open_source
+
+
+def run_export(
+    source: str,
+    directory: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    name: str | None = None,
+    dtype: str | None = None,
+    split: str | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Export, print a summary, and return the number of rows that were skipped."""
+    quiet_unless_terminal()
+    chosen = tuple(columns or (EMOLLAMA,))
+    ds = _open(source, split)
+    done = export_npy(ds, directory, columns=chosen, name=name, dtype=dtype, overwrite=overwrite)
+    for row, reason in done.skipped:
+        sys.stderr.write(f"skipped: {row!r} ({reason})\n")
+    console().print(f"Wrote {done.files} files of {', '.join(chosen)} to {directory}.", markup=False)
+    return len(done.skipped)
+
+
+def _open(source: str, split: str | None) -> Dataset | IterableDataset:
+    """A feature data set as a stream: opened otherwise, all of it would be copied into a cache first."""
+    if is_feature_set(Path(source)):
+        return load_dataset(source, split=split or "train", streaming=True)
+    return open_source(source, split=split)
