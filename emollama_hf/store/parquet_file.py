@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import Features
+from datasets import Audio, Features, Image, Video
 
 from emollama_hf import schema
 
@@ -55,7 +55,7 @@ def write_parquet(
         stored,
         compression="zstd",
         compression_level=ZSTD_LEVEL,
-        use_dictionary=_flat_columns(stored, text=True),
+        use_dictionary=_text_columns(stored),
         write_statistics=_flat_columns(stored),
     ) as writer:
         for group in _groups(tables, rows):
@@ -68,7 +68,7 @@ def rows_per_group(features: Features) -> int:
     A row group is what a reader has to read and hold at once, and what `load_dataset` makes a batch of.
     """
     row_bytes = max(1, schema.row_bytes(features))
-    if row_bytes >= SINGLE_ROW_BYTES or any(schema.shape_of(features[name]) is None for name in _media(features)):
+    if row_bytes >= SINGLE_ROW_BYTES or any(_is_media(feature) for feature in features.values()):
         return 1
     return max(1, ROW_GROUP_BYTES // row_bytes)
 
@@ -127,15 +127,24 @@ def _groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _flat_columns(stored: pa.Schema, *, text: bool = False) -> list[str]:
-    """Columns of one value a row, or of text alone: bounds let a reader skip rows, and numbers in lists have none.
+def _flat_columns(stored: pa.Schema) -> list[str]:
+    """Columns of one number or text a row. Their bounds let a reader skip rows; those of lists say nothing."""
+    return [
+        name
+        for name, kind in zip(stored.names, stored.types, strict=True)
+        if pa.types.is_primitive(kind) or _is_text(kind)
+    ]
 
-    A dictionary pays off for labels and names of participants and is slow for everything else.
-    """
-    is_text = [pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in stored.types]
-    flat = [pa.types.is_primitive(kind) and not text for kind in stored.types]
-    return [name for name, a, b in zip(stored.names, is_text, flat, strict=True) if a or b]
+
+def _text_columns(stored: pa.Schema) -> list[str]:
+    """Columns of text. Labels and participants repeat, which a dictionary is for; it slows down everything else."""
+    return [name for name, kind in zip(stored.names, stored.types, strict=True) if _is_text(kind)]
 
 
-def _media(features: Features) -> list[Any]:
-    return [name for name, feature in features.items() if type(feature).__name__ in ("Image", "Video", "Audio")]
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_media(feature: Any) -> bool:
+    """Pictures and recordings, whose size no type tells."""
+    return isinstance(getattr(feature, "feature", feature), Audio | Image | Video)
