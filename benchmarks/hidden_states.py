@@ -8,8 +8,8 @@ import numpy as np
 BATCH = 4
 
 
-def hidden_states(rows: int, length: int, hidden: int) -> np.ndarray:
-    """(rows, length, hidden) float16: last hidden states of a random decoder layer, with norm weights as uneven as
+def hidden_states(rows: int, length: int, hidden: int, dtype: str = "float16") -> np.ndarray:
+    """(rows, length, hidden) of `dtype`: last hidden states of a random decoder layer, with norm weights as uneven as
     trained ones."""
     import torch
     from transformers import LlamaConfig, LlamaModel
@@ -26,7 +26,7 @@ def hidden_states(rows: int, length: int, hidden: int) -> np.ndarray:
         max_position_embeddings=max(2048, length),
     )
     model = LlamaModel(config).eval()
-    states = np.empty((rows, length, hidden), np.float16)
+    states = np.empty((rows, length, hidden), dtype)
     with torch.no_grad():
         model.norm.weight.copy_(1.8 * torch.exp(0.3 * torch.randn(hidden)))
         for start in range(0, rows, BATCH):

@@ -60,13 +60,11 @@ def main() -> None:
     options = parser.parse_args()
     disable_progress_bars()
     shape = (options.rows, options.length, options.hidden)
-    states = hidden_states(*shape)
-    for label, values in (("hidden states", states), ("random bits", noise(*shape))):
-        features = Features({"emollama": Array2D(shape[1:], "float16")})
-        chosen = rows_per_group(features)
-        groups = {f"groups of {rows} rows": {"group": rows} for rows in (4, 16)} if values is states else {}
-        compare(label, values, features, chosen, {**VARIANTS, **groups}, options.rounds)
-    vectors = np.ascontiguousarray(states.reshape(-1, options.hidden)[:, :1024].astype(np.float32))
+    features = Features({"emollama": Array2D(shape[1:], "float16")})
+    groups = {f"groups of {rows} rows": {"group": rows} for rows in (4, 16)}
+    for label, values in (("hidden states", hidden_states(*shape)), ("random bits", noise(*shape))):
+        compare(label, values, features, rows_per_group(features), {**VARIANTS, **groups}, options.rounds)
+    vectors = hidden_states(options.rows, options.length, 1024, "float32").reshape(-1, 1024)
     features = Features({"facemae": List(Value("float32"), length=vectors.shape[1])})
     groups = {f"groups of {rows} rows": {"group": rows} for rows in (1, 32, 128, 2048, 8192)}
     split = {name: VARIANTS[name] for name in ("chosen", "no compression", "byte stream split")}
