@@ -11,8 +11,8 @@ from datasets import Dataset, IterableDataset, load_dataset
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
 from emollama_hf.schema import EMOLLAMA
+from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.export_npy import export_npy
-from emollama_hf.store.feature_set import is_feature_set
 from emollama_hf.store.sources import open_source
 
 

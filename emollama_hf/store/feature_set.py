@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from datasets import Dataset, Features
 from filelock import FileLock
 
@@ -26,11 +25,14 @@ from emollama_hf.errors import StoreError
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA, PROVENANCE
+from emollama_hf.store.parquet_file import write_parquet
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
+from emollama_hf.store.readme_metadata import readme_metadata
 
 README = "README.md"
 SHARD_BYTES = 256_000_000
-ROW_GROUP_BYTES = 16_000_000
+#: Bytes of what is read from the work store at a time.
+PIECE_BYTES = 16_000_000
 CONTENT_DIGITS = 12
 
 
@@ -75,6 +77,7 @@ def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict
     Raises StoreError if it cannot be written; `out` is then as it was.
     """
     try:
+        work.mkdir(parents=True, exist_ok=True)
         with FileLock(work / "folder.lock"):
             partial = work / "folder"
             shutil.rmtree(partial, ignore_errors=True)  # a killed run's
@@ -157,12 +160,9 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write_file(path: Path, rows: FeatureRows, span: range) -> None:
-    arrow_schema = rows.all_features.arrow_schema  # carries the feature types for `datasets`
-    group = max(1, ROW_GROUP_BYTES // row_bytes(rows.all_features))
-    groups = [range(start, min(start + group, span.stop)) for start in range(span.start, span.stop, group)]
-    with pq.ParquetWriter(path, arrow_schema, compression="zstd", use_dictionary=False) as writer:
-        for table in rows.rows(groups):
-            writer.write_table(table, row_group_size=group)
+    step = max(1, PIECE_BYTES // row_bytes(rows.all_features))
+    pieces = [range(start, min(start + step, span.stop)) for start in range(span.start, span.stop, step)]
+    write_parquet(path, rows.rows(pieces), rows.all_features)
 
 
 def _text(path: Path) -> str | None:
@@ -198,9 +198,8 @@ def _readme(features: Features, provenance: dict[str, Any], suffix: str) -> str:
     model = provenance.get("model", {})
     warning = f"> {RANDOM_WEIGHTS}\n\n" if model.get("random_weights") else ""
     return (
-        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
-        f"    path: data/train-*-{suffix}.parquet\n---\n\n"
-        f"{warning}# Emotion-LLaMA features\n\n"
+        readme_metadata(features, {"train": f"{DATA}/train-*-{suffix}.parquet"})
+        + f"\n{warning}# Emotion-LLaMA features\n\n"
         f"{provenance['rows']} clips ({status}), made by emollama_hf {provenance['emollama_hf']} with the model "
         f"`{model.get('name', 'none')}`. Settings, versions and digests are in `{PROVENANCE}`.\n\n"
         "```python\nfrom datasets import load_dataset\n\n"
