@@ -19,6 +19,7 @@ from emollama_hf.store.media import without_media
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.sources import open_source
+from emollama_hf.store.work_store import Stored
 
 ERRORS_SHOWN = 10
 
@@ -65,11 +66,13 @@ def show_status(
     run = _open(source, out, labels, split, {**options, "retry_failed": False})
     screen, rows = console(), range(len(run.ds))
     report = table("stage", "there", "failed", "missing")
+    known = [run.known(row) for row in rows]
     for stage in run.pipeline.stages:
         found = [run.computation.find(stage, row) if run.computation.readable(row) else None for row in rows]
-        failed, absent = sum(isinstance(one, Failure) for one in found), sum(one is None for one in found)
-        report.add_row(stage.name, str(len(found) - failed - absent), str(failed), str(absent))
-    known = [run.known(row) for row in rows]
+        there, failed = sum(isinstance(one, Stored) for one in found), sum(isinstance(one, Failure) for one in found)
+        # What an earlier stage has failed never comes this far.
+        absent = sum(one is None and not isinstance(known[row], Failure) for row, one in enumerate(found))
+        report.add_row(stage.name, str(there), str(failed), str(absent))
     failures = {row: one for row, one in enumerate(known) if isinstance(one, Failure)}
     unread = [row for row in rows if not run.computation.readable(row)]
     missing = [row for row in rows if known[row] is None and row not in unread]

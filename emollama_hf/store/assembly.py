@@ -22,7 +22,7 @@ from emollama_hf.store.arrow_columns import nulls, to_arrow
 from emollama_hf.store.computation import CHANGED, Computation
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.stored_rows import StoredRows
-from emollama_hf.store.work_store import Stored
+from emollama_hf.store.work_store import Stored, words_for_people
 
 
 @dataclass(frozen=True)
@@ -168,21 +168,25 @@ class Assembly:
         features = Features({name: self._pipeline.features[name] for name in self._pipeline.keep})
         path = self._computation.store.root / "kept" / f"{combined(*features, *self.row_ids)[:32]}.arrow"
         if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.part")
-            stored = StoredRows()
-            try:
-                with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
-                    for row in range(len(self._computation.ds)):
-                        columns = [
-                            to_arrow_with_nulls(name, self._pictures(name, range(row, row + 1), stored), kind)
-                            for name, kind in features.items()
-                        ]
-                        stream.write_table(pa.table(columns, schema=features.arrow_schema))
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            with words_for_people(self._computation.store.root):
+                self._write_kept(path, features)
         return Dataset.from_file(str(path))
+
+    def _write_kept(self, path: Path, features: Features) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        stored = StoredRows()
+        try:
+            with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
+                for row in range(len(self._computation.ds)):
+                    columns = [
+                        to_arrow_with_nulls(name, self._pictures(name, range(row, row + 1), stored), kind)
+                        for name, kind in features.items()
+                    ]
+                    stream.write_table(pa.table(columns, schema=features.arrow_schema))
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def _pictures(self, column: str, rows: range, stored: StoredRows) -> list[Any]:
         stage = next(stage for stage in self._pipeline.stages if column in stage.makes)

@@ -83,7 +83,8 @@ def row_keys(
 def read_rows(ds: Dataset, columns: Sequence[str], rows: Sequence[int]) -> Rows:
     """Some rows straight from Arrow: those of `columns` that are there, and those by which people know a row."""
     wanted = [name for name in dict.fromkeys((*columns, *LABEL_COLUMNS)) if name in ds.column_names]
-    return Rows.from_batch(ds.select_columns(wanted).with_format("arrow")[list(rows)])
+    some = rows if isinstance(rows, range) else list(rows)  # a range is a slice of the table, a list a copy
+    return Rows.from_batch(ds.select_columns(wanted).with_format("arrow")[some])
 
 
 def _stages_before(stage: Stage, stages: Sequence[Stage]) -> list[str]:

@@ -106,7 +106,7 @@ class WorkStore:
 
     def try_claim(self, unit: str) -> FileLock | None:
         """The lock on a unit of rows; None if another process has it."""
-        with _words_for_people(self.root):
+        with words_for_people(self.root):
             lock = FileLock(self._folder("claims") / f"{unit}.lock")
             try:
                 lock.acquire(timeout=0)
@@ -122,7 +122,7 @@ class WorkStore:
     @contextmanager
     def writing(self, made_with: dict[str, Any]) -> Iterator[Publisher]:
         """A writer of shards for the time of the block."""
-        with _words_for_people(self.root):
+        with words_for_people(self.root):
             folder = self._folder("unfinished")
             name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
             with self._tidying():
@@ -142,7 +142,7 @@ class WorkStore:
         """Remove what killed processes left, and shards that cannot be read: their rows are computed again."""
         if not self.root.is_dir():
             return
-        with _words_for_people(self.root), self._tidying():
+        with words_for_people(self.root), self._tidying():
             for name in ("unfinished", "claims"):
                 for lock_file in (self.root / name).glob("*.lock"):
                     _remove_abandoned(lock_file)
@@ -171,7 +171,7 @@ class Publisher:
 
     def add(self, stage: str, features: Features, key: str, outcome: dict[str, Any] | ClipError) -> None:
         """Put what a stage made of the row `key` into the shard that is being written."""
-        with _words_for_people(self._store.root):
+        with words_for_people(self._store.root):
             if self._writer is None:
                 folder = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}"
                 folder.mkdir()
@@ -190,7 +190,7 @@ class Publisher:
         """
         if self._writer is None:
             return False
-        with _words_for_people(self._store.root):
+        with words_for_people(self._store.root):
             self._writer.close()
             target = self._store._folder("shards") / self._writer.folder.name
             self._writer.folder.rename(target)
@@ -218,7 +218,8 @@ def _remove_abandoned(lock_file: Path) -> None:
 
 
 @contextmanager
-def _words_for_people(root: Path) -> Iterator[None]:
+def words_for_people(root: Path) -> Iterator[None]:
+    """An error of the disk as a StoreError that says what is kept and what to do."""
     try:
         yield
     except OSError as error:

@@ -70,6 +70,16 @@ def test_extract_keeps_failed_clips_and_ends_with_3(clips: Path, tmp_path: Path)
     assert "3 clips" in told
     assert "peak='middle'" in told
     assert "0 computed now, 3 known from before" in run(*arguments, status=3).stdout
+    told = run(*arguments, "--status")
+    assert "3 clips, 2 ok, 1 failed, 0 not computed yet" in told.stdout
+    assert "1 empty_file" in told.stdout
+    assert "broken.mp4" in told.stderr
+    assert "1 computed now, 2 known from before" in run(*arguments, "--retry-failed", status=3).stdout
+    ran = run(*arguments, "--pooling", "mean", "--shard-rows", "1", status=3)
+    lines = [line for line in ran.stderr.splitlines() if "clips a minute" in line]
+    assert len(lines) == 2, "one log line a shard"
+    assert "2 of 2 clips" in lines[1]
+    assert "slowest: " in lines[1]
     shutil.rmtree(out / ".cache")
     assert "--overwrite" in run(*arguments, status=1).stderr
 

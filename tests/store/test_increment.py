@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -251,3 +252,20 @@ def test_an_older_run_of_a_newer_version_is_refused(tmp_path: Path, out: Path) -
     manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(StoreError, match="newer emollama_hf"):
         extract(ds, "random-tiny", out=out, **OPTIONS)
+
+
+def test_the_result_travels_to_other_processes(tmp_path: Path, out: Path) -> None:
+    """It is mapped from several shards, with rows that have failed between them."""
+    paths = write_crops(tmp_path / "clips", 1, 2, 3)
+    (tmp_path / "clips" / "text.npy").write_text("no array")
+    ds = Dataset.from_dict({"frames": [*paths[:1], str(tmp_path / "clips" / "text.npy"), *paths[1:]]})
+    done = extract(ds.select([3, 1, 0, 2]), "random-tiny", out=out, shard_rows=1, **OPTIONS)
+    assert [status == "ok" for status in done["emollama_status"]] == [True, False, True, True]
+    copy = pickle.loads(pickle.dumps(done))
+    norms = done.filter(lambda status: status == "ok", input_columns="emollama_status").map(
+        lambda row: {"norm": float(np.linalg.norm(row["emollama"]))}, num_proc=2
+    )
+    for row in range(4):
+        np.testing.assert_array_equal(copy[row]["emollama"], done[row]["emollama"])
+    expected = [np.linalg.norm(done[row]["emollama"]) for row in (0, 2, 3)]
+    np.testing.assert_allclose(norms["norm"], expected, rtol=1e-6)
