@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from emollama_hf import extract, timing
+from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from tests.store.crops import OPTIONS, crops
 from tests.store.killing import OLD_ROWS, ROWS, SHARD_ROWS
+
+ROOT = Path(__file__).parents[2]
 
 
 def killing(folder: Path, *mode: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.store.killing", str(folder), *mode]
-    root = Path(__file__).parents[2]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=1500, cwd=root)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=1500, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr[-3000:]
     told = json.loads(ran.stdout.strip().splitlines()[-1])
     assert told["calls"] == ROWS - 2, "one row fails, and one is there twice"
@@ -49,3 +57,31 @@ def test_two_runs_at_once_share_the_work_and_one_outlives_the_other(tmp_path: Pa
     assert sum(both["each"]) == ROWS - 2, "nothing is computed twice"
     assert one_killed["exit"] == [-9, 0]
     assert one_killed["calls"] == 0
+
+
+@pytest.mark.parametrize("num_proc", [None, 2])
+def test_ctrl_c_keeps_every_clip_that_was_finished(num_proc: int | None, tmp_path: Path) -> None:
+    ds = crops(tmp_path / "clips", *range(60))
+    code = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may ignore it
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+from pathlib import Path
+ds = crops(Path({str(tmp_path / "clips")!r}), *range(60))
+extract(ds, "random-tiny", out={str(tmp_path / "out")!r}, num_proc={num_proc}, **OPTIONS)
+"""
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    work = tmp_path / "out" / INSIDE_OUT
+    while run.poll() is None and not list(work.glob("unfinished/*/*/facemae_embed.arrow")):
+        time.sleep(0.02)
+    time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=200)
+    assert run.returncode != 0
+    assert told.count("Traceback") == 1, "one for the caller, none of the workers"
+    kept = WorkStore(work)
+    assert len(kept.shard_names) >= 1, "what was finished is published, though no shard was full"
+    timing.reset()
+    assert extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"] == ["ok"] * 60
+    assert 0 < timing.stage_times()["emollama_embed"].rows < 60
