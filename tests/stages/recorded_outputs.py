@@ -23,9 +23,8 @@ Arrays = dict[str, np.ndarray]
 #: The outputs of a stage's class with golden's checkpoints as a model directory, by case.
 Recipe = Callable[[Any, Path], Iterator[tuple[str, dict[str, Any]]]]
 
-# Limits of what another processor or another version of a library may do. Measured with the oldest OpenCV, PyAV,
-# Pillow and numpy that are admitted, and without AVX: a fifth of those for pictures, a third of the one for vectors
-# and states.
+# What another processor or another version of a library may do. With the oldest OpenCV, PyAV, Pillow and numpy that are
+# admitted pictures used a fifth of it; without AVX hidden states used a third.
 #: Mean difference over a picture, in grey levels; a shift by one pixel is seven times as much and more.
 PICTURE_LIMIT = 0.3
 #: Largest difference of a number in these columns: pixels, and scores from 0 to 1.
