@@ -72,6 +72,10 @@ def extract(
     ] = "expressive",
     faces: Annotated[str, typer.Option(help="detect, or none where the pictures are crops already.")] = "detect",
     crop: Annotated[str, typer.Option(help="Face crop: openface, aligned, box or none.")] = "openface",
+    pixel_range: Annotated[
+        str | None, typer.Option(help="0-1 or 0-255, for a column of frames that holds floats.")
+    ] = None,
+    channel_order: Annotated[str, typer.Option(help="rgb, or bgr for frames that OpenCV wrote.")] = "rgb",
     task: Annotated[str | None, typer.Option(help="Task tag of the prompt.")] = None,
     instruction: Annotated[str | None, typer.Option(help="Instruction; the emotion question by default.")] = None,
     layout: Annotated[str, typer.Option(help="fork or upstream.")] = "fork",
@@ -113,6 +117,7 @@ def extract(
 
     given: dict[str, tuple[Any, Any]] = {
         "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
+        "pixel_range": (pixel_range, None), "channel_order": (channel_order, "rgb"),
         "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),
         "store_dtype": (store_dtype, "float16"), "tokenizer": (tokenizer, None), "revision": (revision, None),
         "device": (device, "auto"), "dtype": (dtype, "auto"), "batch_size": (batch_size, None),

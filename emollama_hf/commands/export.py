@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets import Dataset, IterableDataset, load_dataset
+from datasets import Dataset
 
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
 from emollama_hf.schema import EMOLLAMA
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.export_npy import export_npy
+from emollama_hf.store.parquet_rows import ParquetRows
 from emollama_hf.store.sources import open_source
 
 
@@ -37,8 +38,9 @@ def run_export(
     return len(done.skipped)
 
 
-def _open(source: str, split: str | None) -> Dataset | IterableDataset:
-    """A feature data set as a stream: opened otherwise, all of it would be copied into a cache first."""
-    if is_feature_set(Path(source)):
-        return load_dataset(source, split=split or "train", streaming=True)
-    return open_source(source, split=split)
+def _open(source: str, split: str | None) -> Dataset | ParquetRows:
+    if not is_feature_set(Path(source)):
+        return open_source(source, split=split)
+    if split not in (None, "train"):
+        raise ValueError(f"--split {split}: {source!r} has the split train alone. Leave --split out.")
+    return ParquetRows(Path(source))

@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from datasets import Dataset, IterableDataset
+from datasets import Dataset, Features, IterableDataset
 
 from emollama_hf import schema
 from emollama_hf.rows import Rows
 from emollama_hf.stage import check_choice
+from emollama_hf.store.parquet_rows import ParquetRows
+
+FeatureRows: TypeAlias = Dataset | IterableDataset | ParquetRows
 
 DTYPES = ("float16", "float32")
 KEYS = ("file_name", "uuid")
@@ -36,7 +39,7 @@ class Exported:
 
 
 def export_npy(
-    ds: Dataset | IterableDataset,
+    ds: FeatureRows,
     directory: str | os.PathLike[str],
     *,
     columns: Sequence[str] = (schema.EMOLLAMA,),
@@ -46,7 +49,7 @@ def export_npy(
 ) -> Exported:
     """Write the array of every row to a file of its own, row by row.
 
-    ds: a feature data set; a stream is read twice, once for the names.
+    ds: a feature data set, opened, streamed or `ParquetRows`; a stream is read twice, once for the names.
     directory: one column goes to `directory/{name}.npy`, several go to `directory/{column}/{name}.npy`.
     columns: of arrays, such as emollama (L, 4096) or facemae (1024,); written in the shape and type of the column.
     name: the column that names the files; by default `file_name`, without its folders and its ending, else `uuid`.
@@ -93,7 +96,7 @@ def export_npy(
     return Exported(files, skipped)
 
 
-def _check_columns(ds: Dataset | IterableDataset, wanted: list[str]) -> None:
+def _check_columns(ds: FeatureRows, wanted: list[str]) -> None:
     if ds.features is None:
         raise ExportError("the stream does not say which columns it has. Give it features, or export a Dataset.")
     arrays = [name for name, kind in ds.features.items() if schema.shape_of(kind)]
@@ -105,7 +108,7 @@ def _check_columns(ds: Dataset | IterableDataset, wanted: list[str]) -> None:
         )
 
 
-def _key(ds: Dataset | IterableDataset, name: str | None) -> str:
+def _key(ds: FeatureRows, name: str | None) -> str:
     """The column that names the files."""
     key = name or next((key for key in KEYS if key in ds.column_names), None)
     if key is None or key not in ds.column_names:
@@ -117,7 +120,7 @@ def _key(ds: Dataset | IterableDataset, name: str | None) -> str:
     return key
 
 
-def _names(ds: Dataset | IterableDataset, key: str) -> list[str]:
+def _names(ds: FeatureRows, key: str) -> list[str]:
     """The name of each row's file, checked: all different, and none leads out of the directory."""
     rows: dict[str, int] = {}
     for number, row in enumerate(_rows(ds, [key])):
@@ -148,11 +151,15 @@ def _refuse_existing(paths: list[Path]) -> None:
         )
 
 
-def _rows(ds: Dataset | IterableDataset, columns: list[str]) -> Iterator[dict[str, Any]]:
+def _rows(ds: FeatureRows, columns: list[str]) -> Iterator[dict[str, Any]]:
     """The rows' values, arrays as numpy arrays; few rows are in memory at a time."""
-    chosen = ds.select_columns(columns)
-    size = max(1, min(1000, READ_BYTES // max(1, schema.row_bytes(chosen.features))))
-    for table in chosen.with_format("arrow").iter(batch_size=size):
+    width = schema.row_bytes(Features({column: ds.features[column] for column in columns}))
+    size = max(1, min(1000, READ_BYTES // max(1, width)))
+    if isinstance(ds, ParquetRows):
+        tables = ds.tables(columns, size)
+    else:
+        tables = ds.select_columns(columns).with_format("arrow").iter(batch_size=size)
+    for table in tables:
         rows = Rows.from_batch(table)
         for index in range(rows.length):
             yield {column: rows.value(column, index) for column in columns}
