@@ -3,9 +3,10 @@
 `ratio` is the speed relative to numpy, on the same rows in the same run: 1 is as fast, 0.5 takes twice as long. Rows
 are compared with `np.save` or `np.load`, batches with `np.stack` of what `np.load` gives. All measurements take turns,
 and each line is the median of its rounds. A byte of every page of what is read is touched, so that nothing stays unread
-in a mapped file; then the row is dropped, as in training, or with `--keep` all rows are held to the end, so that every
-copy needs new memory. Every file is new when it is written, every data set is opened anew. The files are in the page
-cache; with `--fsync` all of them are flushed to the disk on both sides.
+in a mapped file. Then the row is dropped, and its memory used again for the next one; or, with `--keep`, all rows are
+held to the end, and each needs new memory. Every way of reading has a process of its own, since memory that another one
+freed makes it look fast, and has read once before it is measured. Every file is new when it is written, every data set
+is opened anew. The files are in the page cache; with `--fsync` all of them are flushed to the disk on both sides.
 
 torch has one thread, as in a worker of its DataLoader: a second one waits for a core that others use.
 """
@@ -14,12 +15,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +49,25 @@ def main() -> None:
     """Measure everything in turns and print it."""
     options = parse_options()
     disable_progress_bars()
-    torch.set_num_threads(1)
     make = noise if options.noise else hidden_states
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        storage = Storage(make(options.rows, options.length, options.hidden), Path(name), options)
-        measures = storage.measures()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
+        files = Files(make(options.rows, options.length, options.hidden), folder, fsync=options.fsync)
+        measures = files.writers()
+        for run in measures.values():
+            run()
+        for measure, reader in readers(files.npy, files.arrow, keep=options.keep).items():
+            spawn = multiprocessing.get_context("spawn")
+            process = stack.enter_context(ProcessPoolExecutor(1, spawn, torch.set_num_threads, (1,)))
+            process.submit(reader).result()
+            measures[measure] = lambda process=process, reader=reader: process.submit(reader).result()
+        measures["parquet load_dataset"] = files.load_parquet
         seconds: dict[str, list[float]] = {measure: [] for measure in measures}
         for _ in range(options.rounds):
-            for measure, run in measures.items():
-                seconds[measure].append(run())
+            for measure in sorted(measures, key=lambda name: "read" not in name and "np.load" not in name):
+                seconds[measure].append(measures[measure]())
         took = {measure: statistics.median(values) for measure, values in seconds.items()}
-        sizes = storage.sizes()
+        sizes = files.sizes()
     for measure, value in took.items():
         base = base_of(measure)
         line: dict[str, Any] = {"measure": measure, "seconds": round(value, 4), "ratio": round(took[base] / value, 2)}
@@ -86,40 +99,70 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Storage:
+@dataclass(frozen=True)
+class Reader:
+    """Reading all rows once, in a process of its own; a call returns seconds."""
+
+    path: Path
+    batched: bool
+    keep: bool
+    dtype: str | None = "float16"
+    #: A format of `datasets`, or None for `np.load`.
+    format: str | None = None
+
+    def __call__(self) -> float:
+        kept = []
+        start = time.perf_counter()
+        for array in self.arrays():
+            # A byte of every page.
+            array.reshape(-1).view(np.uint8)[::PAGE_BYTES].max()
+            if self.keep:
+                kept.append(array)
+        return time.perf_counter() - start
+
+    def arrays(self) -> Iterable[np.ndarray]:
+        """Rows or batches; a tensor comes as a view of its memory."""
+        if self.format is None:
+            paths = sorted(self.path.iterdir())
+            if not self.batched:
+                return (np.load(path).astype(self.dtype, copy=False) for path in paths)
+            batches = (paths[first : first + BATCH] for first in range(0, len(paths), BATCH))
+            return (np.stack([np.load(path) for path in batch], dtype=self.dtype) for batch in batches)
+        library = {"numpy": np, "torch": torch}[self.format]
+        options = {} if self.dtype is None else {"dtype": getattr(library, self.dtype)}
+        ds = Dataset.from_file(str(self.path)).with_format(self.format, **options)
+        return (np.asarray(rows[COLUMN]) for rows in (ds.iter(BATCH) if self.batched else ds))
+
+
+def readers(npy: Path, arrow: Path, *, keep: bool) -> dict[str, Reader]:
+    """Each way of reading by its name."""
+    found = {}
+    for batched, how in ((False, ""), (True, f", batches of {BATCH}")):
+        found[f"np.load{how}"] = Reader(npy, batched, keep)
+        found[f"np.load{how}, as float32"] = Reader(npy, batched, keep, "float32")
+        for kind in ("numpy", "torch"):
+            found[f"arrow read, {kind} float16{how}"] = Reader(arrow, batched, keep, "float16", kind)
+            found[f"arrow read, {kind} default (float32){how}"] = Reader(arrow, batched, keep, None, kind)
+    return found
+
+
+class Files:
     """The same rows as `.npy` files, as an Arrow file and as a Parquet file."""
 
-    def __init__(self, states: np.ndarray, folder: Path, options: argparse.Namespace) -> None:
+    def __init__(self, states: np.ndarray, folder: Path, *, fsync: bool) -> None:
         self.rows = list(states)
         self.features = Features({COLUMN: Array2D(states.shape[1:], "float16")})
         self.npy, self.arrow, self.parquet = folder / "npy", folder / "states.arrow", folder / "states.parquet"
         self.cache, self.mapped = folder / "cache", folder / "map.arrow"
-        self.fsync, self.keep = options.fsync, options.keep
-        self.kept: list[np.ndarray] = []
+        self.fsync = fsync
 
-    def measures(self) -> dict[str, Callable[[], float]]:
-        """Each measurement by its name; a call returns seconds. Those that write come before those that read."""
-        formats: dict[str, tuple[str, dict[str, Any]]] = {
-            "numpy float16": ("numpy", {"dtype": np.float16}),
-            "numpy default (float32)": ("numpy", {}),
-            "torch float16": ("torch", {"dtype": torch.float16}),
-            "torch default (float32)": ("torch", {}),
-        }
-        reads: dict[str, Callable[[], float]] = {}
-        for label, (kind, options) in formats.items():
-            reads[f"arrow read, {label}, row by row"] = self._arrow_reader(kind, options, batched=False)
-            reads[f"arrow read, {label}, batches of {BATCH}"] = self._arrow_reader(kind, options, batched=True)
+    def writers(self) -> dict[str, Callable[[], float]]:
+        """Each way of writing by its name; a call returns seconds."""
         return {
             "np.save": self.write_npy,
             "arrow write": self.write_arrow,
             "parquet write": self.write_parquet,
             "Dataset.map write": self.write_with_map,
-            "np.load": self._npy_reader(np.float16, batched=False),
-            "np.load, as float32": self._npy_reader(np.float32, batched=False),
-            f"np.load, batches of {BATCH}": self._npy_reader(np.float16, batched=True),
-            f"np.load, batches of {BATCH}, as float32": self._npy_reader(np.float32, batched=True),
-            **reads,
-            "parquet load_dataset": self.load_parquet,
         }
 
     def write_npy(self) -> float:
@@ -163,40 +206,6 @@ class Storage:
         )
         self._flush([self.mapped])
         return time.perf_counter() - start
-
-    def _npy_reader(self, kind: type, *, batched: bool) -> Callable[[], float]:
-        def read() -> None:
-            paths = sorted(self.npy.iterdir())
-            if batched:
-                for first in range(0, len(paths), BATCH):
-                    rows = [np.load(path) for path in paths[first : first + BATCH]]
-                    self._take(np.stack(rows, dtype=kind, casting="same_kind"))
-            else:
-                for path in paths:
-                    self._take(np.load(path).astype(kind, copy=False))
-
-        return lambda: self._timed(read)
-
-    def _arrow_reader(self, kind: str, options: dict[str, Any], *, batched: bool) -> Callable[[], float]:
-        def read() -> None:
-            ds = Dataset.from_file(str(self.arrow)).with_format(kind, **options)
-            for rows in ds.iter(BATCH) if batched else ds:
-                self._take(np.asarray(rows[COLUMN]))
-
-        return lambda: self._timed(read)
-
-    def _timed(self, read: Callable[[], None]) -> float:
-        start = time.perf_counter()
-        read()
-        seconds = time.perf_counter() - start
-        self.kept.clear()
-        return seconds
-
-    def _take(self, array: np.ndarray) -> None:
-        """Read a byte of every page. A tensor on the CPU comes as a view of its memory."""
-        array.reshape(-1).view(np.uint8)[::PAGE_BYTES].max()
-        if self.keep:
-            self.kept.append(array)
 
     def load_parquet(self) -> float:
         """The first opening, which makes the Arrow file that later ones map."""

@@ -12,7 +12,9 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import Audio, Features, Image, Video
 
@@ -103,10 +105,33 @@ def _as_stored(table: pa.Table, features: Features, stored: pa.Schema) -> pa.Tab
     # First as declared, which checks the length of every list that has one.
     declared = table.select(stored.names).cast(features.arrow_schema)
     columns = [
-        column if column.type == kind else column.cast(kind)
+        pa.chunked_array([_without_hidden_values(chunk, kind) for chunk in column.chunks], kind)
         for column, kind in zip(declared.columns, stored.types, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=stored)
+
+
+def _without_hidden_values(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The array with lists of any length, and nulls that are empty.
+
+    A null in a list of fixed length has numbers behind it, and so has one that was cast from it. pyarrow 24 and
+    older refuse to write such a null between two rows.
+    """
+    if isinstance(kind, pa.ExtensionType):
+        return pa.ExtensionArray.from_storage(kind, _without_hidden_values(array.storage, kind.storage_type))
+    mask = array.is_null() if array.null_count else None
+    if pa.types.is_struct(kind):
+        children = [_without_hidden_values(child, kind.field(i).type) for i, child in enumerate(array.flatten())]
+        return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return array
+    lengths = np.where(array.is_valid(), pc.list_value_length(array), 0)
+    large = pa.types.is_large_list(kind)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64() if large else pa.int32())
+    values = _without_hidden_values(
+        array.drop_null().flatten() if array.null_count else array.flatten(), kind.value_type
+    )
+    return (pa.LargeListArray if large else pa.ListArray).from_arrays(offsets, values, type=kind, mask=mask)
 
 
 def _groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:

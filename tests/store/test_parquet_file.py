@@ -219,6 +219,37 @@ def test_lists_in_the_file_have_any_length() -> None:
     assert stored.metadata == features.arrow_schema.metadata
 
 
+@pytest.mark.parametrize("null", [0, 1, 2])
+def test_nulls_with_numbers_behind_them_come_back(tmp_path: Path, null: int) -> None:
+    """As the writer of `datasets` leaves them; pyarrow 24 refuses to write such a null between two rows."""
+    features = Features(
+        {"vector": List(Value("float32"), length=3), "matrix": Array2D((2, 2), "float16"), "any": List(Value("int8"))}
+    )
+    mask = pa.array([row == null for row in range(3)])
+    numbers = np.arange(12, dtype=np.float32)
+    offsets = pa.array([0, 2, 4, 6], pa.int32())
+    inner = pa.ListArray.from_arrays(pa.array(range(0, 13, 2), pa.int32()), pa.array(numbers.astype(np.float16)))
+    matrix = features.arrow_schema.field("matrix").type
+    columns = [
+        pa.FixedSizeListArray.from_arrays(pa.array(numbers[:9]), type=pa.list_(pa.float32(), 3), mask=mask),
+        pa.ExtensionArray.from_storage(matrix, pa.ListArray.from_arrays(offsets, inner, mask=mask)),
+        pa.ListArray.from_arrays(offsets, pa.array(range(6), pa.int8()), mask=mask),
+    ]
+    table = pa.Table.from_arrays(columns, schema=features.arrow_schema)
+    write_parquet(tmp_path / "t.parquet", [table], features)
+    read = pq.read_table(tmp_path / "t.parquet")
+    present = [row for row in range(3) if row != null]
+    for name, expected in (
+        ("vector", numbers[:9].reshape(3, 3)),
+        ("matrix", numbers.astype(np.float16).reshape(3, 2, 2)),
+        ("any", np.arange(6, dtype=np.int8).reshape(3, 2)),
+    ):
+        assert read[name].is_null().to_pylist() == mask.to_pylist()
+        column = read[name].combine_chunks()
+        column = column.storage if isinstance(column, pa.ExtensionArray) else column
+        np.testing.assert_array_equal(column.drop_null().to_pylist(), expected[present])
+
+
 def test_nested_lists_come_back(tmp_path: Path) -> None:
     features = Features(
         {

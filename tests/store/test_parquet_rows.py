@@ -11,7 +11,7 @@ import pytest
 from datasets import Array2D, Dataset, Features, Value
 
 from emollama_hf.rows import Rows
-from emollama_hf.store.feature_set import write_feature_set
+from emollama_hf.store.feature_set import FeatureRows, write_feature_set
 from emollama_hf.store.parquet_rows import ParquetRows
 
 FEATURES = Features(
@@ -32,7 +32,15 @@ def directory(tmp_path: Path) -> Path:
         "emollama_status": ["ok"] * 7,
     }
     described = {"format": 1, "emollama_hf": "0", "rows": 7}
-    write_feature_set(Dataset.from_dict(rows, features=FEATURES), tmp_path / "features", described, shard_rows=3)
+    ds = Dataset.from_dict(rows, features=FEATURES).with_format("arrow")
+    written = FeatureRows(
+        labels=None,
+        features=FEATURES,
+        row_ids=rows["uuid"],
+        statuses=rows["emollama_status"],
+        tables=lambda ranges: (ds[span.start : span.stop] for span in ranges),
+    )
+    write_feature_set(written, tmp_path / "features", tmp_path / "work", described, shard_rows=3)
     return tmp_path / "features"
 
 
