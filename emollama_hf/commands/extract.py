@@ -14,7 +14,7 @@ from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
 from emollama_hf.store.destination import read_provenance
 from emollama_hf.store.extraction import Run, open_run
-from emollama_hf.store.feature_set import describe_column
+from emollama_hf.store.feature_card import describe_column
 from emollama_hf.store.media import without_media
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.shard import Failure

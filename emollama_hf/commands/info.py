@@ -13,7 +13,7 @@ from emollama_hf.checkpoints import PARTS, open_model
 from emollama_hf.commands.report import columns_table, console, status_line, table
 from emollama_hf.errors import ModelError
 from emollama_hf.store.destination import is_feature_set, read_provenance
-from emollama_hf.store.feature_set import describe_column
+from emollama_hf.store.feature_card import describe_column
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 
 

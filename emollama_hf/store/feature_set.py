@@ -6,6 +6,7 @@ kept as they are; the README is replaced last of all that readers need, so that 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -24,10 +25,9 @@ from emollama_hf.digest import combined, hash_file, remember, sha256_file
 from emollama_hf.errors import StoreError
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
-from emollama_hf.store.destination import DATA, PROVENANCE
+from emollama_hf.store.destination import DATA, PROVENANCE, read_provenance
+from emollama_hf.store.feature_card import update_card, write_card
 from emollama_hf.store.parquet_file import write_parquet
-from emollama_hf.store.provenance import RANDOM_WEIGHTS
-from emollama_hf.store.readme_metadata import readme_metadata
 
 README = "README.md"
 SHARD_BYTES = 256_000_000
@@ -119,7 +119,13 @@ def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, An
         "files": {names[name]: sha256 for name, (_, sha256) in digests.items()},
         "contents": {names[name]: content for name, (content, _) in digests.items()},
     }
-    texts = {PROVENANCE: json.dumps(described, indent=2) + "\n", README: _readme(rows.all_features, described, suffix)}
+    files = {"train": f"{DATA}/train-*-{suffix}.parquet"}
+    card = write_card(rows.all_features, described, files)
+    described["readme"] = hashlib.sha256(card.encode()).hexdigest()
+    texts = {
+        PROVENANCE: json.dumps(described, indent=2) + "\n",
+        README: _with_edits(out, card, rows.all_features, files),
+    }
     unchanged = all(_text(out / name) == text for name, text in texts.items())
     unchanged = unchanged and set(described["contents"].values()) <= set(reusable)
     if not unchanged:
@@ -134,6 +140,18 @@ def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, An
         if path.name not in names.values():
             path.unlink(missing_ok=True)
     return not unchanged
+
+
+def _with_edits(out: Path, card: str, features: Features, files: dict[str, str]) -> str:
+    """`card`, or what somebody made of the one before, with the data files of now."""
+    there = _text(out / README)
+    try:
+        written = read_provenance(out).get("readme")
+    except ValueError:
+        written = None
+    if there is None or written is None or hashlib.sha256(there.encode()).hexdigest() == written:
+        return card
+    return update_card(there, features, files)
 
 
 def _reusable_files(out: Path) -> dict[str, Path]:
@@ -181,29 +199,3 @@ def row_bytes(features: Features) -> int:
     """About how many bytes a row takes, pictures included."""
     pictures = 500_000 if schema.PEAK_FRAME in features else 0
     return max(1, schema.row_bytes(features) + pictures)
-
-
-def describe_column(feature: Any) -> str:
-    """A column's shape and type for people: "(309, 4096) float16", "text", "int32"."""
-    shape = schema.shape_of(feature)
-    if shape is None:
-        kind = getattr(feature, "dtype", type(feature).__name__)
-        return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
-    return f"{shape} {schema.dtype_of(feature)}" if shape else schema.dtype_of(feature)
-
-
-def _readme(features: Features, provenance: dict[str, Any], suffix: str) -> str:
-    columns = "\n".join(f"| `{name}` | {describe_column(kind)} |" for name, kind in features.items())
-    status = ", ".join(f"{count} {kind}" for kind, count in provenance["status"].items()) or "no rows"
-    model = provenance.get("model", {})
-    warning = f"> {RANDOM_WEIGHTS}\n\n" if model.get("random_weights") else ""
-    return (
-        readme_metadata(features, {"train": f"{DATA}/train-*-{suffix}.parquet"})
-        + f"\n{warning}# Emotion-LLaMA features\n\n"
-        f"{provenance['rows']} clips ({status}), made by emollama_hf {provenance['emollama_hf']} with the model "
-        f"`{model.get('name', 'none')}`. Settings, versions and digests are in `{PROVENANCE}`.\n\n"
-        "```python\nfrom datasets import load_dataset\n\n"
-        'ds = load_dataset("path/to/this/directory", split="train")\n'
-        f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")\n```\n\n'
-        f"| column | one row |\n| --- | --- |\n{columns}\n"
-    )

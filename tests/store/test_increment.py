@@ -269,3 +269,14 @@ def test_the_result_travels_to_other_processes(tmp_path: Path, out: Path) -> Non
         np.testing.assert_array_equal(copy[row]["emollama"], done[row]["emollama"])
     expected = [np.linalg.norm(done[row]["emollama"]) for row in (0, 2, 3)]
     np.testing.assert_allclose(norms["norm"], expected, rtol=1e-6)
+
+
+def test_what_somebody_wrote_into_the_readme_stays(tmp_path: Path, out: Path) -> None:
+    computed(crops(tmp_path / "clips", 1), out)
+    readme = out / "README.md"
+    readme.write_text(readme.read_text().replace("---\n", "---\nlicense: cc-by-4.0\n", 1) + "\nRecorded in room 5.\n")
+    for numbers in ((1,), (1, 2), (1, 2, 3)):
+        computed(crops(tmp_path / "clips", *numbers), out)
+        assert "Recorded in room 5." in readme.read_text()
+        assert "license: cc-by-4.0" in readme.read_text()
+        assert len(load_dataset(str(out), split="train", keep_in_memory=True)) == len(numbers)
