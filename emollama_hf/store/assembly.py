@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +19,14 @@ from emollama_hf.digest import combined
 from emollama_hf.stage import Stage
 from emollama_hf.store.arrow_columns import nulls, to_arrow
 from emollama_hf.store.computation import CHANGED, Computation
-from emollama_hf.store.shard import Failure
+from emollama_hf.store.mapped_files import mapped_dataset
+from emollama_hf.store.shard import BATCH_BYTES, Failure
 from emollama_hf.store.stored_rows import StoredRows
-from emollama_hf.store.work_store import Stored, words_for_people
+from emollama_hf.store.work_store import Stored
+
+#: `datasets` takes time that grows with the square of the pieces of a table; rows that lie more scattered are gathered
+#: in a file of their own.
+MOST_RUNS = 200
 
 
 @dataclass(frozen=True)
@@ -90,24 +94,27 @@ class Assembly:
         errors: what stands in `emollama_error`.
         """
         stored = StoredRows()
-        runs = {stage: _Runs(self._runs(stage)) for stage in self._pipeline.stages if self._numbers(stage)}
+        stages = [stage for stage in self._pipeline.stages if self._numbers(stage)]
+        runs = {stage: _Runs(self._runs(stage)) for stage in stages}
         features = self._pipeline.features
         for rows in ranges:
             columns: dict[str, pa.Array | pa.ChunkedArray] = {}
-            for stage, all_runs in runs.items():
-                pieces = [
-                    _nulls(self._numbers(stage), run.rows)
-                    if run.stored is None
-                    else stored.run(run.stored, stage.name, run.rows)
-                    for run in all_runs.between(rows.start, rows.stop)
-                ]
-                table = pa.concat_tables(pieces)
+            for stage in stages:
+                table = self._read(stage, runs[stage], rows, stored)
                 columns |= {name: table.column(name) for name in table.column_names}
             for name in self._pipeline.keep:
                 columns[name] = to_arrow_with_nulls(name, self._pictures(name, rows, stored), features[name])
             columns[schema.STATUS] = pa.array(self.statuses[rows.start : rows.stop], pa.string())
             columns[schema.ERROR] = pa.array(errors[rows.start : rows.stop], pa.string())
             yield pa.table([columns[name] for name in features], schema=features.arrow_schema)
+
+    def _read(self, stage: Stage, runs: _Runs, rows: range, stored: StoredRows) -> pa.Table:
+        numbers = self._numbers(stage)
+        pieces = [
+            _nulls(numbers, run.rows) if run.stored is None else stored.run(run.stored, stage.name, run.rows)
+            for run in runs.between(rows.start, rows.stop)
+        ]
+        return pa.concat_tables(pieces)
 
     def _collect_failures(self, unreadable: dict[int, Failure]) -> dict[int, Failure]:
         failures = dict(unreadable)
@@ -147,10 +154,13 @@ class Assembly:
         return runs
 
     def _stage_dataset(self, stage: Stage) -> Dataset:
-        features = self._numbers(stage)
+        features, runs = self._numbers(stage), self._runs(stage)
+        digest = combined(stage.name, *self.row_ids)[:32]
+        if len(runs) > MOST_RUNS:
+            return mapped_dataset(self._root, stage.name, digest, features, lambda: self._in_order(stage))
         maps: dict[Path, MemoryMappedTable] = {}
         blocks = []
-        for run in self._runs(stage):
+        for run in runs:
             if run.stored is None:
                 blocks.append(InMemoryTable(_nulls(features, run.rows)))
                 continue
@@ -158,35 +168,35 @@ class Assembly:
             if path not in maps:
                 maps[path] = MemoryMappedTable.from_file(str(path))
             blocks.append(maps[path].slice(run.stored.at, run.rows))
-        fingerprint = combined(stage.name, *self.row_ids)[:32]
-        return Dataset(concat_tables(blocks, axis=0), info=DatasetInfo(features=features), fingerprint=fingerprint)
+        return Dataset(concat_tables(blocks, axis=0), info=DatasetInfo(features=features), fingerprint=digest)
+
+    def _in_order(self, stage: Stage) -> Iterator[pa.Table]:
+        stored, runs = StoredRows(), _Runs(self._runs(stage))
+        step = max(1, BATCH_BYTES // max(1, schema.row_bytes(self._numbers(stage))))
+        count = len(self._computation.ds)
+        for start in range(0, count, step):
+            yield self._read(stage, runs, range(start, min(start + step, count)), stored)
 
     # Pictures that are kept
 
     def _kept_dataset(self) -> Dataset:
-        """The kept pictures in an Arrow file of the store: decompressed once, then mapped."""
+        """The kept pictures, decompressed once."""
         features = Features({name: self._pipeline.features[name] for name in self._pipeline.keep})
-        path = self._computation.store.root / "kept" / f"{combined(*features, *self.row_ids)[:32]}.arrow"
-        if not path.is_file():
-            with words_for_people(self._computation.store.root):
-                self._write_kept(path, features)
-        return Dataset.from_file(str(path))
+        digest = combined(*features, *self.row_ids)[:32]
+        return mapped_dataset(self._root, "pictures", digest, features, lambda: self._kept_pictures(features))
 
-    def _write_kept(self, path: Path, features: Features) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
+    def _kept_pictures(self, features: Features) -> Iterator[pa.Table]:
         stored = StoredRows()
-        try:
-            with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
-                for row in range(len(self._computation.ds)):
-                    columns = [
-                        to_arrow_with_nulls(name, self._pictures(name, range(row, row + 1), stored), kind)
-                        for name, kind in features.items()
-                    ]
-                    stream.write_table(pa.table(columns, schema=features.arrow_schema))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        for row in range(len(self._computation.ds)):
+            columns = [
+                to_arrow_with_nulls(name, self._pictures(name, range(row, row + 1), stored), kind)
+                for name, kind in features.items()
+            ]
+            yield pa.table(columns, schema=features.arrow_schema)
+
+    @property
+    def _root(self) -> Path:
+        return self._computation.store.root
 
     def _pictures(self, column: str, rows: range, stored: StoredRows) -> list[Any]:
         stage = next(stage for stage in self._pipeline.stages if column in stage.makes)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from datasets import Dataset, load_dataset
 from emollama_hf import extract, timing
 from emollama_hf.errors import StoreError
 from emollama_hf.frames.demo_clips import write_demo_clips
+from emollama_hf.store import assembly
 from tests.models.golden import convert_golden
 from tests.store.crops import OPTIONS, crops, write_crops
 
@@ -280,3 +284,52 @@ def test_what_somebody_wrote_into_the_readme_stays(tmp_path: Path, out: Path) ->
         assert "Recorded in room 5." in readme.read_text()
         assert "license: cc-by-4.0" in readme.read_text()
         assert len(load_dataset(str(out), split="train", keep_in_memory=True)) == len(numbers)
+
+
+def test_scattered_rows_are_gathered(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of thousands of pieces took a minute to open, and more to send to a worker."""
+    monkeypatch.setattr(assembly, "MOST_RUNS", 3)
+    clean = extract(crops(tmp_path / "clips", *range(8)), "random-tiny", out=tmp_path / "clean", **OPTIONS)
+    computed(crops(tmp_path / "clips", 0, 2, 4, 6), out)
+    for _ in range(2):
+        done = extract(crops(tmp_path / "clips", *range(8)), "random-tiny", out=out, **OPTIONS)
+        for name in ("facemae", "emollama", "peak_index", "face_boxes"):
+            np.testing.assert_array_equal(np.asarray(done[name]), np.asarray(clean[name]))
+    assert len(list(out.rglob("mapped/emollama_embed-*.arrow"))) == 1
+    extract(crops(tmp_path / "clips", *range(7, -1, -1)), "random-tiny", out=out, **OPTIONS)
+    assert len(list(out.rglob("mapped/emollama_embed-*.arrow"))) == 1, "the last one stays"
+    np.testing.assert_array_equal(np.asarray(done["emollama"]), np.asarray(clean["emollama"]))
+
+
+def test_spawned_workers_and_one_that_is_killed(tmp_path: Path, out: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"""
+import multiprocess, os, signal, sys, threading, time
+from pathlib import Path
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+
+if __name__ == "__main__":
+    multiprocess.set_start_method(sys.argv[1])
+    ds = crops(Path({str(tmp_path / "clips")!r}), *range(12))
+
+    def kill_one():
+        work = Path({str(out)!r}) / ".cache"
+        while not list(work.rglob("unfinished/*/*/facemae_embed.arrow")):
+            time.sleep(0.01)
+        os.kill(multiprocess.active_children()[0].pid, signal.SIGKILL)
+
+    if sys.argv[2] == "kill":
+        threading.Thread(target=kill_one, daemon=True).start()
+    done = extract(ds, "random-tiny", out={str(out)!r}, num_proc=2, shard_rows=2, **OPTIONS)
+    print(list(done["emollama_status"]).count("ok"))
+"""
+    )
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    for arguments in (("spawn", "let live"), ("fork", "kill")):
+        command = [sys.executable, str(script), *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=root, env=environment)
+        assert ran.stdout.strip().endswith("12"), ran.stderr[-3000:]
+        shutil.rmtree(out)

@@ -1,0 +1,43 @@
+"""Columns in the order of one data set, as an Arrow file to be mapped: made of the shards where these cannot be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from datasets import Dataset, DatasetInfo, Features
+from datasets.table import MemoryMappedTable
+
+from emollama_hf.store.work_store import words_for_people
+
+
+def mapped_dataset(
+    root: Path, name: str, digest: str, features: Features, tables: Callable[[], Iterator[pa.Table]]
+) -> Dataset:
+    """The rows of `tables` as a data set in a file of the store at `root`, written if it is not there yet.
+
+    name: what the columns are; of each name the last file stays. digest: of all that the rows hang on.
+    """
+    path = root / "mapped" / f"{name}-{digest}.arrow"
+    if not path.is_file():
+        with words_for_people(root):
+            _write(path, features, tables())
+            for old in path.parent.glob(f"{name}-*.arrow"):
+                if old != path:
+                    old.unlink(missing_ok=True)
+    table = MemoryMappedTable.from_file(str(path))
+    return Dataset(table, info=DatasetInfo(features=features), fingerprint=digest)
+
+
+def _write(path: Path, features: Features, tables: Iterator[pa.Table]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
+            for table in tables:
+                stream.write_table(table.combine_chunks())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
