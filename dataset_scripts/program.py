@@ -88,7 +88,10 @@ def _run(builder: type[ContentBuilder], given: dict[str, Any], out: Path | None)
     if out is not None:
         made.download_and_prepare()
         _save(with_paths(made.as_dataset("train")), out)
-        screen.print(f"\nWrote {out}. Next: emollama-hf extract {out} --model MODEL --out FEATURES", markup=False)
+        screen.print(f"\nWrote {out}.", markup=False)
+        if made.info.features.keys() & {"video", "frames"}:
+            faces = "" if "video" in made.info.features else " --faces none"
+            screen.print(f"Next: emollama-hf extract {out} --model MODEL --out FEATURES{faces}", markup=False)
 
 
 def _checked(out: Path) -> Path:

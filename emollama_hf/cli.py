@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 
 SOME_FAILED = 3
+INTERRUPTED = 130
 
 Model = Annotated[
     str | None,
@@ -101,7 +102,10 @@ def extract(
         bool, typer.Option("--status", help="Say what is there, missing and failed, and compute nothing.")
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Compute the clips again that failed, and no others.")
+        bool,
+        typer.Option(
+            "--retry-failed", help="Compute the clips again that failed, and no others; mended files are new clips."
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a feature data set in --out that was not made there.")
@@ -222,7 +226,7 @@ def main() -> None:
     try:
         status = app(arguments, prog_name="emollama-hf", standalone_mode=False)
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a pager was closed: nothing to report
         sys.exit(0)
@@ -232,6 +236,8 @@ def main() -> None:
         if debug:
             raise
         _fail(_one_line(error), 1)
+    if status == INTERRUPTED:
+        _fail("interrupted", INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 

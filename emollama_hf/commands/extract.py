@@ -39,13 +39,15 @@ def run_extract(
     quiet_unless_terminal(log_shards=log_shards)
     timing.reset()
     run = _open(source, out, labels, split, options)
-    known = len(run.ds) - sum(run.known(row) is None for row in range(len(run.ds)))
+    rows = range(len(run.ds))
+    known = sum(run.known(row) is not None for row in rows)
     result = run.finish(num_proc=num_proc, shard_rows=shard_rows)
     screen = console()
     statuses = Counter(result[schema.STATUS])
     written = without_media(result, keep=run.pipeline.keep)
     screen.print(f"Wrote {out} ({status_line(statuses)}).", markup=False)
-    screen.print(f"{run.computed} computed now, {known} known from before.\n", markup=False)
+    new = sum(run.known(row) is not None for row in rows) - known  # by a run beside this one, too
+    screen.print(f"{new} computed now, {known} known from before.\n", markup=False)
     screen.print(columns_table({name: describe_column(kind) for name, kind in written.features.items()}))
     times = timing.stage_times()
     if times:
@@ -63,7 +65,7 @@ def show_status(
 ) -> None:
     """Print what of an extraction is there, what is missing, and what failed and why. Computes and writes nothing."""
     quiet_unless_terminal()
-    run = _open(source, out, labels, split, {**options, "retry_failed": False})
+    run = _open(source, out, labels, split, {**options, "retry_failed": False, "look_only": True})
     screen, rows = console(), range(len(run.ds))
     report = table("stage", "there", "failed", "missing")
     known = [run.known(row) for row in rows]

@@ -94,10 +94,19 @@ def _worker(
     stop: Any,
 ) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks to stop
+    parent = multiprocess.parent_process()
+
+    def orphaned() -> bool:
+        return parent is not None and not parent.is_alive()
+
+    def stopped() -> bool:
+        return bool(stop.is_set()) or orphaned()  # a parent that was killed cannot ask
+
     try:
-        work(computation, units, made_with, start=start, size=size, report=reports.put, stopped=stop.is_set)
+        work(computation, units, made_with, start=start, size=size, report=reports.put, stopped=stopped)
     except Stopped:
-        pass
+        if orphaned():
+            reports.cancel_join_thread()  # nobody reads them any more
     except BaseException as error:
         reports.put(_sendable(error))
 

@@ -79,7 +79,7 @@ def _work_through(computation: Computation, todo: list[Unit], shard: _OpenShard,
             shard.publish()  # others may wait for these rows as we wait for theirs
             if not computation.store.refresh() and taken:
                 if not told:
-                    logger.info("waiting for another run that computes the last %d clips", len(todo))
+                    logger.info("waiting for others that compute the last %d clips", len(todo))
                     told = True
                 time.sleep(WAIT_SECONDS)
             taken.clear()

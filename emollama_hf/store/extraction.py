@@ -5,7 +5,9 @@ ds ─► keys of its rows ─► what the work store lacks ─► workers ─�
 
 from __future__ import annotations
 
+import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from datasets import Dataset, concatenate_datasets
 from datasets.config import HF_DATASETS_CACHE
 
-from emollama_hf import timing
+from emollama_hf import schema, timing
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.engines.local import run_local
 from emollama_hf.engines.worker import ShardSize
@@ -30,6 +32,8 @@ from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.store.row_keys import row_keys
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
+
+logger = logging.getLogger(__name__)
 
 ENGINES = ("local",)
 
@@ -68,7 +72,8 @@ def extract(
     engine: "local". on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
     overwrite: replace a feature data set in `out` that was not made there.
-    retry_failed: compute the clips again that have failed before, and no others.
+    retry_failed: compute the clips again that have failed before, and no others. A file that was mended since is a
+        new clip, which the plain call computes.
     options: any option of the stages, such as peak="middle", pooling="6:10", device="cuda:1".
 
     Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed. A `video` column
@@ -89,7 +94,12 @@ def extract(
         ds, model, stages=stages, out=out, on_error=on_error, keep=keep, overwrite=overwrite,
         retry_failed=retry_failed, **options,
     )  # fmt: skip
-    return run.finish(num_proc=num_proc, shard_rows=shard_rows)
+    done = run.finish(num_proc=num_proc, shard_rows=shard_rows)
+    failed = Counter(status for status in done[schema.STATUS] if status != schema.OK)
+    if failed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common())
+        logger.warning("%d of %d clips failed: %s. See the column %s.", failed.total(), len(done), kinds, schema.ERROR)
+    return done
 
 
 class Run:
@@ -158,8 +168,8 @@ class Run:
         left = sum(len(computation.missing(unit)) for unit in computation.units()) if self._retry_failed else 0
         if left:
             raise ValueError(
-                f"{self.computed} failed clips were computed again; {left} others have never been computed. Run the "
-                "same without retry_failed (--retry-failed)."
+                f"{self.computed} failed clips were computed again; {left} others are new, or a file that failed has "
+                "been replaced. Run the same without retry_failed (--retry-failed): it computes these."
             )
 
     def _write(self, assembly: Assembly, out: Path, shard_rows: int | None) -> None:
@@ -200,9 +210,13 @@ def open_run(
     keep: Iterable[str],
     overwrite: bool,
     retry_failed: bool,
+    look_only: bool = False,
     **options: Any,
 ) -> Run:
-    """Check all that can be checked before hours of work, and find out what is known. Arguments as for `extract`."""
+    """Check all that can be checked before hours of work, and find out what is known. Arguments as for `extract`.
+
+    look_only: for somebody who wants to know and not to write.
+    """
     if not isinstance(ds, Dataset):
         raise TypeError(
             f"extract takes a datasets.Dataset, got {type(ds).__name__}. "
@@ -216,7 +230,12 @@ def open_run(
         raise ValueError("the data set has no rows: there is nothing to extract.")
     if model is None and defaults().model is None:
         raise ModelError(NO_MODEL)
-    destination = None if out is None else check_destination(Path(out), overwrite=overwrite)
+    if out is None:
+        destination = None
+    elif look_only:
+        destination = Path(out).expanduser().absolute()
+    else:
+        destination = check_destination(Path(out), overwrite=overwrite)
     ds = undecoded(ds)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
     for stage in pipeline.stages:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -28,6 +29,8 @@ from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA, PROVENANCE, read_provenance
 from emollama_hf.store.feature_card import update_card, write_card
 from emollama_hf.store.parquet_file import write_parquet
+
+logger = logging.getLogger(__name__)
 
 README = "README.md"
 SHARD_BYTES = 256_000_000
@@ -165,8 +168,12 @@ def _reusable_files(out: Path) -> dict[str, Path]:
         return {}
     found = {}
     for path, content, sha256 in named:
-        if path.parent == out / DATA and path.is_file() and sha256_file(path) == sha256:
+        if path.parent != out / DATA or not path.is_file():
+            continue
+        if sha256_file(path) == sha256:
             found[content] = path
+        else:
+            logger.warning("%s is damaged: it is not as it was written. It is written again.", path)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, Video
+from datasets import Audio, Dataset, Image, Video
 
 from emollama_hf import schema
 
@@ -23,10 +23,12 @@ def undecoded(ds: Dataset) -> Dataset:
 def without_media(ds: Dataset, *, keep: Iterable[str] = ()) -> Dataset:
     """The data set without recordings and pictures; clips stay identified by `file_name`.
 
-    Every column of a video or image type goes, whatever its name, and `frames`; `keep` names exceptions among the
-    columns that stages make.
+    Every column of a video, image or audio type goes, whatever its name, and `frames`; `keep` names exceptions among
+    the columns that stages make.
     """
-    media = [name for name, kind in ds.features.items() if (name in schema.MEDIA or _shows(kind)) and name not in keep]
+    media = [
+        name for name, kind in ds.features.items() if (name in schema.MEDIA or _is_recording(kind)) and name not in keep
+    ]
     if schema.VIDEO in media and "file_name" not in ds.column_names:
         names = [_file_name(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
         if any(names):
@@ -40,9 +42,9 @@ def without_folder(message: str, value: Any) -> str:
     return message if path is None else message.replace(f"{Path(path).parent}{os.sep}", "")
 
 
-def _shows(feature: Any) -> bool:
+def _is_recording(feature: Any) -> bool:
     inner = getattr(feature, "feature", feature)
-    return type(inner).__name__ in ("Video", "Image")
+    return isinstance(inner, Audio | Image | Video)
 
 
 def path_of(value: Any) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from emollama_hf.digest import json_digest, remember, sha256_file
 from emollama_hf.errors import ClipError, ErrorKind, StoreError
 from emollama_hf.store.arrow_columns import to_arrow
 from emollama_hf.store.media_cells import CELL, to_cell
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -170,6 +173,7 @@ class Shard:
     folder: Path
     made_with: dict[str, Any]
     _stages: dict[str, dict[str, Any]] = field(repr=False)
+    _told: set[str] = field(default_factory=set, repr=False)
 
     @classmethod
     def open(cls, folder: Path) -> Shard:
@@ -215,11 +219,17 @@ class Shard:
     def pictures_file(self, stage: str) -> Path | None:
         """The stage's pictures; None if it has none, if they were deleted or are not as they were written."""
         name = f"{stage}.pictures.arrow"
+        path = self.folder / name
+        if not path.exists():
+            return None
         try:
             self._check_file(stage, name)
-        except (DamagedShard, KeyError):
+        except DamagedShard as error:
+            if name not in self._told:
+                self._told.add(name)
+                logger.warning("%s is damaged: %s. They are made again where they are needed.", self.folder, error)
             return None
-        return self.folder / name
+        return path
 
     def trust(self) -> None:
         """Spare the next reader the hashing of files that this process has just written."""
@@ -236,7 +246,8 @@ class Shard:
         except OSError as error:
             raise DamagedShard(f"{name} cannot be read ({error.strerror})") from error
         if not intact:
-            raise DamagedShard(f"{name} is not as it was written ({size} bytes, expected {described['bytes']})")
+            sizes = f"{size} bytes instead of {described['bytes']}" if size != described["bytes"] else "other bytes"
+            raise DamagedShard(f"{name} is not as it was written ({sizes})")
 
 
 class DamagedShard(ValueError):

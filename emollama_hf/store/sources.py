@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,7 +68,7 @@ def find_clips(folder: Path) -> list[Path]:
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in VIDEO_SUFFIXES
-        and path.is_file()
+        and (path.is_file() or path.is_symlink())  # a link to nothing is a missing file, and not nothing
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
@@ -119,7 +120,7 @@ def join_labels(ds: Dataset, path: Path) -> Dataset:
             f"{path}: has the columns {', '.join(table.column_names)}; expected one of {', '.join(KEYS)}."
         )
     rows: dict[str, int] = {}
-    for number, value in enumerate(table.column(key).to_pylist()):
+    for number, value in enumerate(map(_spelled, table.column(key).to_pylist())):
         if not value:
             raise SourceError(f"{path}, line {number + 2}: {key} is empty. Every row needs one.")
         if value in rows:
@@ -146,7 +147,11 @@ def read_labels(path: Path) -> pa.Table:
         options = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(TEXT_COLUMNS, pa.string()), strings_can_be_null=True, null_values=[""]
         )
-        return pyarrow.csv.read_csv(path, convert_options=options)
+        table = pyarrow.csv.read_csv(path, convert_options=options)
+        twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+        if twice:
+            raise SourceError(f"{path}: the column {twice[0]!r} is there twice. Rename or remove one.")
+        return table
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except FileNotFoundError as error:
@@ -158,11 +163,16 @@ def read_labels(path: Path) -> pa.Table:
 def _keys_of(ds: Dataset, key: str, path: Path) -> list[list[str]]:
     """For each row the values that may stand in the CSV's key column, the most exact first."""
     if key in ds.column_names and key != "file_name":
-        return [[str(value)] for value in ds[key]]
+        return [[_spelled(str(value))] for value in ds[key]]
     if "file_name" not in ds.column_names:
         raise SourceError(f"{path}: is keyed by {key!r}, but the data set has only {', '.join(ds.column_names)}.")
-    names = [PurePosixPath(name) for name in ds["file_name"]]
+    names = [PurePosixPath(_spelled(name)) for name in ds["file_name"]]
     return [[str(name), name.name] if key == "file_name" else [name.stem] for name in names]
+
+
+def _spelled(name: Any) -> Any:
+    """A name in one spelling of its accents: files from a Mac and tables from elsewhere have different ones."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
 def _warn_of_missing(path: Path, key: str, rows: dict[str, int], found: list[int | None]) -> None:

@@ -51,7 +51,7 @@ def test_flipped_bytes_anywhere_are_noticed(place: float, tmp_path: Path) -> Non
         same(values(load_dataset(str(tmp_path / "out"), split="train", keep_in_memory=True)), clean)
 
 
-def test_damaged_pictures_are_not_used(tmp_path: Path) -> None:
+def test_damaged_pictures_are_named_and_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     ds = crops(tmp_path / "clips", 1, 2)
     clean = extract(ds, "random-tiny", out=tmp_path / "clean", pooling="mean", **OPTIONS)
     extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)
@@ -59,6 +59,19 @@ def test_damaged_pictures_are_not_used(tmp_path: Path) -> None:
     flip(pictures, 0.5)
     done = extract(ds, "random-tiny", out=tmp_path / "out", pooling="mean", **OPTIONS)
     same(values(done), values(clean))
+    assert caplog.text.count("sample_frames.pictures.arrow is not as it was written (other bytes)") == 1
+
+
+def test_a_damaged_file_of_the_folder_is_named_and_written_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ds = crops(tmp_path / "clips", 1, 2)
+    clean = extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)
+    (parquet,) = (tmp_path / "out" / "data").iterdir()
+    flip(parquet, 0.5)
+    extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)
+    assert f"{parquet.name} is damaged" in caplog.text
+    same(values(load_dataset(str(tmp_path / "out"), split="train", keep_in_memory=True)), values(clean))
 
 
 def test_a_cut_off_shard_and_strange_files_are_noticed(tmp_path: Path) -> None:

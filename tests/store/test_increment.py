@@ -206,7 +206,7 @@ def test_failures_are_remembered_and_tried_again_when_asked(tmp_path: Path, out:
 def test_retrying_leaves_what_was_never_computed(tmp_path: Path, out: Path) -> None:
     ds = crops(tmp_path / "clips", 1, 2)
     computed(ds.select([0]), out)
-    with pytest.raises(ValueError, match="1 others have never been computed"):
+    with pytest.raises(ValueError, match="1 others are new"):
         extract(ds, "random-tiny", out=out, retry_failed=True, **OPTIONS)
 
 

@@ -59,6 +59,43 @@ def test_two_runs_at_once_share_the_work_and_one_outlives_the_other(tmp_path: Pa
     assert one_killed["calls"] == 0
 
 
+def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    """They would hold cores and GPUs for hours, and nobody would know."""
+    code = f"""
+from pathlib import Path
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+extract(crops(Path({str(tmp_path / "clips")!r}), *range(400)), "random-tiny", out={str(tmp_path / "out")!r}, num_proc=2,
+        **OPTIONS)
+"""
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
+    work = tmp_path / "out" / INSIDE_OUT
+    while run.poll() is None and len(list(work.glob("unfinished/*/*/facemae_embed.arrow"))) < 2:
+        time.sleep(0.02)
+    run.kill()
+    run.wait()
+    give_up = time.monotonic() + 60
+    while _members(run.pid) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    assert _members(run.pid) == []
+    kept = WorkStore(work)
+    assert len(kept.shard_names) == 2, "each has published what it had finished"
+    assert list(work.glob("unfinished/*")) == []
+
+
+def _members(session: int) -> list[str]:
+    """Processes of a session that compute: its dead may wait to be buried."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(status.parent.name)
+    return found
+
+
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_ctrl_c_keeps_every_clip_that_was_finished(num_proc: int | None, tmp_path: Path) -> None:
     ds = crops(tmp_path / "clips", *range(60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,27 @@ def test_a_wrong_source_is_one_clear_error(tmp_path: Path, source: str, message:
     (tmp_path / "clip.mp4").write_bytes(b"x")
     with pytest.raises(SourceError, match=message):
         open_source(source.format(empty=tmp_path / "empty", file=tmp_path / "clip.mp4"))
+
+
+def test_accents_in_another_spelling_are_the_same_name(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    name = unicodedata.normalize("NFD", "é Zoë.mp4")
+    (tmp_path / "clips" / name).write_bytes(b"x")
+    labels = tmp_path / "labels.csv"
+    labels.write_text(unicodedata.normalize("NFC", "file_name,label\né Zoë.mp4,MW\n"), encoding="utf-8")
+    assert open_source(str(tmp_path / "clips"), labels=labels)["label"] == ["MW"]
+    labels.write_text(unicodedata.normalize("NFC", "uuid,label\né Zoë,MW\n"), encoding="utf-8")
+    assert open_source(str(tmp_path / "clips"), labels=labels)["label"] == ["MW"]
+
+
+def test_a_doubled_column_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file_name,label,label\na.mp4,MW,MW\n")
+    with pytest.raises(SourceError, match="'label' is there twice"):
+        open_source(str(tmp_path), labels=labels)
+
+
+def test_a_link_to_nothing_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    assert open_source(str(tmp_path))["file_name"] == ["a.mp4"]
