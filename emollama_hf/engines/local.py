@@ -1,22 +1,26 @@
-"""Workers on this machine: this process, or `num_proc` processes with a model and one thread each."""
+"""Workers on this machine: this process, or `num_proc` processes with a model and one thread each.
+
+Nothing that has a lock is shared with workers, only a pipe from each and a byte that all read: one that is killed while
+it holds the lock of a queue or an event stops all the others for ever.
+"""
 
 from __future__ import annotations
 
 import pickle
-import queue
 import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import multiprocess
+import multiprocess.connection
 
 from emollama_hf.engines.worker import ShardSize, Stopped, work
 from emollama_hf.errors import StoreError
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
 
-POLL_SECONDS = 0.2
 GOODBYE_SECONDS = 60.0
 
 
@@ -34,7 +38,8 @@ def run_local(
         work(computation, units, made_with, size=size, report=report)
         return
     context = multiprocess.get_context("spawn" if _uses_cuda(computation) else None)
-    reports = context.Queue()
+    stop = context.RawValue("b", 0)
+    workers, pipes = [], []
     changed = 0
 
     def listen(message: Report) -> None:
@@ -42,19 +47,20 @@ def run_local(
         changed += message.changed
         report(message)
 
-    stop = context.Event()
-    workers = []
-    for rank in range(min(num_proc, len(units))):
-        start = rank * len(units) // num_proc
-        worker = context.Process(
-            target=_worker, args=(computation, units, made_with, start, size, reports, stop), daemon=True
-        )
-        worker.start()
-        workers.append(worker)
     try:
-        _listen(workers, reports, listen)
+        for rank in range(min(num_proc, len(units))):
+            start = rank * len(units) // num_proc
+            pipe, end = context.Pipe(duplex=False)
+            worker = context.Process(
+                target=_worker, args=(computation, units, made_with, start, size, end, stop), daemon=True
+            )
+            worker.start()
+            end.close()  # so that the pipe ends with its worker
+            workers.append(worker)
+            pipes.append(pipe)
+        _listen(pipes, listen)
     except BaseException:
-        stop.set()  # they publish what they have finished
+        stop.value = 1  # they publish what they have finished
         for worker in workers:
             worker.join(GOODBYE_SECONDS)
         raise
@@ -63,6 +69,8 @@ def run_local(
             if worker.is_alive():
                 worker.kill()
             worker.join()
+        for pipe in pipes:
+            pipe.close()
     computation.store.refresh()
     lost = sum(len(computation.missing(unit)) for unit in units) - changed
     if lost > 0:
@@ -73,42 +81,42 @@ def run_local(
         )
 
 
-def _listen(workers: list[Any], reports: Any, report: Callable[[Report], None]) -> None:
+def _listen(pipes: list[Any], report: Callable[[Report], None]) -> None:
     """Pass reports on until all workers have ended. Raises the first error that one of them sends."""
-    while True:
-        alive = any(worker.is_alive() for worker in workers)
-        try:
-            message = reports.get(timeout=POLL_SECONDS)
-        except queue.Empty:
-            if not alive:
-                return
-            continue
-        if isinstance(message, Report):
-            report(message)
-        else:
-            raise message
+    open_pipes = list(pipes)
+    while open_pipes:
+        for pipe in multiprocess.connection.wait(open_pipes):
+            try:
+                message = pipe.recv()
+            except (EOFError, OSError):  # its worker has ended, or was killed within a message
+                open_pipes.remove(pipe)
+                continue
+            if isinstance(message, Report):
+                report(message)
+            else:
+                raise message
 
 
 def _worker(
-    computation: Computation, units: list[Unit], made_with: dict[str, Any], start: int, size: ShardSize, reports: Any,
+    computation: Computation, units: list[Unit], made_with: dict[str, Any], start: int, size: ShardSize, parent: Any,
     stop: Any,
 ) -> None:  # fmt: skip
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks to stop
-    parent = multiprocess.parent_process()
-
-    def orphaned() -> bool:
-        return parent is not None and not parent.is_alive()
+    process = multiprocess.parent_process()
 
     def stopped() -> bool:
-        return bool(stop.is_set()) or orphaned()  # a parent that was killed cannot ask
+        return bool(stop.value) or not process.is_alive()  # a parent that was killed cannot ask
+
+    def send(message: Report | BaseException) -> None:
+        with suppress(BrokenPipeError):  # nobody listens any more
+            parent.send(message)
 
     try:
-        work(computation, units, made_with, start=start, size=size, report=reports.put, stopped=stopped)
+        work(computation, units, made_with, start=start, size=size, report=send, stopped=stopped)
     except Stopped:
-        if orphaned():
-            reports.cancel_join_thread()  # nobody reads them any more
+        pass
     except BaseException as error:
-        reports.put(_sendable(error))
+        send(_sendable(error))
 
 
 def _sendable(error: BaseException) -> BaseException:
