@@ -32,6 +32,9 @@ FACEMAE = "facemae"
 VIDEOMAE = "videomae"
 EMOLLAMA = "emollama"
 
+#: How the types of numbers begin; "float16", "int32", "uint8", "bool".
+NUMBERS = ("float", "int", "uint", "bool")
+
 STATUS = "emollama_status"
 ERROR = "emollama_error"
 OK = "ok"
@@ -87,11 +90,11 @@ def matrix_feature(rows: int, width: int, dtype: str = "float16") -> Array2D:
 def shape_of(feature: Any) -> tuple[int, ...] | None:
     """Shape of one row of a numeric feature: () for a scalar; None for text and pictures."""
     if hasattr(feature, "shape"):
-        return tuple(feature.shape)
+        return None if None in feature.shape else tuple(feature.shape)
     if isinstance(feature, List):
         inner = shape_of(feature.feature)
-        return None if inner is None else (feature.length, *inner)
-    if isinstance(feature, Value) and feature.dtype not in ("string", "binary", "large_string"):
+        return None if inner is None or feature.length < 0 else (feature.length, *inner)
+    if isinstance(feature, Value) and feature.dtype.startswith(NUMBERS):
         return ()
     return None
 

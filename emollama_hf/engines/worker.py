@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 SHARD_SECONDS = 60.0
 SHARD_BYTES = 100_000_000
 WAIT_SECONDS = 0.5
+#: Each claim is an open file, and many systems allow 256.
+MOST_CLAIMS = 100
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class _OpenShard:
         self._report(done)
         full = self._size.rows is not None and self._rows >= self._size.rows
         late = self._size.rows is None and time.monotonic() - self._since >= self._size.seconds
-        if full or late or self._publisher.nbytes >= self._size.nbytes:
+        if full or late or self._publisher.nbytes >= self._size.nbytes or len(self._locks) >= MOST_CLAIMS:
             self.publish()
 
     def publish(self) -> None:

@@ -21,7 +21,7 @@ from emollama_hf.store.arrow_columns import nulls, to_arrow
 from emollama_hf.store.computation import CHANGED, Computation
 from emollama_hf.store.mapped_files import mapped_dataset
 from emollama_hf.store.shard import BATCH_BYTES, Failure
-from emollama_hf.store.stored_rows import StoredRows
+from emollama_hf.store.stored_rows import MOST_ROWS, StoredRows
 from emollama_hf.store.work_store import Stored
 
 #: `datasets` takes time that grows with the square of the pieces of a table; rows that lie more scattered are gathered
@@ -172,7 +172,7 @@ class Assembly:
 
     def _in_order(self, stage: Stage) -> Iterator[pa.Table]:
         stored, runs = StoredRows(), _Runs(self._runs(stage))
-        step = max(1, BATCH_BYTES // max(1, schema.row_bytes(self._numbers(stage))))
+        step = min(MOST_ROWS, max(1, BATCH_BYTES // max(1, schema.row_bytes(self._numbers(stage)))))
         count = len(self._computation.ds)
         for start in range(0, count, step):
             yield self._read(stage, runs, range(start, min(start + step, count)), stored)

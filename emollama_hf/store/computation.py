@@ -17,7 +17,7 @@ from emollama_hf.stage import Stage, named, statuses_of
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.store.content import names_a_local_file
 from emollama_hf.store.media import without_folder
-from emollama_hf.store.row_keys import RowKeys, read_rows, row_keys
+from emollama_hf.store.row_keys import LABEL_COLUMNS, RowKeys, read_rows, row_keys
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.stored_rows import StoredRows
 from emollama_hf.store.work_store import Publisher, Stored, WorkStore
@@ -90,10 +90,13 @@ class Computation:
 
     def label(self, row: int, *, folder: bool = True) -> str:
         """What people call a row; without the folder that its clip is in, if that is nobody's business."""
+        unnamed = f"row {row} of the data set"
+        if not any(name in self.ds.column_names for name in LABEL_COLUMNS):
+            return unnamed
         batch = read_rows(self.ds, (), [row])
         label = batch.row(0).label
         if label.startswith("row 0 "):
-            return f"row {row} of the data set"
+            return unnamed
         return label if folder else _without_folders(label, batch, 0)
 
     def unreadable(self) -> dict[int, Failure]:

@@ -60,18 +60,26 @@ def _media_digest(value: Any) -> str:
 
 
 def value_digest(value: Any) -> str:
-    """Digest of numbers, text or nothing; their type and shape count."""
+    """Digest of numbers, text, lists and structures of them; their type and shape count."""
     if value is None:
         return NULL
     if isinstance(value, str):
         return combined("text", value)
-    if isinstance(value, Mapping):
-        return _media_digest(value)
-    array = np.ascontiguousarray(value)
-    if array.dtype == object:
-        return combined("other", json.dumps(value, default=repr, sort_keys=True))
-    # The type is part of it: a peak of 2 is a frame, one of 2.0 is a time.
-    return combined("numbers", str(array.dtype), str(array.shape), hashlib.sha256(array.tobytes()).hexdigest())
+    if isinstance(value, bytes | bytearray | memoryview):
+        return combined("bytes", hashlib.sha256(value).hexdigest())
+    if not isinstance(value, Mapping):
+        try:
+            array = np.ascontiguousarray(value)
+        except ValueError:  # lists of different lengths
+            array = np.array(None)
+        if array.dtype.kind in "biuf":
+            # The type is part of it: a peak of 2 is a frame, one of 2.0 is a time.
+            return combined("numbers", str(array.dtype), str(array.shape), hashlib.sha256(array.tobytes()).hexdigest())
+    return combined("other", json.dumps(value, default=_inner_digest, sort_keys=True))
+
+
+def _inner_digest(value: Any) -> str:
+    return value_digest(value) if isinstance(value, np.ndarray | bytes) else repr(value)
 
 
 def _url_digest(url: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.store.provenance import FORMAT
-from emollama_hf.store.work_store import INSIDE_OUT
+from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
 PROVENANCE = "provenance.json"
 DATA = "data"
@@ -25,7 +25,7 @@ def check_destination(out: Path, *, overwrite: bool) -> Path:
     if file is not None:
         raise NotADirectoryError(f"{file} is a file. Choose a directory.")
     if out.is_dir() and any(out.iterdir()):
-        continued = (out / INSIDE_OUT).is_dir()
+        continued = is_work_store(out / INSIDE_OUT)
         if not is_feature_set(out):
             if not continued:
                 raise FileExistsError(f"{out} is not empty and holds no feature data set. Choose another directory.")

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA, PROVENANCE, read_provenance
 from emollama_hf.store.feature_card import update_card, write_card
 from emollama_hf.store.parquet_file import write_parquet
+from emollama_hf.store.stored_rows import MOST_ROWS
+from emollama_hf.store.work_store import make_root
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ SHARD_BYTES = 256_000_000
 #: Bytes of what is read from the work store at a time.
 PIECE_BYTES = 16_000_000
 CONTENT_DIGITS = 12
+OWN_FILE = re.compile(rf"train-\d{{5}}-of-\d{{5}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict
     Raises StoreError if it cannot be written; `out` is then as it was.
     """
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        make_root(work)
         with FileLock(work / "folder.lock"):
             partial = work / "folder"
             shutil.rmtree(partial, ignore_errors=True)  # a killed run's
@@ -140,7 +144,7 @@ def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, An
             (partial / name).write_text(text, encoding="utf-8")
             (partial / name).replace(out / name)
     for path in data.glob("train-*.parquet"):  # of the run before, or of one that was killed
-        if path.name not in names.values():
+        if OWN_FILE.fullmatch(path.name) and path.name not in names.values():
             path.unlink(missing_ok=True)
     return not unchanged
 
@@ -185,7 +189,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write_file(path: Path, rows: FeatureRows, span: range) -> None:
-    step = max(1, PIECE_BYTES // row_bytes(rows.all_features))
+    step = min(MOST_ROWS, max(1, PIECE_BYTES // row_bytes(rows.all_features)))
     pieces = [range(start, min(start + step, span.stop)) for start in range(span.start, span.stop, step)]
     write_parquet(path, rows.rows(pieces), rows.all_features)
 

@@ -18,15 +18,13 @@ def mapped_dataset(
 ) -> Dataset:
     """The rows of `tables` as a data set in a file of the store at `root`, written if it is not there yet.
 
-    name: what the columns are; of each name the last file stays. digest: of all that the rows hang on.
+    name: what the columns are. digest: of all that the rows hang on. Files of other digests stay: earlier results of
+    `extract` open them again when they are sent to another process.
     """
     path = root / "mapped" / f"{name}-{digest}.arrow"
     if not path.is_file():
         with words_for_people(root):
             _write(path, features, tables())
-            for old in path.parent.glob(f"{name}-*.arrow"):
-                if old != path:
-                    old.unlink(missing_ok=True)
     table = MemoryMappedTable.from_file(str(path))
     return Dataset(table, info=DatasetInfo(features=features), fingerprint=digest)
 

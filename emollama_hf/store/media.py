@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from datasets import Audio, Dataset, Image, Video
 
 from emollama_hf import schema
+from emollama_hf.frames.source import is_url
 
 
 def undecoded(ds: Dataset) -> Dataset:
@@ -39,12 +41,21 @@ def without_media(ds: Dataset, *, keep: Iterable[str] = ()) -> Dataset:
 def without_folder(message: str, value: Any) -> str:
     """A message about a clip with the clip's name instead of its path on this machine. value: the clip's column."""
     path = path_of(value)
-    return message if path is None else message.replace(f"{Path(path).parent}{os.sep}", "")
+    if path is None:
+        return message
+    if is_url(path):
+        return message.replace(path, str(_file_name(value)))
+    return message.replace(f"{Path(path).parent}{os.sep}", "")
 
 
 def _is_recording(feature: Any) -> bool:
-    inner = getattr(feature, "feature", feature)
-    return isinstance(inner, Audio | Image | Video)
+    """Whether a feature holds recordings or pictures, at any depth."""
+    if isinstance(feature, dict):
+        return any(map(_is_recording, feature.values()))
+    if isinstance(feature, list | tuple):
+        return any(map(_is_recording, feature))
+    inner = getattr(feature, "feature", None)
+    return isinstance(feature, Audio | Image | Video) or (inner is not None and _is_recording(inner))
 
 
 def path_of(value: Any) -> str | None:
@@ -55,4 +66,6 @@ def path_of(value: Any) -> str | None:
 
 def _file_name(value: Any) -> str | None:
     path = path_of(value)
-    return None if path is None else Path(path).name
+    if path is None:
+        return None
+    return PurePosixPath(urlsplit(path).path).name if is_url(path) else Path(path).name  # a query may hold a secret

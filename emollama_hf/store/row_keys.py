@@ -53,9 +53,9 @@ def row_keys(
     advance: Callable[[int], None] = lambda rows: None,
 ) -> RowKeys:
     """The keys of all rows, or of those at `rows`. advance: told of the rows that were read, for a progress bar."""
-    made = {column for stage in pipeline.stages for column in stage.makes}
+    maker = {column: stage for stage in pipeline.stages for column in stage.makes}
     given = {
-        stage.name: [column for column in stage.given(ds.column_names) if column not in made]
+        stage.name: [column for column in stage.given(ds.column_names) if maker.get(column, stage) is stage]
         for stage in pipeline.stages
     }
     before = {stage.name: _stages_before(stage, pipeline.stages) for stage in pipeline.stages}
@@ -88,7 +88,7 @@ def read_rows(ds: Dataset, columns: Sequence[str], rows: Sequence[int]) -> Rows:
 
 
 def _stages_before(stage: Stage, stages: Sequence[Stage]) -> list[str]:
-    made = {column: one.name for one in stages for column in one.makes}
+    made = {column: one.name for one in stages if one is not stage for column in one.makes}
     return list(dict.fromkeys(made[column] for column in stage.given(made)))
 
 

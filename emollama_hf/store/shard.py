@@ -181,8 +181,10 @@ class Shard:
         try:
             content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             claimed = content.pop("sha256")
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise DamagedShard(f"its {MANIFEST} cannot be read ({error})") from error
+        except OSError as error:
+            raise _unreadable(folder / MANIFEST, error) from error
         version = content.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise StoreError(
@@ -243,11 +245,18 @@ class Shard:
         try:
             size = path.stat().st_size
             intact = size == described["bytes"] and sha256_file(path) == described["sha256"]
+        except FileNotFoundError as error:
+            raise DamagedShard(f"{name} is not there") from error
         except OSError as error:
-            raise DamagedShard(f"{name} cannot be read ({error.strerror})") from error
+            raise _unreadable(path, error) from error
         if not intact:
             sizes = f"{size} bytes instead of {described['bytes']}" if size != described["bytes"] else "other bytes"
             raise DamagedShard(f"{name} is not as it was written ({sizes})")
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    # Not damage, which would cost the shard: a disk, a network or rights may be there again.
+    return StoreError(f"{path} cannot be read ({error.strerror or error}). Nothing was changed: try again.")
 
 
 class DamagedShard(ValueError):

@@ -18,6 +18,8 @@ from emollama_hf.store.media_cells import from_cell
 from emollama_hf.store.work_store import Stored
 
 OPEN_FILES = 4
+#: Rows that are read before they are let go: each may lie in another file, and keeps it mapped.
+MOST_ROWS = 256
 
 
 class StoredRows:

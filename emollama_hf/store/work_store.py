@@ -32,7 +32,19 @@ logger = logging.getLogger(__name__)
 
 #: `huggingface_hub` never uploads what lies under this name, so that face crops do not leave with the folder.
 INSIDE_OUT = Path(".cache") / "huggingface" / "emollama_hf"
+MARK = "CACHEDIR.TAG"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Written by emollama_hf: may be deleted, see its README.\n"
+
+
+def make_root(root: Path) -> None:
+    """Make the directory of a work store, with the mark by which it is known."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / MARK).write_text(CACHE_TAG)
+
+
+def is_work_store(root: Path) -> bool:
+    """Whether a directory is one: in the home directory the hashes of files lie under the same name."""
+    return (root / MARK).is_file()
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,9 @@ class WorkStore:
         self._known: dict[str, Shard | None] = {}
         self._found: dict[tuple[str, str], Stored | Failure] = {}
         self._scanned_ns = -1
+        self._opening = True
         self.refresh()
+        self._opening = False
 
     # Reading
 
@@ -98,6 +112,8 @@ class WorkStore:
             for at, key in enumerate(shard.computed(stage)):
                 self._found[stage, key] = Stored(shard, at)
             for key, failure in shard.failures(stage) if folder.name not in self._retry else ():
+                if self._opening and failure.kind == "missing_file":
+                    continue  # of an earlier run: a server or a disk may be there again
                 if not isinstance(self._found.get((stage, key)), Stored):
                     self._found[stage, key] = failure
         return shard
@@ -157,8 +173,8 @@ class WorkStore:
     def _folder(self, name: str) -> Path:
         folder = self.root / name
         if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            (self.root / "CACHEDIR.TAG").write_text(CACHE_TAG)
+            make_root(self.root)
+            folder.mkdir(exist_ok=True)
         return folder
 
 

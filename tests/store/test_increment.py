@@ -297,8 +297,8 @@ def test_scattered_rows_are_gathered(tmp_path: Path, out: Path, monkeypatch: pyt
             np.testing.assert_array_equal(np.asarray(done[name]), np.asarray(clean[name]))
     assert len(list(out.rglob("mapped/emollama_embed-*.arrow"))) == 1
     extract(crops(tmp_path / "clips", *range(7, -1, -1)), "random-tiny", out=out, **OPTIONS)
-    assert len(list(out.rglob("mapped/emollama_embed-*.arrow"))) == 1, "the last one stays"
-    np.testing.assert_array_equal(np.asarray(done["emollama"]), np.asarray(clean["emollama"]))
+    copy = pickle.loads(pickle.dumps(done))
+    np.testing.assert_array_equal(np.asarray(copy["emollama"]), np.asarray(clean["emollama"]))
 
 
 def test_spawned_workers_and_one_that_is_killed(tmp_path: Path, out: Path) -> None:
