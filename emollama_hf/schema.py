@@ -93,7 +93,7 @@ def shape_of(feature: Any) -> tuple[int, ...] | None:
         return None if None in feature.shape else tuple(feature.shape)
     if isinstance(feature, List):
         inner = shape_of(feature.feature)
-        return None if inner is None or feature.length < 0 else (feature.length, *inner)
+        return None if inner is None else (feature.length, *inner)
     if isinstance(feature, Value) and feature.dtype.startswith(NUMBERS):
         return ()
     return None
@@ -159,5 +159,6 @@ def row_bytes(features: Features) -> int:
     for feature in features.values():
         shape = shape_of(feature)
         if shape is not None:
-            total += int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype_of(feature)).itemsize
+            # A list of any length, -1, counts as one value: nothing more is known of it.
+            total += int(np.prod(np.abs(shape), dtype=np.int64)) * np.dtype(dtype_of(feature)).itemsize
     return total
