@@ -30,7 +30,7 @@ MOST_CLAIMS = 100
 
 @dataclass(frozen=True)
 class ShardSize:
-    """When a shard is full. rows: after this many; None leaves it to time and bytes."""
+    """When a shard is full. rows: after this many, None for `seconds` instead; `nbytes` and `MOST_CLAIMS` always."""
 
     rows: int | None = None
     seconds: float = SHARD_SECONDS

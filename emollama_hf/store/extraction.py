@@ -66,7 +66,7 @@ def extract(
         of faces are not among them unless kept. The work store, which has face crops, lies in `out`/.cache, else in
         the cache of `datasets`.
     shard_rows: rows a shard, which is what a killed run loses at most, and a Parquet file in `out`; by default about
-        a minute of work, and about 256 MB.
+        a minute of work, and about 256 MB. A shard ends after 100 MB and after 100 micro-batches in any case.
     num_proc: worker processes, each with a model of its own and one thread. A second run beside this one shares the
         work, too.
     engine: "local". on_error: "null" (a failed clip gets nulls and its status) or "raise".

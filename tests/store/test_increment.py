@@ -17,6 +17,7 @@ from datasets import Dataset, load_dataset
 from emollama_hf import extract, timing
 from emollama_hf.errors import StoreError
 from emollama_hf.frames.demo_clips import write_demo_clips
+from emollama_hf.stages import EmoLlamaEmbed
 from emollama_hf.store import assembly
 from tests.models.golden import convert_golden
 from tests.store.crops import OPTIONS, crops, write_crops
@@ -161,6 +162,19 @@ def test_a_peak_column_is_part_of_the_row(tmp_path: Path, out: Path) -> None:
 
     assert computed(rows(3, 3, 3), out, peak="column:apex")["sample_frames"] == 2
     assert computed(rows(3, 5, 3), out, peak="column:apex") == dict.fromkeys(ALL, 1)
+
+
+def test_audio_is_part_of_the_row_for_the_layout_that_reads_it(tmp_path: Path, out: Path) -> None:
+    width = EmoLlamaEmbed("random-tiny").source.feature_size()
+
+    def rows(*levels: float) -> Dataset:
+        audio = [np.full(width, level, np.float32) for level in levels]
+        return crops(tmp_path / "clips", 1, 2).add_column("hubert", audio)
+
+    assert computed(rows(0.1, 0.2), out, layout="upstream") == dict.fromkeys(ALL, 2)
+    assert computed(rows(0.1, 0.3), out, layout="upstream") == {"emollama_embed": 1}
+    assert computed(rows(0.1, 0.3), out) == {"emollama_embed": 2}
+    assert computed(rows(0.4, 0.5), out) == {}
 
 
 def test_the_clips_name_matters_for_openface_only(tmp_path: Path, out: Path) -> None:
