@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from datasets import Dataset, DatasetInfo, Features, Image, concatenate_datasets
+from datasets import Dataset, DatasetInfo, Features, concatenate_datasets
 from datasets.table import InMemoryTable, MemoryMappedTable, concat_tables
 
 from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.stage import Stage
-from emollama_hf.store.arrow_columns import nulls, to_arrow
+from emollama_hf.store.arrow_columns import nulls
 from emollama_hf.store.computation import CHANGED, Computation
 from emollama_hf.store.mapped_files import mapped_dataset
+from emollama_hf.store.media_cells import pictures_to_arrow
 from emollama_hf.store.shard import BATCH_BYTES, Failure
 from emollama_hf.store.stored_rows import MOST_ROWS, StoredRows
 from emollama_hf.store.work_store import Stored
 
 #: `datasets` takes time that grows with the square of the pieces of a table; rows that lie more scattered are gathered
 #: in a file of their own.
-MOST_RUNS = 200
+MOST_STRETCHES = 200
 
 
 @dataclass(frozen=True)
-class Run:
+class Stretch:
     """Neighbouring rows whose values lie side by side in one shard; `stored` is None for rows without values."""
 
     stored: Stored | None
@@ -47,7 +46,7 @@ class Assembly:
         self._computation = computation
         self._pipeline = computation.pipeline
         self._failures = self._collect_failures(unreadable)
-        self._all_runs: dict[str, list[Run]] = {}
+        self._all_stretches: dict[str, list[Stretch]] = {}
 
     @cached_property
     def statuses(self) -> list[str]:
@@ -72,10 +71,10 @@ class Assembly:
     def made_with(self) -> list[dict[str, Any]]:
         """What the shards that the rows lie in were made with."""
         shards = {
-            run.stored.shard.folder: run.stored.shard.made_with
+            stretch.stored.shard.folder: stretch.stored.shard.made_with
             for stage in self._pipeline.stages
-            for run in self._runs(stage)
-            if run.stored is not None
+            for stretch in self._stretches(stage)
+            if stretch.stored is not None
         }
         return list(shards.values())
 
@@ -95,24 +94,24 @@ class Assembly:
         """
         stored = StoredRows()
         stages = [stage for stage in self._pipeline.stages if self._numbers(stage)]
-        runs = {stage: _Runs(self._runs(stage)) for stage in stages}
+        stretches = {stage: _Stretches(self._stretches(stage)) for stage in stages}
         features = self._pipeline.features
         for rows in ranges:
             columns: dict[str, pa.Array | pa.ChunkedArray] = {}
             for stage in stages:
-                table = self._read(stage, runs[stage], rows, stored)
+                table = self._read(stage, stretches[stage], rows, stored)
                 columns |= {name: table.column(name) for name in table.column_names}
             for name in self._pipeline.keep:
-                columns[name] = to_arrow_with_nulls(name, self._pictures(name, rows, stored), features[name])
+                columns[name] = pictures_to_arrow(name, self._pictures(name, rows, stored), features[name])
             columns[schema.STATUS] = pa.array(self.statuses[rows.start : rows.stop], pa.string())
             columns[schema.ERROR] = pa.array(errors[rows.start : rows.stop], pa.string())
             yield pa.table([columns[name] for name in features], schema=features.arrow_schema)
 
-    def _read(self, stage: Stage, runs: _Runs, rows: range, stored: StoredRows) -> pa.Table:
+    def _read(self, stage: Stage, stretches: _Stretches, rows: range, stored: StoredRows) -> pa.Table:
         numbers = self._numbers(stage)
         pieces = [
-            _nulls(numbers, run.rows) if run.stored is None else stored.run(run.stored, stage.name, run.rows)
-            for run in runs.between(rows.start, rows.stop)
+            _nulls(numbers, one.rows) if one.stored is None else stored.rows(one.stored, stage.name, one.rows)
+            for one in stretches.between(rows.start, rows.stop)
         ]
         return pa.concat_tables(pieces)
 
@@ -132,50 +131,54 @@ class Assembly:
         return Features({name: kind for name, kind in own.items() if name not in schema.MEDIA})
 
     def _stored(self, stage: Stage, row: int) -> Stored | None:
+        """Where the row's values are; none after a stage that failed it, even if another run has computed them."""
         if not self._computation.readable(row):
             return None
-        found = self._computation.find(stage, row)
-        return found if isinstance(found, Stored) else None
+        for one in self._pipeline.stages:
+            found = self._computation.find(one, row)
+            if one is stage or isinstance(found, Failure):
+                return found if isinstance(found, Stored) else None
+        return None
 
-    def _runs(self, stage: Stage) -> list[Run]:
-        if stage.name not in self._all_runs:
-            self._all_runs[stage.name] = self._find_runs(stage)
-        return self._all_runs[stage.name]
+    def _stretches(self, stage: Stage) -> list[Stretch]:
+        if stage.name not in self._all_stretches:
+            self._all_stretches[stage.name] = self._find_stretches(stage)
+        return self._all_stretches[stage.name]
 
-    def _find_runs(self, stage: Stage) -> list[Run]:
-        runs: list[Run] = []
+    def _find_stretches(self, stage: Stage) -> list[Stretch]:
+        stretches: list[Stretch] = []
         for row in range(len(self._computation.ds)):
             stored = self._stored(stage, row)
-            last = runs[-1] if runs else None
+            last = stretches[-1] if stretches else None
             if last is not None and _continues(last, stored):
-                runs[-1] = Run(last.stored, last.rows + 1)
+                stretches[-1] = Stretch(last.stored, last.rows + 1)
             else:
-                runs.append(Run(stored, 1))
-        return runs
+                stretches.append(Stretch(stored, 1))
+        return stretches
 
     def _stage_dataset(self, stage: Stage) -> Dataset:
-        features, runs = self._numbers(stage), self._runs(stage)
+        features, stretches = self._numbers(stage), self._stretches(stage)
         digest = combined(stage.name, *self.row_ids)[:32]
-        if len(runs) > MOST_RUNS:
+        if len(stretches) > MOST_STRETCHES:
             return mapped_dataset(self._root, stage.name, digest, features, lambda: self._in_order(stage))
         maps: dict[Path, MemoryMappedTable] = {}
         blocks = []
-        for run in runs:
-            if run.stored is None:
-                blocks.append(InMemoryTable(_nulls(features, run.rows)))
+        for stretch in stretches:
+            if stretch.stored is None:
+                blocks.append(InMemoryTable(_nulls(features, stretch.rows)))
                 continue
-            path = run.stored.shard.file(stage.name)
+            path = stretch.stored.shard.file(stage.name)
             if path not in maps:
                 maps[path] = MemoryMappedTable.from_file(str(path))
-            blocks.append(maps[path].slice(run.stored.at, run.rows))
+            blocks.append(maps[path].slice(stretch.stored.at, stretch.rows))
         return Dataset(concat_tables(blocks, axis=0), info=DatasetInfo(features=features), fingerprint=digest)
 
     def _in_order(self, stage: Stage) -> Iterator[pa.Table]:
-        stored, runs = StoredRows(), _Runs(self._runs(stage))
+        stored, stretches = StoredRows(), _Stretches(self._stretches(stage))
         step = min(MOST_ROWS, max(1, BATCH_BYTES // max(1, schema.row_bytes(self._numbers(stage)))))
         count = len(self._computation.ds)
         for start in range(0, count, step):
-            yield self._read(stage, runs, range(start, min(start + step, count)), stored)
+            yield self._read(stage, stretches, range(start, min(start + step, count)), stored)
 
     # Pictures that are kept
 
@@ -189,7 +192,7 @@ class Assembly:
         stored = StoredRows()
         for row in range(len(self._computation.ds)):
             columns = [
-                to_arrow_with_nulls(name, self._pictures(name, range(row, row + 1), stored), kind)
+                pictures_to_arrow(name, self._pictures(name, range(row, row + 1), stored), kind)
                 for name, kind in features.items()
             ]
             yield pa.table(columns, schema=features.arrow_schema)
@@ -204,48 +207,35 @@ class Assembly:
         return [None if one is None else stored.value(one, stage.name, column) for one in found]
 
 
-class _Runs:
+class _Stretches:
     """Runs of rows, asked for by ranges that ascend."""
 
-    def __init__(self, runs: list[Run]) -> None:
-        self._runs = runs
-        self._index, self._start = 0, 0  # the run where the last range ended, and its first row
+    def __init__(self, stretches: list[Stretch]) -> None:
+        self._stretches = stretches
+        self._index, self._start = 0, 0  # the stretch where the last range ended, and its first row
 
-    def between(self, start: int, stop: int) -> Iterator[Run]:
+    def between(self, start: int, stop: int) -> Iterator[Stretch]:
         while start < stop:
-            run = self._runs[self._index]
-            end = self._start + run.rows
+            stretch = self._stretches[self._index]
+            end = self._start + stretch.rows
             if end <= start:
                 self._index, self._start = self._index + 1, end
                 continue
             rows = min(stop, end) - start
-            at = None if run.stored is None else Stored(run.stored.shard, run.stored.at + start - self._start)
-            yield Run(at, rows)
+            at = (
+                None
+                if stretch.stored is None
+                else Stored(stretch.stored.shard, stretch.stored.at + start - self._start)
+            )
+            yield Stretch(at, rows)
             start += rows
 
 
-def _continues(run: Run, stored: Stored | None) -> bool:
-    if run.stored is None or stored is None:
-        return run.stored is stored
-    return run.stored.shard is stored.shard and stored.at == run.stored.at + run.rows
+def _continues(stretch: Stretch, stored: Stored | None) -> bool:
+    if stretch.stored is None or stored is None:
+        return stretch.stored is stored
+    return stretch.stored.shard is stored.shard and stored.at == stretch.stored.at + stretch.rows
 
 
 def _nulls(features: Features, rows: int) -> pa.Table:
     return pa.table([nulls(rows, kind) for kind in features.values()], schema=features.arrow_schema)
-
-
-def to_arrow_with_nulls(name: str, values: list[Any], feature: Any) -> pa.Array:
-    """Pictures as their declared type: stacks as nested lists, single ones as PNG."""
-    if isinstance(feature, Image):
-        storage = [None if value is None else {"bytes": _png(value), "path": None} for value in values]
-        return pa.array(storage, feature.pa_type)
-    pieces = [nulls(1, feature) if value is None else to_arrow(name, [value], feature) for value in values]
-    return pa.concat_arrays(pieces)
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    import PIL.Image
-
-    file = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(file, format="PNG")
-    return file.getvalue()

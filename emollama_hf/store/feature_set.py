@@ -128,7 +128,8 @@ def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, An
     }
     files = {"train": f"{DATA}/train-*-{suffix}.parquet"}
     card = write_card(rows.all_features, described, files)
-    described["readme"] = hashlib.sha256(card.encode()).hexdigest()
+    # The one before, too: a run that is killed here leaves it beside the new provenance, and nobody has edited it.
+    described["readme"] = list(dict.fromkeys([_sha256(card), *_known_cards(out)]))[:2]
     texts = {
         PROVENANCE: json.dumps(described, indent=2) + "\n",
         README: _with_edits(out, card, rows.all_features, files),
@@ -149,16 +150,33 @@ def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, An
     return not unchanged
 
 
-def _with_edits(out: Path, card: str, features: Features, files: dict[str, str]) -> str:
-    """`card`, or what somebody made of the one before, with the data files of now."""
-    there = _text(out / README)
+def _known_cards(out: Path) -> list[str]:
+    """sha256 of the last cards that were written to `out`, the newest first."""
     try:
-        written = read_provenance(out).get("readme")
+        known = read_provenance(out).get("readme")
     except ValueError:
-        written = None
-    if there is None or written is None or hashlib.sha256(there.encode()).hexdigest() == written:
+        return []
+    return list(known) if isinstance(known, list) else []
+
+
+def _with_edits(out: Path, card: str, features: Features, files: dict[str, str]) -> str:
+    """`card`, or what somebody made of an earlier one, with the columns and files of now."""
+    known = _known_cards(out)
+    if not known or not (out / README).exists():
         return card
-    return update_card(there, features, files)
+    try:
+        there = (out / README).read_text(encoding="utf-8")
+        return card if _sha256(there) in known else update_card(there, features, files)
+    except Exception as error:  # of a YAML reader, of huggingface_hub, of text that is not UTF-8
+        what = " ".join(str(error).split())
+        raise StoreError(
+            f"{out / README} was edited, and its text or metadata cannot be read ({what}). What was computed is kept: "
+            "mend or remove it, and run the same again."
+        ) from error
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _reusable_files(out: Path) -> dict[str, Path]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from datasets import Dataset, DatasetInfo, Features
 from datasets.table import MemoryMappedTable
 
+from emollama_hf.digest import hash_file, remember, sha256_file
 from emollama_hf.store.work_store import words_for_people
 
 
@@ -22,11 +23,20 @@ def mapped_dataset(
     `extract` open them again when they are sent to another process.
     """
     path = root / "mapped" / f"{name}-{digest}.arrow"
-    if not path.is_file():
-        with words_for_people(root):
+    with words_for_people(root):
+        if not _is_intact(path):
             _write(path, features, tables())
     table = MemoryMappedTable.from_file(str(path))
     return Dataset(table, info=DatasetInfo(features=features), fingerprint=digest)
+
+
+def _is_intact(path: Path) -> bool:
+    return path.is_file() and _note(path).is_file() and sha256_file(path) == _note(path).read_text()
+
+
+def _note(path: Path) -> Path:
+    """Beside the file, what it hashed to when it was written."""
+    return path.with_suffix(".sha256")
 
 
 def _write(path: Path, features: Features, tables: Iterator[pa.Table]) -> None:
@@ -36,6 +46,10 @@ def _write(path: Path, features: Features, tables: Iterator[pa.Table]) -> None:
         with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
             for table in tables:
                 stream.write_table(table.combine_chunks())
+        sha256 = hash_file(part)
+        _note(path).unlink(missing_ok=True)  # the note comes last: without it the file counts for nothing
         part.replace(path)
+        remember(path, sha256)
+        _note(path).write_text(sha256)
     finally:
         part.unlink(missing_ok=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from datasets import Image
+
+from emollama_hf.store.arrow_columns import nulls, to_arrow
 
 CELL = pa.struct([("shape", pa.list_(pa.int32())), ("zstd", pa.large_binary())])
 _CODEC = pa.Codec("zstd", compression_level=3)
@@ -24,3 +29,20 @@ def from_cell(cell: dict[str, Any]) -> np.ndarray:
     shape = tuple(cell["shape"])
     content = _CODEC.decompress(cell["zstd"], decompressed_size=int(np.prod(shape)))
     return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def pictures_to_arrow(name: str, values: Sequence[np.ndarray | None], feature: Any) -> pa.Array:
+    """A column of pictures as its declared type: stacks as nested lists, single ones as PNG, nothing as null."""
+    if isinstance(feature, Image):
+        storage = [None if value is None else {"bytes": _png(value), "path": None} for value in values]
+        return pa.array(storage, feature.pa_type)
+    pieces = [nulls(1, feature) if value is None else to_arrow(name, [value], feature) for value in values]
+    return pa.concat_arrays(pieces)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    import PIL.Image
+
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()

@@ -35,9 +35,9 @@ class StoredRows:
         path = stored.shard.pictures_file(stage)
         return None if path is None else from_cell(self._table(path).column(column)[stored.at].as_py())
 
-    def run(self, stored: Stored, stage: str, rows: int) -> pa.Table:
-        """The numbers of `rows` rows from `stored` on."""
-        return self._table(stored.shard.file(stage)).slice(stored.at, rows)
+    def rows(self, stored: Stored, stage: str, count: int) -> pa.Table:
+        """The numbers of `count` rows from `stored` on."""
+        return self._table(stored.shard.file(stage)).slice(stored.at, count)
 
     def close(self) -> None:
         """Let go of all files."""

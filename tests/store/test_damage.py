@@ -74,6 +74,20 @@ def test_a_damaged_file_of_the_folder_is_named_and_written_again(
     same(values(load_dataset(str(tmp_path / "out"), split="train", keep_in_memory=True)), values(clean))
 
 
+@pytest.mark.parametrize("damage", ["flip", "cut off"])
+def test_a_damaged_file_of_kept_pictures_is_made_again(damage: str, tmp_path: Path) -> None:
+    ds = crops(tmp_path / "clips", 1, 2)
+    options = {**OPTIONS, "keep": "facemae_frames"}
+    clean = np.asarray(extract(ds, "random-tiny", out=tmp_path / "out", **options)["facemae_frames"])
+    (mapped,) = (tmp_path / "out").rglob("mapped/*.arrow")
+    if damage == "flip":
+        flip(mapped, 0.5)
+    else:
+        mapped.write_bytes(mapped.read_bytes()[:-1000])
+    again = extract(ds, "random-tiny", out=tmp_path / "out", **options)
+    np.testing.assert_array_equal(np.asarray(again["facemae_frames"]), clean)
+
+
 def test_a_cut_off_shard_and_strange_files_are_noticed(tmp_path: Path) -> None:
     ds = crops(tmp_path / "clips", 1, 2)
     clean = values(extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset, load_dataset
+from datasets import Dataset, Features, Value, load_dataset
 
 from emollama_hf import extract, timing
 from emollama_hf.errors import StoreError
@@ -300,9 +300,43 @@ def test_what_somebody_wrote_into_the_readme_stays(tmp_path: Path, out: Path) ->
         assert len(load_dataset(str(out), split="train", keep_in_memory=True)) == len(numbers)
 
 
+def test_the_card_of_a_run_that_was_killed_before_it_was_replaced(tmp_path: Path, out: Path) -> None:
+    """It stood beside the new provenance, was taken for somebody's edit, and kept its old counts for good."""
+    readme = out / "README.md"
+    computed(crops(tmp_path / "clips", 1), out)
+    old = readme.read_text()
+    computed(crops(tmp_path / "clips", 1, 2), out)
+    readme.write_text(old)
+    computed(crops(tmp_path / "clips", 1, 2), out)
+    assert "2 clips (2 ok)" in readme.read_text()
+
+
+@pytest.mark.parametrize("edit", [b"---\ntitle: a: b\n---\nmine", b"\xff\xfe mine"])
+def test_a_readme_that_cannot_be_read_is_left_alone(edit: bytes, tmp_path: Path, out: Path) -> None:
+    computed(crops(tmp_path / "clips", 1), out)
+    (out / "README.md").write_bytes(edit)
+    with pytest.raises(StoreError, match=r"README\.md was edited.*mend or remove it"):
+        extract(crops(tmp_path / "clips", 1, 2), "random-tiny", out=out, **OPTIONS)
+    assert (out / "README.md").read_bytes() == edit
+
+
+def test_a_failed_row_has_no_values_of_later_stages_whatever_ran_before(tmp_path: Path, out: Path) -> None:
+    stack = np.random.default_rng(1).integers(0, 255, (16, 24, 24, 3), dtype=np.uint8)
+    rows = {"facemae_frames": [stack, stack[:0]], "videomae_frames": [stack, stack], "uuid": ["a", "b"]}
+    features = Features({"facemae_frames": [[[[Value("uint8")]]]], "videomae_frames": [[[[Value("uint8")]]]],
+                         "uuid": Value("string")})  # fmt: skip
+    ds = Dataset.from_dict(rows, features=features)
+    extract(ds, "random-tiny", out=out, stages=["videomae_embed"])
+    both = extract(ds, "random-tiny", out=out, stages=["facemae_embed", "videomae_embed"])
+    written = load_dataset(str(out), split="train", keep_in_memory=True)
+    assert list(both["emollama_status"]) == ["ok", "bad_frames"]
+    assert both[1]["videomae"] is None
+    assert written[1]["videomae"] is None
+
+
 def test_scattered_rows_are_gathered(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table of thousands of pieces took a minute to open, and more to send to a worker."""
-    monkeypatch.setattr(assembly, "MOST_RUNS", 3)
+    monkeypatch.setattr(assembly, "MOST_STRETCHES", 3)
     clean = extract(crops(tmp_path / "clips", *range(8)), "random-tiny", out=tmp_path / "clean", **OPTIONS)
     computed(crops(tmp_path / "clips", 0, 2, 4, 6), out)
     for _ in range(2):
