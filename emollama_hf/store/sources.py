@@ -130,7 +130,7 @@ def join_labels(ds: Dataset, path: Path) -> Dataset:
         rows[value] = number
     clips = _keys_of(ds, key, path)
     found = [next((rows[name] for name in names if name in rows), None) for names in clips]
-    _warn_of_missing(path, key, rows, found)
+    _warn_of_missing(path, key, rows, found, [names[-1] for names in clips])
     indices = pa.array(found, pa.int64())
     for name in table.column_names:
         if name != key or name not in ds.column_names:
@@ -175,15 +175,18 @@ def _spelled(name: Any) -> Any:
     return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
-def _warn_of_missing(path: Path, key: str, rows: dict[str, int], found: list[int | None]) -> None:
+def _warn_of_missing(path: Path, key: str, rows: dict[str, int], found: list[int | None], clips: list[str]) -> None:
     used = {index for index in found if index is not None}
     unused = [value for value, index in rows.items() if index not in used]
     if not used:
-        raise SourceError(f"{path}: no {key} matches a clip; it has {_shown(list(rows))}.")
+        hint = " A uuid is a file's name without its ending." if key == "uuid" else ""
+        raise SourceError(f"{path}: no {key} matches a clip; it has {_shown(list(rows))}, the clips are "
+                          f"{_shown(clips)}.{hint}")  # fmt: skip
     if unused:
         logger.warning("%s: %d rows have no clip: %s", path, len(unused), _shown(unused))
     if None in found:
-        logger.warning("%s: %d clips have no row; their labels are null", path, found.count(None))
+        without = [clip for clip, index in zip(clips, found, strict=True) if index is None]
+        logger.warning("%s: %d clips have no row, their labels are null: %s", path, len(without), _shown(without))
 
 
 def _shown(values: list[Any]) -> str:
