@@ -43,6 +43,9 @@ class DirectorySource(ModelSource):
                 raise ModelError(f"{path}: not JSON ({error}). Fetch or convert it again.") from error
         return self._configs[part]
 
+    def origin(self) -> dict[str, Any]:
+        return recorded_origin(Path(self.name))
+
     def _weights_digest(self, part: Part) -> str:
         root = self._weights(part)
         return recorded_digest(root, part) or files_digest(
@@ -140,6 +143,24 @@ def recorded_digest(root: Path, part: Part) -> str | None:
         return None
     found = {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in part_files(root / part)}
     return digest if found == files else None
+
+
+def recorded_origin(root: Path) -> dict[str, Any]:
+    """What a feature data set repeats of a model directory's provenance.json; empty if it was not converted."""
+    found = read_provenance(root)
+    try:
+        sources = {kind: source.get("files", [source]) for kind, source in found["sources"].items()}
+        return {
+            "converter": f"{found['converter']['name']} {found['converter']['version']}",
+            "lora_alpha": found["options"]["lora_alpha"],
+            "checkpoints": [
+                {"source": kind, **{key: file[key] for key in ("name", "size", "sha256")}}
+                for kind, files in sources.items()
+                for file in files
+            ],
+        }
+    except (KeyError, TypeError, AttributeError):
+        return {}
 
 
 def read_provenance(root: Path) -> dict[str, Any]:

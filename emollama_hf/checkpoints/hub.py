@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files
+from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files, recorded_origin
 from emollama_hf.checkpoints.source import Part
 from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
@@ -36,6 +36,9 @@ class HubSource(DirectorySource):
         root = self._fetch([f"{part}/*", PROVENANCE])
         self._existing(root, part)
         return root
+
+    def origin(self) -> dict[str, Any]:
+        return recorded_origin(self._fetch([PROVENANCE]))
 
     def _weights_digest(self, part: Part) -> str:
         # Not from provenance.json: whoever pushes other weights may leave it as it was, and the cache's times say

@@ -76,6 +76,10 @@ class ModelSource(ABC):
             return combined(own, self._other_tokenizer.digest)
         return own
 
+    def origin(self) -> dict[str, Any]:
+        """What the weights were converted from, JSON-able: name, size and sha256 of each file; empty if not known."""
+        return {}
+
     def tokenizer(self) -> PromptTokenizer:
         """The decoder's tokenizer, or the one that `open_model` was given."""
         return self._other_tokenizer or self._own_tokenizer()

@@ -12,9 +12,9 @@ import datasets
 
 from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
-from emollama_hf.store.destination import read_provenance
+from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.extraction import Run, open_run
-from emollama_hf.store.feature_card import describe_column
+from emollama_hf.store.manifest import read_manifest
 from emollama_hf.store.media import without_media
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.shard import Failure
@@ -94,7 +94,7 @@ def show_status(
 
 def is_random(out: Path) -> bool:
     """Whether the feature data set was made with random weights."""
-    return bool(read_provenance(out).get("model", {}).get("random_weights"))
+    return any(config.is_random for config in read_manifest(out).configs.values())
 
 
 def quiet_unless_terminal(*, log_shards: bool = True) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from datasets import Features
-
 from emollama_hf.checkpoints import PARTS, open_model
-from emollama_hf.commands.report import columns_table, console, status_line, table
+from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.errors import ModelError
-from emollama_hf.store.destination import is_feature_set, read_provenance
-from emollama_hf.store.feature_card import describe_column
+from emollama_hf.store.card_sections import describe_column, label_lines, settings_of, status_words
+from emollama_hf.store.destination import is_feature_set
+from emollama_hf.store.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 
 
@@ -22,33 +19,60 @@ def show_info(target: str) -> None:
     if not target.strip():
         raise ValueError("nothing was named. Give a model or a feature data set.")
     if is_feature_set(Path(target)):
-        _show_feature_set(Path(target))
+        _show_feature_set(target, read_manifest(Path(target)))
     else:
         _show_model(target)
 
 
-def _show_feature_set(directory: Path) -> None:
+def _show_feature_set(target: str, manifest: Manifest) -> None:
     screen = console()
-    provenance = read_provenance(directory)
-    files = sorted((directory / "data").glob("*.parquet"))
-    if not files:
-        raise ValueError(f"{directory}: data/ holds no Parquet files. Extract it again.")
-    model = provenance.get("model", {})
-    size = sum(path.stat().st_size for path in files)
-    screen.print(f"Feature data set {directory}: {status_line(Counter(provenance['status']))}", markup=False)
-    screen.print(
-        f"{len(files)} Parquet file(s), {size / 1e6:.1f} MB, made by emollama_hf {provenance['emollama_hf']}\n"
-    )
-    features = Features.from_arrow_schema(pq.read_schema(files[0]))
-    screen.print(columns_table({name: describe_column(kind) for name, kind in features.items()}))
-    screen.print(f"\nmodel: {model.get('name', 'none')}", markup=False)
-    for part, digest in model.get("digests", {}).items():
+    for name, config in manifest.configs.items():
+        which = f", configuration {name}" if len(manifest.configs) > 1 else ""
+        screen.print(f"Feature data set {target}{which}: {status_words(config)}", markup=False)
+        size = sum(file.bytes for file in config.files.values())
+        by = f", made by emollama_hf {config.made['emollama_hf']}" if config.made else ""
+        screen.print(f"{len(config.files)} Parquet file(s), {size / 1e6:.1f} MB{by}\n", markup=False)
+        screen.print(columns_table({column: describe_column(kind) for column, kind in config.features.items()}))
+        screen.print()
+        _show_contents(config)
+        _show_making(config)
+        screen.print()
+    if any(config.is_random for config in manifest.configs.values()):
+        screen.print(RANDOM_WEIGHTS)
+
+
+def _show_contents(config: FeatureConfig) -> None:
+    screen = console()
+    for label, counts in label_lines(config).items():
+        screen.print(f"{label}: {counts}", markup=False)
+    coverage = config.counts.coverage
+    if sum(coverage):
+        bars = ", ".join(
+            f"{bar / len(coverage):.0%} to {(bar + 1) / len(coverage):.0%}: {clips:,}"
+            for bar, clips in enumerate(coverage)
+            if clips
+        )
+        screen.print(f"face coverage (share of frames with a face): {bars}", markup=False)
+    if config.key is not None:
+        hashed = f", hashed with {config.key.hashed}" if config.key.hashed else ""
+        screen.print(f"key: {config.key.column}{hashed}", markup=False)
+    for line in config.withheld:
+        screen.print(f"left out: {line}", markup=False)
+
+
+def _show_making(config: FeatureConfig) -> None:
+    screen = console()
+    if not config.made:
+        screen.print("How the features were made is not recorded.")
+        return
+    screen.print(f"model: {config.model.get('name', 'none')}", markup=False)
+    for part, digest in config.model.get("digests", {}).items():
         screen.print(f"  {part}: sha256 {digest}", markup=False)
-    for stage in provenance["stages"]:
-        settings = ", ".join(f"{key}={value!r}" for key, value in stage["config"].items())
+    for file in config.model.get("checkpoints", ()):
+        screen.print(f"  from {file['name']}: sha256 {file['sha256']}", markup=False)
+    for stage in config.made["stages"]:
+        settings = ", ".join(f"{key}={value!r}" for key, value in settings_of(stage).items())
         screen.print(f"{stage['stage']} (version {stage['version']}): {settings}", markup=False)
-    if model.get("random_weights"):
-        screen.print(f"\n{RANDOM_WEIGHTS}")
 
 
 def _show_model(target: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
-from emollama_hf.store.provenance import FORMAT
+from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest, read_manifest
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
-PROVENANCE = "provenance.json"
 DATA = "data"
 
 
@@ -47,25 +44,10 @@ def is_feature_set(directory: Path) -> bool:
     return (directory / PROVENANCE).is_file() and (directory / DATA).is_dir()
 
 
-def read_provenance(directory: Path) -> dict[str, Any]:
-    """What a feature data set says of how it was made. Raises ValueError if it says nothing readable."""
-    path = directory / PROVENANCE
-    try:
-        provenance = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read ({error}). Is {directory} a feature data set?") from error
-    if not isinstance(provenance, dict) or not isinstance(provenance.get("format"), int):
-        raise ValueError(f"{path} is not the provenance of a feature data set.")
-    return provenance
-
-
 def _check_version(directory: Path) -> None:
     try:
-        version = read_provenance(directory)["format"]
-    except ValueError:
+        read_manifest(directory)
+    except NewerManifest:
+        raise
+    except ManifestError:
         return  # damaged: it is written anew
-    if version > FORMAT:
-        raise ValueError(
-            f"{directory / PROVENANCE}: was written by a newer emollama_hf (format {version}, this one knows "
-            f"{FORMAT}). Update emollama_hf, or choose another directory."
-        )

@@ -179,11 +179,10 @@ class Run:
             labels=labels if labels.column_names else None,
             features=self.pipeline.features,
             row_ids=[f"{one} {error}" for one, error in zip(assembly.row_ids, errors, strict=True)],
-            statuses=assembly.statuses,
             tables=lambda ranges: assembly.tables(ranges, errors),
         )
         versions = merged(assembly.made_with() or [made_with()])
-        described = describe_run(self.pipeline, rows=len(self.ds), made_with=versions)
+        described = describe_run(self.pipeline, made_with=versions)
         write_feature_set(
             rows, out, self.computation.store.root, described, shard_rows or rows_a_file(rows.all_features)
         )

@@ -2,47 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
-from datasets import Features
 from huggingface_hub import DatasetCard
 
-from emollama_hf import schema
-from emollama_hf.store.destination import PROVENANCE
+from emollama_hf.store import card_sections as sections
+from emollama_hf.store.coverage_picture import coverage_picture
+from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.readme_metadata import readme_metadata
 
+TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]
 
-def write_card(features: Features, provenance: Mapping[str, Any], files: Mapping[str, str]) -> str:
-    """The card of a set. files: pattern of the data files of each split."""
-    columns = "\n".join(f"| `{name}` | {describe_column(kind)} |" for name, kind in features.items())
-    status = ", ".join(f"{count} {kind}" for kind, count in provenance["status"].items()) or "no rows"
-    model = provenance.get("model", {})
-    warning = f"> {RANDOM_WEIGHTS}\n\n" if model.get("random_weights") else ""
-    return (
-        readme_metadata(features, files) + f"\n{warning}# Emotion-LLaMA features\n\n"
-        f"{provenance['rows']} clips ({status}), made by emollama_hf {provenance['emollama_hf']} with the model "
-        f"`{model.get('name', 'none')}`. Settings, versions and digests are in `{PROVENANCE}`.\n\n"
-        "```python\nfrom datasets import load_dataset\n\n"
-        'ds = load_dataset("path/to/this/directory", split="train")\n'
-        f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")\n```\n\n'
-        f"| column | one row |\n| --- | --- |\n{columns}\n"
+#: How to open a configuration: its name and what it is -> a Python expression in which `load_dataset` is known.
+Opening = Callable[[str, FeatureConfig], str]
+
+
+def open_directory(name: str, config: FeatureConfig) -> str:
+    """The opening of a set in a directory that is wherever the reader has it."""
+    given = "" if name == DEFAULT_CONFIG else f'"{name}", '
+    return f'load_dataset("path/to/this/directory", {given}split="train")'
+
+
+def write_card(manifest: Manifest, opening: Opening, *, name: str | None = None) -> str:
+    """The card of a set, its metadata included. name: what the set is called, if it has a name."""
+    rows = max((config.rows for config in manifest.configs.values()), default=0)
+    title = f"{name}: Emotion-LLaMA features of video clips" if name else "Emotion-LLaMA features of video clips"
+    random = any(config.is_random for config in manifest.configs.values())
+    return "\n".join(
+        [
+            _metadata(manifest, pretty_name=title, size_categories=[_size_category(rows)]),
+            *([f"> {RANDOM_WEIGHTS}\n"] if random else []),
+            f"# {title}\n",
+            sections.summary(manifest),
+            sections.loading(manifest, opening),
+            *(sections.configuration(key, manifest) for key in manifest.configs),
+            sections.limits_and_ethics(manifest),
+            sections.licence_and_citation(manifest),
+        ]
     )
 
 
-def update_card(edited: str, features: Features, files: Mapping[str, str]) -> str:
+def update_card(edited: str, manifest: Manifest) -> str:
     """A card that somebody has edited, with the columns and files of now; its text and other metadata stay."""
-    card, now = DatasetCard(edited, ignore_metadata_errors=True), DatasetCard(readme_metadata(features, files))
+    card, now = DatasetCard(edited, ignore_metadata_errors=True), DatasetCard(_metadata(manifest))
     for name in ("dataset_info", "configs"):
         card.data[name] = now.data.get(name)
     return str(card)
 
 
-def describe_column(feature: Any) -> str:
-    """A column's shape and type for people: "(309, 4096) float16", "text", "int32"."""
-    shape = schema.shape_of(feature)
-    if shape is None:
-        kind = getattr(feature, "dtype", type(feature).__name__)
-        return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
-    return f"{shape} {schema.dtype_of(feature)}" if shape else schema.dtype_of(feature)
+def card_pictures(manifest: Manifest) -> dict[str, bytes]:
+    """The pictures that the card shows, by their names."""
+    return {
+        sections.picture_name(name): coverage_picture(config.counts.coverage)
+        for name, config in manifest.configs.items()
+        if sum(config.counts.coverage)
+    }
+
+
+def _metadata(manifest: Manifest, **more: object) -> str:
+    licence = {"license": manifest.license} if manifest.license else {}
+    return readme_metadata(
+        {name: (config.features, list(config.files)) for name, config in manifest.configs.items()},
+        tags=TAGS,
+        **licence,
+        **more,
+    )
+
+
+def _size_category(rows: int) -> str:
+    """As the Hub names sizes: "1K<n<10K"."""
+    steps = ["1K", "10K", "100K", "1M", "10M"]
+    limits = [10**power for power in range(3, 8)]
+    at = sum(rows >= limit for limit in limits)
+    return "n<1K" if at == 0 else "n>10M" if at == len(limits) else f"{steps[at - 1]}<n<{steps[at]}"

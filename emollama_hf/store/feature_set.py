@@ -7,14 +7,12 @@ kept as they are; the README is replaced last of all that readers need, so that 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +25,18 @@ from emollama_hf.digest import combined, hash_file, remember, sha256_file
 from emollama_hf.errors import StoreError
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
-from emollama_hf.store.destination import DATA, PROVENANCE, read_provenance
-from emollama_hf.store.feature_card import update_card, write_card
+from emollama_hf.store.destination import DATA
+from emollama_hf.store.feature_card import card_pictures, open_directory, update_card, write_card
+from emollama_hf.store.file_counts import RowCounter
+from emollama_hf.store.manifest import (
+    DEFAULT_CONFIG,
+    PROVENANCE,
+    FeatureConfig,
+    FeatureFile,
+    Manifest,
+    ManifestError,
+    read_manifest,
+)
 from emollama_hf.store.parquet_file import write_parquet
 from emollama_hf.store.stored_rows import MOST_ROWS
 from emollama_hf.store.work_store import make_root
@@ -40,7 +48,7 @@ SHARD_BYTES = 256_000_000
 #: Bytes of what is read from the work store at a time.
 PIECE_BYTES = 16_000_000
 CONTENT_DIGITS = 12
-OWN_FILE = re.compile(rf"train-\d{{5}}-of-\d{{5}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
+OWN_FILE = re.compile(rf"train-\d{{5}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,6 @@ class FeatureRows:
     labels: Dataset | None
     features: Features
     row_ids: list[str]
-    statuses: list[str]
     tables: Callable[[Iterator[range]], Iterator[pa.Table]]
 
     @property
@@ -77,11 +84,11 @@ class FeatureRows:
         return combined(str(self.all_features), *labels, *self.row_ids[rows.start : rows.stop])
 
 
-def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict[str, Any], shard_rows: int) -> bool:
+def write_feature_set(rows: FeatureRows, out: Path, work: Path, made: dict[str, Any], shard_rows: int) -> bool:
     """Write `rows` to `out` so that plain `load_dataset(out)` opens it; whether anything had to be written.
 
-    work: a folder on the same disk for what is unfinished. shard_rows: rows a file.
-    Raises StoreError if it cannot be written; `out` is then as it was.
+    work: a folder on the same disk for what is unfinished. made: what `provenance.describe_run` says. shard_rows: rows
+    a file. Raises StoreError if it cannot be written; `out` is then as it was.
     """
     try:
         make_root(work)
@@ -89,7 +96,7 @@ def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict
             partial = work / "folder"
             shutil.rmtree(partial, ignore_errors=True)  # a killed run's
             try:
-                return _write(rows, out, partial, provenance, shard_rows)
+                return _write(rows, out, partial, made, shard_rows)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
@@ -99,74 +106,72 @@ def write_feature_set(rows: FeatureRows, out: Path, work: Path, provenance: dict
         ) from error
 
 
-def _write(rows: FeatureRows, out: Path, partial: Path, provenance: dict[str, Any], shard_rows: int) -> bool:
+def _write(rows: FeatureRows, out: Path, partial: Path, made: dict[str, Any], shard_rows: int) -> bool:
     partial.mkdir(parents=True)
-    data = out / DATA
-    reusable = _reusable_files(out)
+    before = _manifest_before(out)
+    reusable = _reusable_files(out, before)
     total, count = max(1, -(-len(rows.row_ids) // shard_rows)), len(rows.row_ids)
-    digests: dict[str, tuple[str, str]] = {}
+    files: dict[str, FeatureFile] = {}
     for shard in range(total):
         span = range(shard * shard_rows, min(count, (shard + 1) * shard_rows))
         content = rows.content(span)
-        path = partial / f"train-{shard:05d}-of-{total:05d}.parquet"
+        # `load_dataset` caches a local directory under its last name and the names in its README, nothing else: with
+        # equal names it gives the rows of another directory of the same name, or of one that was replaced
+        # (tests/store/test_extract.py::test_directories_of_one_name_are_told_apart).
+        name = file_name(shard, content)
         if content in reusable:
-            _link(reusable[content], path)
-            digests[path.name] = (content, sha256_file(path))
+            path, file = reusable[content]
+            _link(path, partial / name)
         else:
-            _write_file(path, rows, span)
-            digests[path.name] = (content, hash_file(path))
-    # `load_dataset` caches a local directory under its last name and the patterns in its README, nothing else: with
-    # equal file names it gives the rows of another directory of the same name, or of one that was replaced
-    # (tests/store/test_extract.py::test_directories_of_one_name_are_told_apart).
-    suffix = combined(*(sha256 for _, sha256 in digests.values()))[:CONTENT_DIGITS]
-    names = {name: name.replace(".parquet", f"-{suffix}.parquet") for name in digests}
-    described = {
-        **provenance,
-        "status": dict(sorted(Counter(rows.statuses).items())),
-        "files": {names[name]: sha256 for name, (_, sha256) in digests.items()},
-        "contents": {names[name]: content for name, (content, _) in digests.items()},
-    }
-    files = {"train": f"{DATA}/train-*-{suffix}.parquet"}
-    card = write_card(rows.all_features, described, files)
-    # The one before, too: a run that is killed here leaves it beside the new provenance, and nobody has edited it.
-    described["readme"] = list(dict.fromkeys([_sha256(card), *_known_cards(out)]))[:2]
-    texts = {
-        PROVENANCE: json.dumps(described, indent=2) + "\n",
-        README: _with_edits(out, card, rows.all_features, files),
-    }
-    unchanged = all(_text(out / name) == text for name, text in texts.items())
-    unchanged = unchanged and set(described["contents"].values()) <= set(reusable)
-    if not unchanged:
-        data.mkdir(parents=True, exist_ok=True)
-        for name, (_, sha256) in digests.items():
-            (partial / name).replace(data / names[name])
-            remember(data / names[name], sha256)
-        for name, text in texts.items():  # the README last: it says which files are the data set
-            (partial / name).write_text(text, encoding="utf-8")
+            file = _write_file(partial / name, rows, span, content)
+        files[f"{DATA}/{name}"] = file
+    manifest = Manifest({DEFAULT_CONFIG: FeatureConfig(made, rows.all_features, files)})
+    changed = _write_texts(manifest, before, out, partial)
+    changed |= not {file.content for file in files.values()} <= set(reusable)
+    if changed:
+        (out / DATA).mkdir(parents=True, exist_ok=True)
+        for name, file in files.items():
+            (partial / Path(name).name).replace(out / name)
+            remember(out / name, file.sha256)
+        for name in sorted(path.name for path in partial.iterdir() if path.name != README):
             (partial / name).replace(out / name)
-    for path in data.glob("train-*.parquet"):  # of the run before, or of one that was killed
-        if OWN_FILE.fullmatch(path.name) and path.name not in names.values():
+        (partial / README).replace(out / README)  # the last: it says which files are the data set
+    for path in (out / DATA).glob("train-*.parquet"):  # of the run before, or of one that was killed
+        if OWN_FILE.fullmatch(path.name) and f"{DATA}/{path.name}" not in files:
             path.unlink(missing_ok=True)
-    return not unchanged
+    return changed
 
 
-def _known_cards(out: Path) -> list[str]:
-    """sha256 of the last cards that were written to `out`, the newest first."""
-    try:
-        known = read_provenance(out).get("readme")
-    except ValueError:
-        return []
-    return list(known) if isinstance(known, list) else []
+def file_name(number: int, content: str) -> str:
+    """Name of the `number`th Parquet file, which no file of other content has."""
+    return f"train-{number:05d}-{content[:CONTENT_DIGITS]}.parquet"
 
 
-def _with_edits(out: Path, card: str, features: Features, files: dict[str, str]) -> str:
+def _write_texts(manifest: Manifest, before: Manifest | None, out: Path, partial: Path) -> bool:
+    """Write card, pictures and provenance to `partial`; whether they differ from those in `out`."""
+    pictures = card_pictures(manifest)
+    manifest = replace(manifest, pictures={name: hashlib.sha256(data).hexdigest() for name, data in pictures.items()})
+    card = write_card(manifest, open_directory)
+    # The one before, too: a run that is killed here leaves it beside the new provenance, and nobody has edited it.
+    known = before.cards if before is not None else ()
+    manifest = replace(manifest, cards=tuple(dict.fromkeys([text_digest(card), *known]))[:2])
+    contents = {
+        **pictures,
+        PROVENANCE: manifest.to_json().encode(),
+        README: _with_edits(out, card, known, manifest).encode(),
+    }
+    for name, content in contents.items():
+        (partial / name).write_bytes(content)
+    return any(_content(out / name) != content for name, content in contents.items())
+
+
+def _with_edits(out: Path, card: str, known: tuple[str, ...], manifest: Manifest) -> str:
     """`card`, or what somebody made of an earlier one, with the columns and files of now."""
-    known = _known_cards(out)
     if not known or not (out / README).exists():
         return card
     try:
         there = (out / README).read_text(encoding="utf-8")
-        return card if _sha256(there) in known else update_card(there, features, files)
+        return card if text_digest(there) in known else update_card(there, manifest)
     except Exception as error:  # of a YAML reader, of huggingface_hub, of text that is not UTF-8
         what = " ".join(str(error).split())
         raise StoreError(
@@ -175,27 +180,30 @@ def _with_edits(out: Path, card: str, features: Features, files: dict[str, str])
         ) from error
 
 
-def _sha256(text: str) -> str:
+def text_digest(text: str) -> str:
+    """sha256 of a text, by which a card is known that nobody has edited."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _reusable_files(out: Path) -> dict[str, Path]:
-    """Files of an earlier run that are as they were written, by the digest of what went into them."""
+def _manifest_before(out: Path) -> Manifest | None:
     try:
-        provenance = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))
-        named = [
-            (out / DATA / name, content, provenance["files"][name]) for name, content in provenance["contents"].items()
-        ]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return {}
-    found = {}
-    for path, content, sha256 in named:
-        if path.parent != out / DATA or not path.is_file():
-            continue
-        if sha256_file(path) == sha256:
-            found[content] = path
-        else:
-            logger.warning("%s is damaged: it is not as it was written. It is written again.", path)
+        return read_manifest(out)
+    except ManifestError:
+        return None  # a new directory, or a damaged file, which is written anew
+
+
+def _reusable_files(out: Path, before: Manifest | None) -> dict[str, tuple[Path, FeatureFile]]:
+    """Files of an earlier run that are as they were written, by the digest of what went into them."""
+    found: dict[str, tuple[Path, FeatureFile]] = {}
+    for config in before.configs.values() if before is not None else ():
+        for name, file in config.files.items():
+            path = out / name
+            if path.parent != out / DATA or not path.is_file():
+                continue
+            if sha256_file(path) == file.sha256:
+                found[file.content] = path, file
+            else:
+                logger.warning("%s is damaged: it is not as it was written. It is written again.", path)
     return found
 
 
@@ -206,16 +214,25 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _write_file(path: Path, rows: FeatureRows, span: range) -> None:
+def _write_file(path: Path, rows: FeatureRows, span: range, content: str) -> FeatureFile:
     step = min(MOST_ROWS, max(1, PIECE_BYTES // row_bytes(rows.all_features)))
     pieces = [range(start, min(start + step, span.stop)) for start in range(span.start, span.stop, step)]
-    write_parquet(path, rows.rows(pieces), rows.all_features)
+    return write_feature_file(path, rows.rows(pieces), rows.all_features, content)
 
 
-def _text(path: Path) -> str | None:
+def write_feature_file(
+    path: Path, tables: Iterable[pa.Table], features: Features, content: str, *, key: str | None = None
+) -> FeatureFile:
+    """Write one Parquet file, and say what is in it. key: the column that names its rows."""
+    counter = RowCounter(features, not_labels=() if key is None else (key,))
+    write_parquet(path, counter.watch(tables), features)
+    return FeatureFile(hash_file(path), path.stat().st_size, content, counter.counts())
+
+
+def _content(path: Path) -> bytes | None:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return path.read_bytes()
+    except OSError:
         return None
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
+from emollama_hf.store.row_keys import stage_identity
 
-FORMAT = 1
 LIBRARIES = (
     "av", "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "timm", "torch", "transformers",
 )  # fmt: skip
@@ -53,20 +53,18 @@ def merged(several: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def describe_run(pipeline: Pipeline, *, rows: int, made_with: dict[str, Any]) -> dict[str, Any]:
-    """Model, settings and versions of a run, JSON-able.
+def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, Any]:
+    """Model, settings and versions of a run, JSON-able: `made` of a `manifest.FeatureConfig`.
 
     The model is named by its last path component or Hub id and proved by the digests of its parts.
     """
     stages = pipeline.stages
     models = [stage for stage in stages if isinstance(stage, ModelStage)]
     described: dict[str, Any] = {
-        "format": FORMAT,
         **made_with,
-        "rows": rows,
         "fingerprint": pipeline.fingerprint,
         "given": pipeline.given,
-        "stages": [stage.own_identity() for stage in stages],
+        "stages": [stage_identity(stage) for stage in stages],
     }
     if models:
         source = models[0].source
@@ -75,5 +73,6 @@ def describe_run(pipeline: Pipeline, *, rows: int, made_with: dict[str, Any]) ->
             "name": name,
             "random_weights": source.is_random,
             "digests": {stage.part: stage.model_digest() for stage in models},
+            **source.origin(),
         }
     return described

@@ -118,8 +118,8 @@ def garbage(out: Path) -> list[str]:
         *root.glob("folder"),
         *root.glob("*/*.part"),
     ]
-    data = {path.name for path in (out / "data").iterdir()}
-    named = set(json.loads((out / "provenance.json").read_text())["files"])
+    data = {f"data/{path.name}" for path in (out / "data").iterdir()}
+    named = set(json.loads((out / "provenance.json").read_text())["configs"]["default"]["files"])
     return [str(path) for path in left] + sorted(data ^ named)
 
 

@@ -211,5 +211,10 @@ def test_the_hub_client_uploads_nothing_of_the_work_store(tmp_path: Path) -> Non
     files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()]
     uploaded = list(filter_repo_objects(files, ignore_patterns=DEFAULT_IGNORE_PATTERNS))
     assert any("pictures" in name for name in files)
-    assert sorted(name.split("/")[0] for name in uploaded) == ["README.md", "data", "provenance.json"]
+    assert sorted(name.split("/")[0] for name in uploaded) == [
+        "README.md",
+        "data",
+        "face_coverage.png",
+        "provenance.json",
+    ]
     assert os.sep.join(("", "clips")) not in (tmp_path / "out" / "provenance.json").read_text()

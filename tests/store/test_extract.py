@@ -54,7 +54,7 @@ def test_out_opens_without_this_package(ds: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "features"
     done = extract(ds, "random-tiny", out=out, peak="middle", shard_rows=2)
     shards = sorted(path.name for path in (out / "data").iterdir())
-    assert [name[:20] for name in shards] == ["train-00000-of-00002", "train-00001-of-00002"]
+    assert [name[:12] for name in shards] == ["train-00000-", "train-00001-"]
     code = f"""
 import sys
 sys.modules["emollama_hf"] = None  # an import would fail
@@ -76,7 +76,7 @@ def test_out_holds_no_recording_no_face_and_no_path(ds: Dataset, tmp_path: Path)
     assert {"video", "peak_frame", "facemae_frames", "videomae_frames"}.isdisjoint(opened.column_names)
     folder = str(Path(ds.cast_column("video", Video(decode=False))[0]["video"]["path"]).parent)
     # Every column but the errors, which quote what a person has to look for, and every other file.
-    text = "".join(path.read_text() for path in out.glob("*.*") if path.is_file())
+    text = "".join(path.read_text() for path in out.glob("*.*") if path.suffix != ".png" and path.is_file())
     text += str(opened.remove_columns("emollama_error")[:])
     assert folder not in text
 
@@ -114,7 +114,7 @@ def test_provenance_names_given_columns_and_no_stage_that_did_not_run(ds: Datase
     with pytest.raises(ValueError, match=r"peak='first' would have no effect.*peak_frame"):
         extract(sampled, "random-tiny", peak="first")
     extract(sampled, "random-tiny", out=tmp_path / "f")
-    provenance = json.loads((tmp_path / "f" / "provenance.json").read_text())
+    provenance = json.loads((tmp_path / "f" / "provenance.json").read_text())["configs"]["default"]
     assert [stage["stage"] for stage in provenance["stages"]] == ["facemae_embed", "videomae_embed", "emollama_embed"]
     assert provenance["given"] == ["facemae_frames", "peak_frame", "videomae_frames"]
 
@@ -167,7 +167,7 @@ def test_stages_may_be_chosen_and_are_built_on(ds: Dataset) -> None:
 
 def test_provenance_says_how_it_was_made(ds: Dataset, tmp_path: Path) -> None:
     extract(ds, "random-tiny", out=tmp_path / "f", peak="middle", pooling="6:10")
-    provenance = json.loads((tmp_path / "f" / "provenance.json").read_text())
+    provenance = json.loads((tmp_path / "f" / "provenance.json").read_text())["configs"]["default"]
     assert provenance["model"]["random_weights"] is True
     assert provenance["status"] == {"not_a_video": 1, "ok": 2}
     configs = {stage["stage"]: stage["config"] for stage in provenance["stages"]}
@@ -192,7 +192,13 @@ def test_features_without_their_work_store_are_replaced_only_when_asked(ds: Data
         extract(ds.select([0]), "random-tiny", out=out, peak="first")
     extract(ds.select([0, 1]), "random-tiny", out=out, peak="first", overwrite=True)
     assert len(load_dataset(str(out), split="train")) == 2
-    assert sorted(path.name for path in out.iterdir()) == [".cache", "README.md", "data", "provenance.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".cache",
+        "README.md",
+        "data",
+        "face_coverage.png",
+        "provenance.json",
+    ]
     assert len(list((out / "data").iterdir())) == 1
 
 

@@ -308,7 +308,7 @@ def test_the_card_of_a_run_that_was_killed_before_it_was_replaced(tmp_path: Path
     computed(crops(tmp_path / "clips", 1, 2), out)
     readme.write_text(old)
     computed(crops(tmp_path / "clips", 1, 2), out)
-    assert "2 clips (2 ok)" in readme.read_text()
+    assert "2 clips, 2 with features" in readme.read_text()
 
 
 @pytest.mark.parametrize("edit", [b"---\ntitle: a: b\n---\nmine", b"\xff\xfe mine"])

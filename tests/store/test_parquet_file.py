@@ -74,7 +74,7 @@ def write_directory(folder: Path, table: pa.Table, **options: Any) -> Path:
     """A data set as `extract` leaves it: Parquet and a README."""
     (folder / "data").mkdir(parents=True)
     write_parquet(folder / "data" / "train-0.parquet", [table], FEATURES, **options)
-    (folder / "README.md").write_text(readme_metadata(FEATURES, {"train": "data/train-*.parquet"}) + "# Features\n")
+    (folder / "README.md").write_text(readme_metadata({"default": (FEATURES, "data/train-*.parquet")}) + "# Features\n")
     return folder
 
 
@@ -265,7 +265,7 @@ def test_nested_lists_come_back(tmp_path: Path) -> None:
     ds = Dataset.from_list(given_rows, features=features)
     (tmp_path / "data").mkdir()
     write_parquet(tmp_path / "data" / "t.parquet", [ds.with_format("arrow")[:]], features)
-    (tmp_path / "README.md").write_text(readme_metadata(features, {"train": "data/*.parquet"}))
+    (tmp_path / "README.md").write_text(readme_metadata({"default": (features, "data/*.parquet")}))
     opened = load_dataset(str(tmp_path), split="train", cache_dir=str(tmp_path / "cache"))
     assert opened.features == features
     assert opened.to_list() == given_rows

@@ -31,16 +31,14 @@ def directory(tmp_path: Path) -> Path:
         "emollama": [None if i == 3 else states(i) for i in range(7)],
         "emollama_status": ["ok"] * 7,
     }
-    described = {"format": 1, "emollama_hf": "0", "rows": 7}
     ds = Dataset.from_dict(rows, features=FEATURES).with_format("arrow")
     written = FeatureRows(
         labels=None,
         features=FEATURES,
         row_ids=rows["uuid"],
-        statuses=rows["emollama_status"],
         tables=lambda ranges: (ds[span.start : span.stop] for span in ranges),
     )
-    write_feature_set(written, tmp_path / "features", tmp_path / "work", described, shard_rows=3)
+    write_feature_set(written, tmp_path / "features", tmp_path / "work", {}, shard_rows=3)
     return tmp_path / "features"
 
 

@@ -1,0 +1,251 @@
+"""The sections of a feature data set's card, each made from its manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from emollama_hf import schema
+from emollama_hf.store.file_counts import FEW_VALUES
+from emollama_hf.store.manifest import DEFAULT_CONFIG, PROVENANCE, FeatureConfig, Manifest
+
+if TYPE_CHECKING:
+    from emollama_hf.store.feature_card import Opening
+
+MEANINGS = {
+    schema.FACEMAE: "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
+    schema.VIDEOMAE: "embedding of the face in motion: VideoMAE (ViT-L) over 16 face crops, 8 x 2 neighbouring frames",
+    schema.EMOLLAMA: "hidden states of Emotion-LLaMA's decoder (Llama-2-7B-chat with LoRA) for one picture of the "
+    "clip, the two embeddings and the instruction below",
+    schema.PEAK_INDEX: "number of the frame that the decoder saw",
+    schema.CLIP_FRAME_COUNT: "frames of the clip",
+    schema.CLIP_FPS: "frames a second",
+    schema.CLIP_DURATION_S: "length in seconds",
+    schema.FACE_COVERAGE: "share of the sampled frames in which a face was found, 0 to 1",
+    schema.FACE_BOXES: "face boxes of the sampled frames, x0 y0 x1 y1 in pixels of the source",
+    schema.FACE_SCORES: "the detector's confidence for each, 0 where no face was found",
+    schema.STATUS: "`ok`, or why the clip has no features, which are null then",
+    schema.ERROR: "the message of that failure",
+    "mw_label": "mind wandering as reported: MW or NonMW",
+    "participant_id": "pseudonym of the participant",
+    "test_fold_num": "fold in which the clip is tested; no participant is in two of them",
+    "uuid": "identifier of the clip",
+    "file_name": "file of the clip, relative to the folder that was read",
+}
+#: Settings that a reader looks for, by stage, in words.
+WORDS = {
+    "crop": "face crops",
+    "peak": "peak frame",
+    "faces": "faces",
+    "num_frames": "frames sampled",
+    "size": "crop size in pixels",
+    "layout": "token layout",
+    "pooling": "pooling of the hidden states",
+    "instruction": "instruction",
+    "task": "task tag",
+    "store_dtype": "stored as",
+    "dtype": "computed in",
+}
+
+
+def summary(manifest: Manifest) -> str:
+    rows = max((config.rows for config in manifest.configs.values()), default=0)
+    pictures = any(column in schema.MEDIA for config in manifest.configs.values() for column in config.features)
+    contents = (
+        "**It contains pictures or recordings of people.**"
+        if pictures
+        else "It contains no videos, no pictures and no face crops."
+    )
+    return (
+        f"Features of {_clips(rows)} of people, one row a clip, computed with "
+        "[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: embeddings of the face and of its "
+        "motion, and the hidden states of a language model that was shown the face and asked for the emotion. "
+        f"{contents} Rows open with `datasets` alone; the features were made with `emollama_hf`, and `{PROVENANCE}` "
+        "has everything below in machine-readable form, and the sha256 of every file.\n"
+    )
+
+
+def loading(manifest: Manifest, opening: Opening) -> str:
+    lines = ["from datasets import load_dataset", ""]
+    several = len(manifest.configs) > 1
+    for name, config in manifest.configs.items():
+        columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
+        lines.append(f"ds = {opening(name, config)}{columns}")
+    lines += [
+        f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")',
+        'ds = ds.with_format("torch")',
+    ]
+    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n"
+
+
+def configuration(name: str, manifest: Manifest) -> str:
+    """Columns, clips and making of one configuration."""
+    config = manifest.configs[name]
+    head = f"## Configuration `{name}`\n\n" if len(manifest.configs) > 1 else ""
+    return head + "\n".join([_columns(config), _clips_section(name, config), _making(config), _withheld(config)])
+
+
+def limits_and_ethics(manifest: Manifest) -> str:
+    return """## Limits and ethics
+
+- **An embedding of a face can identify a person.** Treat the rows as personal data: keep them to what the
+  participants consented to, do not try to find out who they are, and do not pass them on without asking those who
+  shared them. A participant may withdraw: `emollama-hf forget` removes their rows.
+- They reproduce a published extraction, which is not the same as being good for your question. In the published
+  comparison on mind wandering (CV4Edu 2026) an AffectNet ResNet-50 was the strongest encoder and no Emotion-LLaMA
+  representation was better; the authors of Emotion-LLaMA recommend the encoders' embeddings over the last hidden
+  state. Compare `facemae` and `videomae` first.
+- Hidden states describe what a model reads from a face when asked for an emotion. They do not measure what somebody
+  felt.
+- Faces were found and aligned by another detector than the original's OpenFace: close, not equal. Clips with a low
+  `face_coverage` rest on few faces.
+- Evaluate with the participants of the test set apart from those of training.
+"""
+
+
+def licence_and_citation(manifest: Manifest) -> str:
+    licence = (
+        f"These features are shared under `{manifest.license}`, as those who shared them say."
+        if manifest.license
+        else "Those who shared these features have not stated a licence: ask them before you use or pass them on."
+    )
+    cited = (
+        f"```bibtex\n{manifest.citation.strip()}\n```"
+        if manifest.citation
+        else "Ask those who shared the features how to cite the recordings."
+    )
+    return f"""## Licence and citation
+
+{licence} The models behind them have licences of their own: Llama 2 (Meta's community licence), Emotion-LLaMA
+(BSD 3-Clause, its checkpoints for research).
+
+{cited} The method: Cheng et al., *Emotion-LLaMA: Multimodal Emotion Recognition and Reasoning with Instruction
+Tuning*, NeurIPS 2024.
+"""
+
+
+def describe_column(feature: Any) -> str:
+    """A column's shape and type for people: "(309, 4096) float16", "text", "int32", "one of NonMW, MW"."""
+    names = getattr(feature, "names", None)
+    if names:
+        return "one of " + ", ".join(names[:FEW_VALUES]) + (", ..." if len(names) > FEW_VALUES else "")
+    shape = schema.shape_of(feature)
+    if shape is None:
+        kind = getattr(feature, "dtype", type(feature).__name__)
+        return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
+    return f"{shape} {schema.dtype_of(feature)}" if shape else schema.dtype_of(feature)
+
+
+def picture_name(config: str) -> str:
+    """The file of a configuration's histogram."""
+    return "face_coverage.png" if config == DEFAULT_CONFIG else f"face_coverage-{config}.png"
+
+
+def label_lines(config: FeatureConfig) -> dict[str, str]:
+    """For each column of labels how often each value is there, or how many values there are."""
+    lines = {}
+    for name, values in config.counts.labels.items():
+        if len(values) > FEW_VALUES:
+            lines[name] = f"{len(values):,} different values"
+        else:
+            lines[name] = ", ".join(f"{value}: {count:,}" for value, count in values.items())
+    return lines
+
+
+def status_words(config: FeatureConfig) -> str:
+    """ "3,437 clips, 3,430 with features; failed: 7 no_frames"."""
+    failed = {kind: count for kind, count in config.status.items() if kind != schema.OK}
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in failed.items())
+    ok = config.status.get(schema.OK, 0)
+    return f"{_clips(config.rows)}, {ok:,} with features" + (f"; failed: {kinds}" if failed else "")
+
+
+def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage's settings, those that are not set left out."""
+    return {name: value for name, value in stage["config"].items() if value not in (None, False)}
+
+
+def _columns(config: FeatureConfig) -> str:
+    rows = []
+    for name, kind in config.features.items():
+        key = " **Key**: names the row." if config.key is not None and config.key.column == name else ""
+        rows.append(f"| `{name}` | {_cell(describe_column(kind))} | {MEANINGS.get(name, '')}{key} |")
+    return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _clips_section(name: str, config: FeatureConfig) -> str:
+    lines = ["## Clips\n", f"{status_words(config)}.\n"]
+    labels = label_lines(config)
+    if labels:
+        lines.append("| label | clips |\n| --- | --- |")
+        lines += [f"| `{label}` | {_cell(counts)} |" for label, counts in labels.items()]
+        lines.append("")
+    if sum(config.counts.coverage):
+        lines.append(f"![Histogram of face coverage]({picture_name(name)})\n")
+    return "\n".join(lines)
+
+
+def _making(config: FeatureConfig) -> str:
+    if not config.made:
+        return (
+            "## How they were made\n\nNot recorded: the rows were pushed from a data set that does not say how it was "
+            "made. Ask those who shared it.\n"
+        )
+    made, model = config.made, config.model
+    lines = ["## How they were made\n"]
+    if model:
+        lines.append(f"Model `{model['name']}`. Equal digests are equal models.\n")
+        lines.append("| part | sha256 |\n| --- | --- |")
+        lines += [f"| {part} | `{digest}` |" for part, digest in model["digests"].items()]
+        lines.append("")
+        lines += _checkpoints(model)
+    for stage in made["stages"]:
+        instruction = stage["config"].get("instruction")
+        if instruction:
+            lines.append(f"Instruction of `{stage['stage']}`:\n\n> {instruction}\n")
+    lines.append("| step | settings |\n| --- | --- |")
+    lines += [f"| {_step(stage)} | {_settings(stage)} |" for stage in made["stages"]]
+    if made["given"]:
+        lines.append(f"\nCame with the data set and were not computed here: {', '.join(made['given'])}.")
+    versions = ", ".join(f"{name} {version}" for name, version in made["libraries"].items())
+    lines.append(f"\nemollama_hf {made['emollama_hf']}, Python {made['python']}, {versions}.\n")
+    return "\n".join(lines)
+
+
+def _checkpoints(model: Mapping[str, Any]) -> list[str]:
+    if not model.get("checkpoints"):
+        return []
+    lines = [f"Converted by {model['converter']} (LoRA alpha {model['lora_alpha']}) from:\n"]
+    lines.append("| source | file | bytes | sha256 |\n| --- | --- | --- | --- |")
+    lines += [f"| {file['source']} | `{file['name']}` | {file['size']:,} | `{file['sha256']}` |"
+              for file in model["checkpoints"]]  # fmt: skip
+    return [*lines, ""]
+
+
+def _step(stage: Mapping[str, Any]) -> str:
+    return f"`{stage['stage']}` (version {stage['version']})"
+
+
+def _settings(stage: Mapping[str, Any]) -> str:
+    settings = {name: value for name, value in settings_of(stage).items() if name != "instruction"}
+    return _cell(", ".join(f"{WORDS.get(name, name)}: {value}" for name, value in settings.items()))
+
+
+def _withheld(config: FeatureConfig) -> str:
+    if not config.withheld:
+        return ""
+    listed = "\n".join(f"- {line}" for line in config.withheld)
+    return f"## What was left out\n\nNever shared with these rows:\n\n{listed}\n"
+
+
+def _feature_columns(config: FeatureConfig) -> list[str]:
+    known = (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA)
+    return [name for name in known if name in config.features]
+
+
+def _clips(count: int) -> str:
+    return f"{count:,} clip" if count == 1 else f"{count:,} clips"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
