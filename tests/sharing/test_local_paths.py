@@ -1,0 +1,98 @@
+"""Absolute paths are found in any text, and what only looks like one is not."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emollama_hf.sharing.local_paths import find_local_path
+
+PATHS = [
+    "/home/lab/clips/P12.mp4",
+    "/Users/jane/Movies/take 1.mov",
+    "/mnt/share/x",
+    "/data.mp4",
+    "/Größe/ä.mp4",
+    "/.cache/huggingface",
+    "~/clips/a.mp4",
+    "~jane/clips",
+    "file:///home/lab/a.mp4",
+    "C:\\Users\\jane\\a.mp4",
+    "D:/clips/a.mp4",
+    "\\\\server\\share\\a.mp4",
+]
+OTHERS = [
+    "https://example.org/a/b.html",
+    "s3://bucket/path/data/train.parquet",
+    "hf://datasets/org/name/data",
+    "memory://a/b",
+    "and/or",
+    "he/she/they",
+    "km/h",
+    "3/4",
+    "12/31/2026",
+    "1 / 2",
+    "clips/a.mp4",
+    "./a/b",
+    "../a/b",
+    "video/mp4",
+    "<video><VideoHere></video> <feature><FeatureHere></feature> [emotion] Please determine",
+    "org/name",
+    "a:b",
+    "10:30",
+    "x = a // b",
+    "TCP/IP",
+    "data/train-00000-abc.parquet",
+    "n/a",
+    "\\n and \\t",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_absolute_paths_are_found(path: str) -> None:
+    for text in (
+        path,
+        f"'{path}'",
+        f"no such file: {path}",
+        f"(see {path})",
+        f"path={path}",
+        json.dumps({"clip": path}),
+    ):
+        found = find_local_path(text)
+        assert found, text
+        assert len(found) > 3
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_other_texts_are_left_alone(text: str) -> None:
+    for one in (text, f"'{text}'", f"say {text} again", f"({text})", json.dumps({"a": text})):
+        assert find_local_path(one) is None, one
+
+
+@given(
+    st.lists(st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_.-]{0,20}", fullmatch=True), min_size=2, max_size=5),
+    st.text(max_size=40),
+    st.text(max_size=40),
+)
+def test_a_path_is_found_in_any_text(parts: list[str], before: str, after: str) -> None:
+    path = "/" + "/".join(parts)
+    assert find_local_path(f"{before} {path} {after}")
+    assert find_local_path(f"{before}\n'{path}'{after}")
+
+
+@pytest.mark.parametrize(
+    "text", ["/" * 10**6, "a" * 10**6, "a/" * 500_000, "/a" * 500_000 + "/", "\\" * 10**6, "~" * 10**6]
+)
+def test_no_text_takes_long(text: str) -> None:
+    started = time.perf_counter()
+    find_local_path(text)
+    assert time.perf_counter() - started < 20, "quadratic time would be minutes"
+
+
+def test_a_path_far_inside_a_text_is_found() -> None:
+    for at in (4000, 4090, 4096, 100_000):
+        assert find_local_path("x" * at + " /home/lab/a.mp4 " + "y" * 100)
