@@ -51,3 +51,10 @@ class StoreError(RuntimeError):
 
     The message says what happened, what is kept and what to do next. No row is to blame.
     """
+
+
+class ShareError(RuntimeError):
+    """Features cannot be shared, fetched or checked: a place that refuses, rows that do not fit, a face on its way out.
+
+    The message says what happened, what is published now and what to do next, and has no token and no signed link.
+    """

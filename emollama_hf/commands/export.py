@@ -13,7 +13,7 @@ from emollama_hf.commands.report import console
 from emollama_hf.schema import EMOLLAMA
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.export_npy import export_npy
-from emollama_hf.store.parquet_rows import ParquetRows
+from emollama_hf.store.parquet_rows import ParquetRows, open_config
 from emollama_hf.store.sources import open_source
 
 
@@ -43,4 +43,4 @@ def _open(source: str, split: str | None) -> Dataset | ParquetRows:
         return open_source(source, split=split)
     if split not in (None, "train"):
         raise ValueError(f"--split {split}: {source!r} has the split train alone. Leave --split out.")
-    return ParquetRows(Path(source))
+    return open_config(Path(source))[1]

@@ -32,6 +32,12 @@ MEANINGS = {
     "uuid": "identifier of the clip",
     "file_name": "file of the clip, relative to the folder that was read",
 }
+#: What there may be, in words.
+KINDS = {
+    schema.FACEMAE: "an embedding of the face",
+    schema.VIDEOMAE: "an embedding of the face in motion",
+    schema.EMOLLAMA: "hidden states of a language model that was shown the face and asked for the emotion",
+}
 #: Settings that a reader looks for, by stage, in words.
 WORDS = {
     "crop": "face crops",
@@ -51,6 +57,8 @@ WORDS = {
 def summary(manifest: Manifest) -> str:
     rows = max((config.rows for config in manifest.configs.values()), default=0)
     pictures = any(column in schema.MEDIA for config in manifest.configs.values() for column in config.features)
+    columns = {column for config in manifest.configs.values() for column in config.features}
+    kinds = _listed([words for column, words in KINDS.items() if column in columns]) or "facts of each clip"
     contents = (
         "**It contains pictures or recordings of people.**"
         if pictures
@@ -58,9 +66,8 @@ def summary(manifest: Manifest) -> str:
     )
     return (
         f"Features of {_clips(rows)} of people, one row a clip, computed with "
-        "[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: embeddings of the face and of its "
-        "motion, and the hidden states of a language model that was shown the face and asked for the emotion. "
-        f"{contents} Rows open with `datasets` alone; the features were made with `emollama_hf`, and `{PROVENANCE}` "
+        f"[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: {kinds}. {contents} "
+        f"Rows open with `datasets` alone; the features were made with `emollama_hf`, and `{PROVENANCE}` "
         "has everything below in machine-readable form, and the sha256 of every file.\n"
     )
 
@@ -81,8 +88,10 @@ def loading(manifest: Manifest, opening: Opening) -> str:
 def configuration(name: str, manifest: Manifest) -> str:
     """Columns, clips and making of one configuration."""
     config = manifest.configs[name]
-    head = f"## Configuration `{name}`\n\n" if len(manifest.configs) > 1 else ""
-    return head + "\n".join([_columns(config), _clips_section(name, config), _making(config), _withheld(config)])
+    text = "\n".join([_columns(config), _clips_section(name, config), _making(config), _withheld(config)])
+    if len(manifest.configs) == 1:
+        return text
+    return f"## Configuration `{name}`\n\n{text.replace('## ', '### ')}"
 
 
 def limits_and_ethics(manifest: Manifest) -> str:
@@ -168,8 +177,10 @@ def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
 def _columns(config: FeatureConfig) -> str:
     rows = []
     for name, kind in config.features.items():
-        key = " **Key**: names the row." if config.key is not None and config.key.column == name else ""
-        rows.append(f"| `{name}` | {_cell(describe_column(kind))} | {MEANINGS.get(name, '')}{key} |")
+        meaning = MEANINGS.get(name, "")
+        if config.key is not None and config.key.column == name:
+            meaning = "; ".join(text for text in (meaning, "**names the row**") if text)
+        rows.append(f"| `{name}` | {_cell(describe_column(kind))} | {meaning} |")
     return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 
 
@@ -181,7 +192,8 @@ def _clips_section(name: str, config: FeatureConfig) -> str:
         lines += [f"| `{label}` | {_cell(counts)} |" for label, counts in labels.items()]
         lines.append("")
     if sum(config.counts.coverage):
-        lines.append(f"![Histogram of face coverage]({picture_name(name)})\n")
+        alt = "Histogram: clips by the share of their frames in which a face was found"
+        lines.append(f'<img src="{picture_name(name)}" alt="{alt}" width="480">\n')
     return "\n".join(lines)
 
 
@@ -227,7 +239,8 @@ def _step(stage: Mapping[str, Any]) -> str:
 
 
 def _settings(stage: Mapping[str, Any]) -> str:
-    settings = {name: value for name, value in settings_of(stage).items() if name != "instruction"}
+    left_out = ("instruction", "max_pixels", "max_frames", "max_seconds", "max_bytes")  # in provenance.json
+    settings = {name: value for name, value in settings_of(stage).items() if name not in left_out}
     return _cell(", ".join(f"{WORDS.get(name, name)}: {value}" for name, value in settings.items()))
 
 
@@ -235,12 +248,17 @@ def _withheld(config: FeatureConfig) -> str:
     if not config.withheld:
         return ""
     listed = "\n".join(f"- {line}" for line in config.withheld)
-    return f"## What was left out\n\nNever shared with these rows:\n\n{listed}\n"
+    return f"## What was left out\n\nNot part of these rows:\n\n{listed}\n"
 
 
 def _feature_columns(config: FeatureConfig) -> list[str]:
     known = (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA)
     return [name for name in known if name in config.features]
+
+
+def _listed(words: list[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _clips(count: int) -> str:

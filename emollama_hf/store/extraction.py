@@ -24,10 +24,11 @@ from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.stage import check_choice, named
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.store.assembly import Assembly
+from emollama_hf.store.carried import carry_making
 from emollama_hf.store.computation import Computation, Report
 from emollama_hf.store.destination import check_destination
 from emollama_hf.store.feature_set import FeatureRows, rows_a_file, write_feature_set
-from emollama_hf.store.media import undecoded, without_media
+from emollama_hf.store.media import SHOWS_PEOPLE, media_columns, undecoded, without_media
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.store.row_keys import row_keys
 from emollama_hf.store.shard import Failure
@@ -179,21 +180,33 @@ class Run:
             labels=labels if labels.column_names else None,
             features=self.pipeline.features,
             row_ids=[f"{one} {error}" for one, error in zip(assembly.row_ids, errors, strict=True)],
+            keys=[list(keys) for keys in zip(*self.computation.keys.values(), strict=True)],
+            withheld=tuple(f"`{name}`: {SHOWS_PEOPLE}" for name in self._left_out()),
             tables=lambda ranges: assembly.tables(ranges, errors),
         )
-        versions = merged(assembly.made_with() or [made_with()])
-        described = describe_run(self.pipeline, made_with=versions)
         write_feature_set(
-            rows, out, self.computation.store.root, described, shard_rows or rows_a_file(rows.all_features)
+            rows, out, self.computation.store.root, self._made(assembly), shard_rows or rows_a_file(rows.all_features)
         )
 
+    def _left_out(self) -> list[str]:
+        """Columns of recordings and pictures that are not written."""
+        made = [column for stage in self.pipeline.stages for column in stage.makes if column in schema.MEDIA]
+        return [
+            name for name in dict.fromkeys([*media_columns(self.ds.features), *made]) if name not in self.pipeline.keep
+        ]
+
+    def _made(self, assembly: Assembly) -> dict[str, Any]:
+        versions = merged(assembly.made_with() or [made_with()])
+        return describe_run(self.pipeline, made_with=versions)
+
     def _result(self, assembly: Assembly) -> Dataset:
-        kept, new = self._kept(), assembly.dataset()
-        if not kept.column_names:
-            return new
-        if kept._indices is not None:  # else `datasets` would write the new columns anew, too
-            kept = kept.flatten_indices()
-        return concatenate_datasets([kept, new], axis=1)
+        kept, done = self._kept(), assembly.dataset()
+        if kept.column_names:
+            if kept._indices is not None:  # else `datasets` would write the new columns anew, too
+                kept = kept.flatten_indices()
+            done = concatenate_datasets([kept, done], axis=1)
+        carry_making(done, self._made(assembly))
+        return done
 
     def _kept(self) -> Dataset:
         return self.ds.remove_columns([name for name in self.pipeline.features if name in self.ds.column_names])

@@ -28,6 +28,7 @@ from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA
 from emollama_hf.store.feature_card import card_pictures, open_directory, update_card, write_card
 from emollama_hf.store.file_counts import RowCounter
+from emollama_hf.store.forgetting import note_row_keys
 from emollama_hf.store.manifest import (
     DEFAULT_CONFIG,
     PROVENANCE,
@@ -56,12 +57,15 @@ class FeatureRows:
     """What goes into the files: columns that are there, and new ones that are read range by range.
 
     labels: the columns that the data set came with. features: types of the new columns. row_ids: for each row what
-    changes when its new columns do. tables: the new columns for each of some ascending ranges of rows.
+    changes when its new columns do. keys: for each row those by which the work store knows it. withheld: what
+    is not among the columns, a sentence each. tables: the new columns for each of some ascending ranges of rows.
     """
 
     labels: Dataset | None
     features: Features
     row_ids: list[str]
+    keys: list[list[str | None]]
+    withheld: tuple[str, ...]
     tables: Callable[[Iterator[range]], Iterator[pa.Table]]
 
     @property
@@ -112,6 +116,7 @@ def _write(rows: FeatureRows, out: Path, partial: Path, made: dict[str, Any], sh
     reusable = _reusable_files(out, before)
     total, count = max(1, -(-len(rows.row_ids) // shard_rows)), len(rows.row_ids)
     files: dict[str, FeatureFile] = {}
+    known: dict[str, list[list[str | None]]] = {}
     for shard in range(total):
         span = range(shard * shard_rows, min(count, (shard + 1) * shard_rows))
         content = rows.content(span)
@@ -125,7 +130,9 @@ def _write(rows: FeatureRows, out: Path, partial: Path, made: dict[str, Any], sh
         else:
             file = _write_file(partial / name, rows, span, content)
         files[f"{DATA}/{name}"] = file
-    manifest = Manifest({DEFAULT_CONFIG: FeatureConfig(made, rows.all_features, files)})
+        known[content] = rows.keys[span.start : span.stop]
+    note_row_keys(partial.parent, known)
+    manifest = Manifest({DEFAULT_CONFIG: FeatureConfig(made, rows.all_features, files, withheld=rows.withheld)})
     changed = _write_texts(manifest, before, out, partial)
     changed |= not {file.content for file in files.values()} <= set(reusable)
     if changed:

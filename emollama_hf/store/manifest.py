@@ -31,13 +31,17 @@ class NewerManifest(ManifestError):
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """One Parquet file. content: digest of what went into it. rows: digest of each row by its key, if published."""
+    """One Parquet file. content: digest of what went into it.
+
+    rows: of published files the digest of each row by its name, in order. failed: names of those without features.
+    """
 
     sha256: str
     bytes: int
     content: str
     counts: FileCounts
     rows: dict[str, str] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ def _file_to_json(file: FeatureFile) -> dict[str, Any]:
         "counts": {"rows": file.counts.rows, "status": file.counts.status, "labels": file.counts.labels,
                    "coverage": file.counts.coverage},
         "rows": file.rows,
+        "failed": list(file.failed),
     }  # fmt: skip
 
 
@@ -188,4 +193,5 @@ def _file_from_json(found: dict[str, Any]) -> FeatureFile:
         content=str(found["content"]),
         counts=FileCounts(counts["rows"], Counter(counts["status"]), counts["labels"], counts["coverage"]),
         rows=dict(found["rows"]),
+        failed=tuple(found["failed"]),
     )

@@ -8,10 +8,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from datasets import Audio, Dataset, Image, Video
+from datasets import Audio, Dataset, Features, Image, Video
 
 from emollama_hf import schema
 from emollama_hf.frames.source import is_url
+
+#: Why a column is left out of what is written.
+SHOWS_PEOPLE = "recordings or pictures of people"
 
 
 def undecoded(ds: Dataset) -> Dataset:
@@ -28,11 +31,9 @@ def without_media(ds: Dataset, *, keep: Iterable[str] = ()) -> Dataset:
     Every column of a video, image or audio type goes, whatever its name, and `frames`; `keep` names exceptions among
     the columns that stages make.
     """
-    media = [
-        name for name, kind in ds.features.items() if (name in schema.MEDIA or _is_recording(kind)) and name not in keep
-    ]
+    media = [name for name in media_columns(ds.features) if name not in keep]
     if schema.VIDEO in media and "file_name" not in ds.column_names:
-        names = [_file_name(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
+        names = [file_name_of(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
         if any(names):
             ds = ds.add_column("file_name", names)
     return ds.remove_columns(media)
@@ -44,18 +45,23 @@ def without_folder(message: str, value: Any) -> str:
     if path is None:
         return message
     if is_url(path):
-        return message.replace(path, str(_file_name(value)))
+        return message.replace(path, str(file_name_of(value)))
     return message.replace(f"{Path(path).parent}{os.sep}", "")
 
 
-def _is_recording(feature: Any) -> bool:
+def media_columns(features: Features) -> list[str]:
+    """Columns that hold recordings or pictures, or may."""
+    return [name for name, kind in features.items() if name in schema.MEDIA or is_recording(kind)]
+
+
+def is_recording(feature: Any) -> bool:
     """Whether a feature holds recordings or pictures, at any depth."""
     if isinstance(feature, dict):
-        return any(map(_is_recording, feature.values()))
+        return any(map(is_recording, feature.values()))
     if isinstance(feature, list | tuple):
-        return any(map(_is_recording, feature))
+        return any(map(is_recording, feature))
     inner = getattr(feature, "feature", None)
-    return isinstance(feature, Audio | Image | Video) or (inner is not None and _is_recording(inner))
+    return isinstance(feature, Audio | Image | Video) or (inner is not None and is_recording(inner))
 
 
 def path_of(value: Any) -> str | None:
@@ -64,7 +70,8 @@ def path_of(value: Any) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def _file_name(value: Any) -> str | None:
+def file_name_of(value: Any) -> str | None:
+    """The name of the file that a `video` or `frames` value names, without its folders."""
     path = path_of(value)
     if path is None:
         return None

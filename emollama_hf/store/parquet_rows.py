@@ -9,6 +9,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
+from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, read_manifest
+
+
+def open_config(directory: Path, name: str | None = None) -> tuple[FeatureConfig, ParquetRows]:
+    """A configuration of a feature data set on disk, and its rows. name: needed where there are several.
+
+    Raises ValueError if there is no such configuration, or a file is missing.
+    """
+    configs = read_manifest(directory).configs
+    chosen = name or (DEFAULT_CONFIG if DEFAULT_CONFIG in configs else next(iter(configs)))
+    if chosen not in configs or (name is None and len(configs) > 1 and DEFAULT_CONFIG not in configs):
+        raise ValueError(f"{directory} has the configurations {', '.join(configs)}. Choose one (--config).")
+    config = configs[chosen]
+    return config, ParquetRows([directory / file for file in config.files], str(directory))
+
 
 class ParquetRows:
     """The columns that are asked for, and no others, in the order of the files.
@@ -17,13 +32,14 @@ class ParquetRows:
     of pyarrow can outlive the interpreter, and the process aborts when it ends
     (tests/store/test_parquet_rows.py::test_no_thread_is_started).
 
-    directory: as `write_feature_set` wrote it. Raises ValueError if it holds no Parquet files.
+    paths: the files. where: what to call them. Raises ValueError if there is none, or one is not there.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._paths = sorted((directory / "data").glob("*.parquet"))
-        if not self._paths:
-            raise ValueError(f"{directory}: data/ holds no Parquet files. Extract it again.")
+    def __init__(self, paths: Sequence[Path], where: str) -> None:
+        self._paths = paths
+        lost = "every Parquet file" if not paths else next((path.name for path in paths if not path.is_file()), None)
+        if lost:
+            raise ValueError(f"{where}: {lost} is missing. Extract it again.")
         self.features: Features = Features.from_arrow_schema(pq.read_schema(self._paths[0]))
         self.column_names = list(self.features)
 

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.store.row_keys import stage_identity
 
 LIBRARIES = (
     "av", "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "timm", "torch", "transformers",
@@ -64,7 +64,7 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
         **made_with,
         "fingerprint": pipeline.fingerprint,
         "given": pipeline.given,
-        "stages": [stage_identity(stage) for stage in stages],
+        "stages": [_identity(stage) for stage in stages],
     }
     if models:
         source = models[0].source
@@ -76,3 +76,9 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
             **source.origin(),
         }
     return described
+
+
+def _identity(stage: Stage) -> dict[str, Any]:
+    """All that decides a stage's values: what becomes of failed clips does not."""
+    identity = stage.own_identity()
+    return {**identity, "config": {key: value for key, value in identity["config"].items() if key != "on_error"}}

@@ -62,18 +62,22 @@ class ShardWriter:
     def close(self) -> None:
         """Bring everything to the disk, the manifest last."""
         stages = {name: stage.close() for name, stage in self._stages.items()}
-        content = {"format": FORMAT, "made_with": self._made_with, "stages": stages}
-        path = self.folder / MANIFEST
-        with path.open("w", encoding="utf-8") as file:
-            json.dump({**content, "sha256": json_digest(content)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(self.folder)
+        write_manifest(self.folder, self._made_with, stages)
 
     def abandon(self) -> None:
         """Let go of the files without finishing them."""
         for stage in self._stages.values():
             stage.abandon()
+
+
+def write_manifest(folder: Path, made_with: dict[str, Any], stages: dict[str, Any]) -> None:
+    """Make a shard of a folder with the files of `stages`, and bring it to the disk."""
+    content = {"format": FORMAT, "made_with": made_with, "stages": stages}
+    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
+        json.dump({**content, "sha256": json_digest(content)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(folder)
 
 
 class _StageWriter:
@@ -83,10 +87,10 @@ class _StageWriter:
         self._pictures = [name for name in features if name in schema.MEDIA]
         self._writers = {}
         if numbers:
-            self._writers[f"{stage}.arrow"] = _ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)
+            self._writers[f"{stage}.arrow"] = ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)
         if self._pictures:
             name = f"{stage}.pictures.arrow"
-            self._writers[name] = _ArrowFile(folder / name, pa.schema([(one, CELL) for one in self._pictures]))
+            self._writers[name] = ArrowFile(folder / name, pa.schema([(one, CELL) for one in self._pictures]))
         self._stage = stage
         self._keys: list[str] = []
         self._failed: dict[str, list[str]] = {}
@@ -130,7 +134,7 @@ class _StageWriter:
         self._waiting, self._waiting_bytes = [], 0
 
 
-class _ArrowFile:
+class ArrowFile:
     """An Arrow stream on the disk, as `datasets` maps it into memory."""
 
     def __init__(self, path: Path, arrow_schema: pa.Schema) -> None:
@@ -198,6 +202,12 @@ class Shard:
     @property
     def stages(self) -> list[str]:
         return list(self._stages)
+
+    @property
+    def keys(self) -> set[str]:
+        """Keys of all rows that the shard knows something of."""
+        stages = self._stages.values()
+        return {key for stage in stages for key in (*stage["keys"], *stage["failed"])}
 
     def computed(self, stage: str) -> Sequence[str]:
         """Keys of the rows with values, in the order of the files."""

@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.shard import DamagedShard, Failure, Shard, ShardWriter
+from emollama_hf.store.shard_copy import copy_without
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,10 @@ class WorkStore:
     @property
     def shard_names(self) -> list[str]:
         return [name for name, shard in self._known.items() if shard is not None]
+
+    @property
+    def shards(self) -> list[Shard]:
+        return [shard for shard in self._known.values() if shard is not None]
 
     def _open(self, folder: Path) -> Shard | None:
         try:
@@ -189,9 +194,7 @@ class Publisher:
         """Put what a stage made of the row `key` into the shard that is being written."""
         with words_for_people(self._store.root):
             if self._writer is None:
-                folder = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-                folder.mkdir()
-                self._writer = ShardWriter(folder, self._made_with)
+                self._writer = ShardWriter(self._new_folder(), self._made_with)
             self._writer.add(stage, features, key, outcome)
 
     @property
@@ -208,12 +211,29 @@ class Publisher:
             return False
         with words_for_people(self._store.root):
             self._writer.close()
-            target = self._store._folder("shards") / self._writer.folder.name
-            self._writer.folder.rename(target)
+            folder = self._writer.folder
         self._writer = None
+        self._publish(folder)
+        return True
+
+    def copy(self, shard: Shard, gone: frozenset[str]) -> None:
+        """Publish what a shard has of all rows but those of the keys `gone`."""
+        with words_for_people(self._store.root):
+            folder = self._new_folder()
+            copy_without(shard, gone, folder)
+        self._publish(folder)
+
+    def _publish(self, folder: Path) -> None:
+        with words_for_people(self._store.root):
+            target = self._store._folder("shards") / folder.name
+            folder.rename(target)
         Shard.open(target).trust()
         self._store.refresh()
-        return True
+
+    def _new_folder(self) -> Path:
+        folder = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        folder.mkdir()
+        return folder
 
     def abandon(self) -> None:
         if self._writer is not None:

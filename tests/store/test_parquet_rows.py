@@ -12,7 +12,7 @@ from datasets import Array2D, Dataset, Features, Value
 
 from emollama_hf.rows import Rows
 from emollama_hf.store.feature_set import FeatureRows, write_feature_set
-from emollama_hf.store.parquet_rows import ParquetRows
+from emollama_hf.store.parquet_rows import ParquetRows, open_config
 
 FEATURES = Features(
     {"uuid": Value("string"), "emollama": Array2D((5, 8), "float16"), "emollama_status": Value("string")}
@@ -36,6 +36,8 @@ def directory(tmp_path: Path) -> Path:
         labels=None,
         features=FEATURES,
         row_ids=rows["uuid"],
+        keys=[[name] for name in rows["uuid"]],
+        withheld=(),
         tables=lambda ranges: (ds[span.start : span.stop] for span in ranges),
     )
     write_feature_set(written, tmp_path / "features", tmp_path / "work", {}, shard_rows=3)
@@ -44,7 +46,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_rows_come_in_order_a_few_at_a_time(directory: Path, size: int) -> None:
-    opened = ParquetRows(directory)
+    opened = open_config(directory)[1]
     assert opened.features == FEATURES
     tables = list(opened.tables(["emollama", "uuid"], size))
     assert all(table.column_names == ["emollama", "uuid"] for table in tables)
@@ -60,8 +62,15 @@ def test_rows_come_in_order_a_few_at_a_time(directory: Path, size: int) -> None:
 
 
 def test_a_directory_without_files_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no Parquet files"):
-        ParquetRows(tmp_path)
+    with pytest.raises(ValueError, match="Parquet file is missing"):
+        ParquetRows([], str(tmp_path))
+
+
+def test_a_file_that_is_missing_is_named(directory: Path) -> None:
+    lost = sorted((directory / "data").iterdir())[1]
+    lost.unlink()
+    with pytest.raises(ValueError, match=f"{lost.name} is missing"):
+        open_config(directory)
 
 
 def test_no_thread_is_started(directory: Path) -> None:
@@ -69,9 +78,9 @@ def test_no_thread_is_started(directory: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from emollama_hf.store.parquet_rows import ParquetRows
+from emollama_hf.store.parquet_rows import open_config
 
-rows = ParquetRows(Path(sys.argv[1]))
+rows = open_config(Path(sys.argv[1]))[1]
 before = len(os.listdir("/proc/self/task"))
 assert sum(table.num_rows for table in rows.tables(["uuid", "emollama"], 2)) == 7
 next(rows.tables(["emollama"], 1))  # left before its end

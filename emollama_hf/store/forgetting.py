@@ -1,0 +1,60 @@
+"""Taking rows out of a work store: their values, their face crops, and all that was gathered from them.
+
+A shard that holds one of them is written again without it; what it holds of rows that stay stays known.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from emollama_hf.store.work_store import WorkStore, make_root, words_for_people
+
+#: What the rows of each file of the folder are known by: content of the file -> for each row its keys.
+ROW_KEYS = "row_keys.json"
+
+
+def note_row_keys(root: Path, keys: Mapping[str, Sequence[Sequence[str | None]]]) -> None:
+    """Remember the keys of the rows of each file, by the file's content, for the day when somebody withdraws."""
+    with words_for_people(root):
+        make_root(root)
+        partial = root / f"{ROW_KEYS}.part"
+        partial.write_text(json.dumps(keys), encoding="utf-8")
+        partial.replace(root / ROW_KEYS)
+
+
+def known_row_keys(root: Path) -> dict[str, list[list[str | None]]]:
+    """What `note_row_keys` noted; empty if nothing that can be read."""
+    try:
+        found = json.loads((root / ROW_KEYS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def keep_only(root: Path, keys: Collection[str]) -> None:
+    """Remove from a work store all but the rows of these keys.
+
+    All: what other settings have made of a withdrawn clip is known by other keys, which nobody can tell from those of
+    the clips that stay. Gathered and kept columns (`mapped/`) go whole: they are made again when they are needed.
+    """
+    kept = frozenset(keys)
+    store = WorkStore(root)
+    with words_for_people(root):
+        for shard in store.shards:
+            gone = frozenset(shard.keys - kept)
+            if not gone:
+                continue
+            if shard.keys & kept:
+                with store.writing(shard.made_with) as publisher:
+                    publisher.copy(shard, gone)
+            shutil.rmtree(shard.folder)
+        shutil.rmtree(root / "mapped", ignore_errors=True)
+
+
+def remove_store(root: Path) -> None:
+    """Remove a work store whole."""
+    with words_for_people(root):
+        shutil.rmtree(root)
