@@ -13,11 +13,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.defaults import configure
-from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.errors import ClipError, ModelError, ShareError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
+    from emollama_hf.sharing.push import push
     from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
     from emollama_hf.store import extract
@@ -38,6 +39,7 @@ _HOMES = {
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
     "extract": "emollama_hf.store",
+    "push": "emollama_hf.sharing.push",
 }
 
 __all__ = [
@@ -49,12 +51,14 @@ __all__ = [
     "FaceMAEEmbed",
     "ModelError",
     "SampleFrames",
+    "ShareError",
     "VideoMAEEmbed",
     "configure",
     "convert",
     "emollama_embed",
     "extract",
     "facemae_embed",
+    "push",
     "sample_frames",
     "videomae_embed",
 ]

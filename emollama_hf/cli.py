@@ -171,6 +171,105 @@ def convert(
 
 
 @app.command()
+def push(
+    source: Annotated[str, typer.Argument(help="Directory that extract wrote (--out).", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(help="ORG/NAME on the Hub, a URL such as s3://bucket/path, a directory.", show_default=False),
+    ],
+    public: Annotated[bool, typer.Option("--public", help="Allow a public repository. Default: private.")] = False,
+    media: Annotated[
+        bool, typer.Option("--media", help="Publish recordings and pictures of people, too. Asks once more.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: Annotated[
+        str | None, typer.Option(help="Configuration. Default: the one that was made in the same way.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch of the repository.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Name for the new commit, such as v1.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column that names rows. Default: uuid, id, name or file_name.")
+    ] = None,
+    hash_keys: Annotated[bool, typer.Option("--hash-keys", help="Publish only hashes of these names.")] = False,
+    key_secret: Annotated[
+        Path | None, typer.Option(help="File with a secret to hash them with, so that nobody can check a guess.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column to keep back; again for more.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace published rows that have the same name and other values.")
+    ] = False,
+    license: Annotated[str | None, typer.Option(help="Licence, as the Hub names it: cc-by-nc-4.0.")] = None,
+    citation: Annotated[Path | None, typer.Option(help="BibTeX file for the card.")] = None,
+    rewrite_card: Annotated[
+        bool, typer.Option("--rewrite-card", help="Write README.md anew, also if somebody edited it.")
+    ] = False,
+) -> None:
+    """Share features, and no faces: recordings, pictures, file names and local paths stay here.
+
+    What is published already is not sent again: run the same after an interruption or with new clips.
+    """
+    from emollama_hf.commands.push import run_push
+
+    run_push(
+        source, target, private=not public, media=media, yes=yes, config_name=config, revision=revision, tag=tag,
+        key=key, hash_keys=hash_keys, key_secret=key_secret, drop=tuple(drop or ()), replace=replace, license=license,
+        citation=citation, rewrite_card=rewrite_card,
+    )  # fmt: skip
+
+
+@app.command()
+def verify(
+    target: Annotated[str, typer.Argument(help="ORG/NAME on the Hub, a URL, a directory.", show_default=False)],
+    source: Annotated[
+        str, typer.Option("--source", help="The clips: folder of videos, data set directory.", show_default=False)
+    ],
+    sample: Annotated[int, typer.Option(min=1, help="Clips to compute again.")] = 3,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="The stated model. Default: the Hub id or random model named.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which clips are chosen.")] = 0,
+    config: Annotated[str | None, typer.Option(help="Configuration. Default: default.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV joined by file_name or uuid.")] = None,
+    key_secret: Annotated[Path | None, typer.Option(help="File with the secret of hashed names.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    dtype: Annotated[str | None, typer.Option(help="Compute in another type than stated.")] = None,
+    peak: Annotated[str | None, typer.Option(help="openface:DIR, for peaks that OpenFace chose.")] = None,
+) -> None:
+    """Compute a few clips again with the stated model and compare: are the features what they say?
+
+    Ends with 0 if they are, with 3 if a clip deviates, with 1 if it could not be found out.
+    """
+    from emollama_hf.commands.verify import run_verify
+
+    _finish(
+        run_verify(
+            target, source, sample=sample, model=model, seed=seed, config_name=config, revision=revision, labels=labels,
+            key_secret=key_secret, device=device, dtype=dtype, peak=peak,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def forget(
+    target: Annotated[str, typer.Argument(help="ORG/NAME on the Hub, a URL, a directory.", show_default=False)],
+    where: Annotated[
+        list[str],
+        typer.Option("--where", help="COLUMN=VALUE of the rows; again for more.", show_default=False),
+    ],
+    revision: Annotated[str | None, typer.Option(help="Branch.")] = None,
+    squash: Annotated[
+        bool, typer.Option("--squash", help="Also remove the history of the branch, and the old files for good.")
+    ] = False,
+    key_secret: Annotated[Path | None, typer.Option(help="File with the secret of hashed names.")] = None,
+) -> None:
+    """Remove the rows of a participant who withdraws, and say what still holds them."""
+    from emollama_hf.commands.forget import run_forget
+
+    run_forget(target, where, revision=revision, squash=squash, key_secret=key_secret)
+
+
+@app.command()
 def export(
     features: Annotated[str, typer.Argument(help="Feature data set: directory or Hub id.", show_default=False)],
     npy: Annotated[Path, typer.Option("--npy", help="Directory to write {name}.npy files to.")],
@@ -196,12 +295,15 @@ def export(
 
 @app.command()
 def info(
-    target: Annotated[str, typer.Argument(help="Model (directory, Hub id, random-tiny) or feature data set.")],
+    target: Annotated[
+        str, typer.Argument(help="Feature data set (directory, Hub id, URL) or model (directory, Hub id, random-tiny).")
+    ],
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub id.")] = None,
 ) -> None:
     """Say what a model or a feature data set is, without loading weights or features."""
     from emollama_hf.commands.info import show_info
 
-    show_info(target)
+    show_info(target, revision=revision)
 
 
 @app.command()

@@ -7,21 +7,41 @@ from typing import Any
 
 from emollama_hf.checkpoints import PARTS, open_model
 from emollama_hf.commands.report import columns_table, console, table
-from emollama_hf.errors import ModelError
+from emollama_hf.errors import ModelError, ShareError
 from emollama_hf.store.card_sections import describe_column, label_lines, settings_of, status_words
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 
 
-def show_info(target: str) -> None:
-    """Print what `target` is. Raises ModelError or ValueError if it is neither a model nor a feature data set."""
+def show_info(target: str, *, revision: str | None = None) -> None:
+    """Print what `target` is, from its small files alone.
+
+    Raises ModelError, ShareError or ValueError if it is neither a model nor a feature data set.
+    """
     if not target.strip():
         raise ValueError("nothing was named. Give a model or a feature data set.")
-    if is_feature_set(Path(target)):
-        _show_feature_set(target, read_manifest(Path(target)))
+    manifest = _manifest(target, revision)
+    if manifest is not None:
+        _show_feature_set(target, manifest)
     else:
-        _show_model(target)
+        _show_model(target, revision)
+
+
+def _manifest(target: str, revision: str | None) -> Manifest | None:
+    """The manifest of a feature data set; None if `target` may be a model."""
+    if is_feature_set(Path(target)):
+        return read_manifest(Path(target))
+    if Path(target).exists() or ("/" not in target and "://" not in target):
+        return None
+    from emollama_hf.sharing.place import open_place
+
+    try:
+        return open_place(target, revision=revision).manifest()
+    except ShareError:
+        if "://" in target:
+            raise
+        return None  # the model's error says what was looked for
 
 
 def _show_feature_set(target: str, manifest: Manifest) -> None:
@@ -75,9 +95,9 @@ def _show_making(config: FeatureConfig) -> None:
         screen.print(f"{stage['stage']} (version {stage['version']}): {settings}", markup=False)
 
 
-def _show_model(target: str) -> None:
+def _show_model(target: str, revision: str | None) -> None:
     screen = console()
-    source = open_model(target)
+    source = open_model(target, revision=revision)
     report = table("part", "what it gives", "sha256")
     for part in PARTS:
         try:

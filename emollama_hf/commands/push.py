@@ -1,0 +1,69 @@
+"""`emollama-hf push`: a feature data set in, a repository or folder for colleagues out, and what was left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.report import console
+from emollama_hf.errors import ShareError
+
+
+def run_push(
+    source: str, target: str, *, media: bool, yes: bool, citation: Path | None, key_secret: Path | None, **options: Any
+) -> None:
+    """Push and print a summary. options: as `sharing.push.push`."""
+    quiet_unless_terminal(log_shards=False)
+    from emollama_hf.sharing.push import push
+
+    if media and not yes:
+        _confirm(target)
+    done = push(
+        source,
+        target,
+        media=media,
+        citation=None if citation is None else _text(citation, "citation"),
+        key_secret=read_secret(key_secret),
+        **options,
+    )
+    screen = console()
+    screen.print(
+        f"{done.place}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, {done.replaced:,} "
+        f"replaced, {done.unchanged:,} were there already.",
+        markup=False,
+    )
+    screen.print(f"{len(done.files)} files written: {', '.join(done.files) or 'none'}\n", markup=False)
+    for line in done.withheld:
+        screen.print(f"left out: {line}", markup=False)
+    if done.card_kept:
+        screen.print("README.md was edited there: its text was kept, its list of files brought up to date.")
+    screen.print(f"\nOpen it with: {done.opening}", markup=False)
+
+
+def _confirm(target: str) -> None:
+    warning = f"--media publishes recordings and pictures of people to {target}."
+    if not sys.stdin.isatty():
+        raise ShareError(f"{warning} Where nobody can be asked, say so with --yes.")
+    if typer.prompt(f"{warning} Did they all consent? Type yes to go on", default="no") != "yes":
+        raise ShareError("nothing was published.")
+
+
+def read_secret(path: Path | None) -> str | None:
+    """The secret in a file. Raises ShareError if it cannot be read or is empty."""
+    if path is None:
+        return None
+    secret = _text(path, "secret").strip()
+    if not secret:
+        raise ShareError(f"{path}: the secret is empty. Put some random characters into it, and keep it.")
+    return secret
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ShareError(f"{path}: the {what} cannot be read ({error}).") from error

@@ -1,0 +1,42 @@
+"""`emollama-hf verify`: shared features against clips, and how far they are apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.push import read_secret
+from emollama_hf.commands.report import console, table
+
+
+def run_verify(target: str, source: str, *, key_secret: Path | None, **options: Any) -> int:
+    """Verify, print what was compared, and return the number of rows that deviate. options: as `sharing.verify`."""
+    quiet_unless_terminal(log_shards=False)
+    from emollama_hf.sharing.verify import verify
+
+    done = verify(target, source, key_secret=read_secret(key_secret), **options)
+    screen = console()
+    files = f"{done.checked_files} files have the stated sha256"
+    unchecked = f", {done.unchecked_files} were not read for that" if done.unchecked_files else ""
+    screen.print(f"{done.place}, configuration {done.config}: {files}{unchecked}.\n", markup=False)
+    columns = list(dict.fromkeys(check.column for row in done.rows for check in row.columns))
+    report = table("row", *columns)
+    for row in done.rows:
+        found = {check.column: check for check in row.columns}
+        cells = [f"{found[name].deviation:.2g}" if name in found else "-" for name in columns]
+        report.add_row(row.name, *cells)
+    if columns:
+        screen.print(report)
+        screen.print(
+            f"\nLargest deviation as a share of what is allowed: {done.limit:g} of the row's spread for features (and "
+            "a step of the stored type), 0.001 for facts, none for whole numbers.",
+            markup=False,
+        )
+    for row in done.rows:
+        if row.problem:
+            screen.print(f"{row.name}: could not be computed: {row.problem}", markup=False)
+    failed = [row for row in done.rows if not row.holds]
+    verdict = "all are what they say" if not failed else f"{len(failed)} are not what they say"
+    screen.print(f"\n{len(done.rows)} rows computed again: {verdict}.", markup=False)
+    return len(failed)

@@ -1,0 +1,246 @@
+"""Taking rows of a participant who withdraws out of a shared set, wherever it is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import ClassLabel, Features
+from filelock import FileLock
+
+from emollama_hf.errors import ShareError
+from emollama_hf.sharing.card import stage_texts
+from emollama_hf.sharing.folder_place import FolderPlace
+from emollama_hf.sharing.gate import check_files
+from emollama_hf.sharing.hub_place import HubPlace
+from emollama_hf.sharing.place import Changes, Place, open_place
+from emollama_hf.sharing.rewrite import Rewritten, replaced_entry, rewrite_without
+from emollama_hf.sharing.row_names import hash_name
+from emollama_hf.sharing.staging import staging_folder
+from emollama_hf.store.forgetting import keep_only, known_row_keys, note_row_keys, remove_store
+from emollama_hf.store.manifest import FeatureFile, Manifest, RowKey
+from emollama_hf.store.media import media_columns
+from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
+
+#: For each row of a table whether it is to be forgotten.
+Rule = Callable[[pa.Table], list[bool]]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """rows: how many rows are gone, over all configurations. rewritten, deleted: files.
+
+    still_held_by: what still holds them and how to be rid of it, a sentence each.
+    """
+
+    place: str
+    rows: int
+    rewritten: int
+    deleted: int
+    still_held_by: tuple[str, ...]
+
+
+def forget(
+    target: str | Path,
+    where: Mapping[str, object],
+    *,
+    revision: str | None = None,
+    squash: bool = False,
+    key_secret: str | bytes | None = None,
+) -> Forgotten:
+    """Rewrite a shared set without some of its rows, and its card and provenance, which count them.
+
+    target: a repository on the Hub, a URL, a directory, also one that `extract` writes: there the work store, which has
+    face crops, is cleared of all rows but those that stay, too.
+    where: values that the rows to be forgotten have, such as {"participant_id": "P12"}; all of them have to fit. A
+        value of a hashed key is given as it was before it was hashed. key_secret: what it was hashed with.
+    revision: branch. squash: on the Hub, also remove the branch's history and the contents of the old files for good.
+
+    Run again after an interruption, it goes on. Raises ShareError if no row fits, or no such column is there.
+
+        >>> forget("org/mindwandering-emollama", {"participant_id": "P12"}).rows
+        26
+    """
+    if not where:
+        raise ShareError("nothing says which rows to forget. Give --where COLUMN=VALUE (where={column: value}).")
+    place = open_place(target, revision=revision)
+    if squash and not isinstance(place, HubPlace):
+        raise ShareError(f"{place.name} is no Hub repository and has no history to squash. Leave squash out.")
+    manifest = place.manifest()
+    if manifest is None:
+        raise ShareError(f"{place.name} holds no feature data set: there is no provenance.json.")
+    secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
+    with _extract_waits(place), staging_folder() as folder:
+        after, rewritten = _without(place, manifest, where, secret, folder)
+        found = sum(one.kept.count(False) for one in rewritten.values())
+        gone = [path for path in _files(manifest) if path not in _files(after)]
+        leftovers = place.leftovers([*_files(manifest), *_files(after)])
+        if not found and not leftovers and not squash:
+            raise ShareError(f"no row of {place.name} has {_words(where)}.{_known(manifest, where)}")
+        changes = _staged(place, manifest, after, folder, [*gone, *leftovers])
+        _clear_work_store(place, manifest, rewritten)  # first: who is interrupted here finds the rows once more
+        place.publish(changes, f"emollama_hf: forget {found} clips")
+    return Forgotten(
+        place.name,
+        rows=found,
+        rewritten=len([path for path in _files(after) if path not in _files(manifest)]),
+        deleted=len(gone) + len(leftovers),
+        still_held_by=_held(place, squash, found),
+    )
+
+
+def _without(
+    place: Place, manifest: Manifest, where: Mapping[str, object], secret: bytes | None, folder: Path
+) -> tuple[Manifest, dict[str, Rewritten]]:
+    """The manifest without the rows, and what became of the files that had some; the new ones are in `folder`."""
+    if not any(all(column in config.features for column in where) for config in manifest.configs.values()):
+        columns = dict.fromkeys(name for config in manifest.configs.values() for name in config.features)
+        raise ShareError(f"{place.name} has no rows with the columns {', '.join(where)}; it has {', '.join(columns)}.")
+    rewritten: dict[str, Rewritten] = {}
+    for name, config in manifest.configs.items():
+        if not all(column in config.features for column in where):
+            continue
+        rule = _rule(where, config.features, config.key, secret)
+        files = dict(config.files)
+        for path, file in config.files.items():
+            if _holds(place, path, list(where), rule):
+                rewritten[path] = rewrite_without(
+                    place, path, file, config.features, rule, folder,
+                    config=name, key=None if config.key is None else config.key.column,
+                )  # fmt: skip
+                files = replaced_entry(files, path, rewritten[path].new)
+        manifest = manifest.with_config(name, replace(config, files=files))
+    left = {name: config for name, config in manifest.configs.items() if config.files}
+    if not left:
+        raise ShareError(f"every row of {place.name} would be forgotten. Delete it instead: nothing would be left.")
+    return replace(manifest, configs=left), rewritten
+
+
+def _rule(where: Mapping[str, object], features: Features, key: RowKey | None, secret: bytes | None) -> Rule:
+    wanted = {column: str(value) for column, value in where.items()}
+    if key is not None and key.hashed and key.column in wanted:
+        if key.hashed == "hmac-sha256" and secret is None:
+            raise ShareError(
+                f"{key.column} is hashed with a secret. Give it (--key-secret, key_secret=), or name the rows by "
+                "another column."
+            )
+        wanted[key.column] = hash_name(wanted[key.column], secret)
+
+    def fits(table: pa.Table) -> list[bool]:
+        rows = [True] * table.num_rows
+        for column, value in wanted.items():
+            texts = _as_text(table.column(column).to_pylist(), features[column])
+            rows = [so_far and text == value for so_far, text in zip(rows, texts, strict=True)]
+        return rows
+
+    return fits
+
+
+def _as_text(values: list[object], feature: object) -> list[str | None]:
+    if isinstance(feature, ClassLabel):
+        return [None if value is None else feature.names[int(str(value))] for value in values]
+    return [None if value is None else str(value) for value in values]
+
+
+def _holds(place: Place, path: str, columns: list[str], rule: Rule) -> bool:
+    """Whether a file has such a row; only these columns are read of it."""
+    with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as file:
+        return any(rule(pa.Table.from_batches([batch])).count(True)
+                   for batch in file.iter_batches(1024, columns=columns, use_threads=False))  # fmt: skip
+
+
+def _staged(place: Place, before: Manifest, after: Manifest, folder: Path, delete: list[str]) -> Changes:
+    new = folder / "new"
+    texts = stage_texts(place, before, after, new, rewrite=False)
+    write = {path: new / path for path in _files(after) if (new / path).is_file()} | texts.write
+    media = [column for config in after.configs.values() for column in media_columns(config.features)]
+    check_files(write, pictures=texts.pictures, media_columns=media)
+    return Changes(write, [*delete, *texts.delete])
+
+
+def _files(manifest: Manifest) -> dict[str, FeatureFile]:
+    return {path: file for config in manifest.configs.values() for path, file in config.files.items()}
+
+
+def _words(where: Mapping[str, object]) -> str:
+    return " and ".join(f"{column}={str(value)!r}" for column, value in where.items())
+
+
+def _known(manifest: Manifest, where: Mapping[str, object]) -> str:
+    """What values there are, where they are few."""
+    for config in manifest.configs.values():
+        for column in where:
+            values = config.counts.labels.get(column, {})
+            if values:
+                return f" {column} is {', '.join(list(values)[:10])}{', ...' if len(values) > 10 else ''}."
+    return ""
+
+
+# What else holds the rows
+
+
+def _held(place: Place, squash: bool, found: int) -> tuple[str, ...]:
+    if isinstance(place, HubPlace):
+        return _held_by_history(place, squash, found)
+    if isinstance(place, FolderPlace) and not place.is_local:
+        return ("If the bucket keeps versions, earlier ones hold the rows until they are deleted there.",)
+    if isinstance(place, FolderPlace):
+        return (
+            "Backups and snapshots of this disk, and what colleagues have copied or loaded, hold the rows.",
+            "If the clips still lie where extract reads them, remove them there: it would compute them again.",
+        )
+    return ()
+
+
+def _held_by_history(place: HubPlace, squash: bool, found: int) -> tuple[str, ...]:
+    lines = []
+    if squash:
+        place.squash("emollama_hf: history removed")
+        place.erase_unnamed()
+    elif found:
+        lines.append("Earlier commits still hold the rows. Remove them with --squash (squash=True).")
+    others = place.other_refs()
+    if others:
+        lines.append(f"So may these branches and tags: {', '.join(others)}. Delete those that do (hf repo tag delete).")
+    lines.append("What colleagues have loaded already holds the rows, too: tell them.")
+    return tuple(lines)
+
+
+@contextmanager
+def _extract_waits(place: Place) -> Iterator[None]:
+    """No run of `extract` writes the folder meanwhile."""
+    root = _work_store(place)
+    if root is None:
+        yield
+        return
+    with FileLock(root / "folder.lock"):
+        yield
+
+
+def _work_store(place: Place) -> Path | None:
+    if not isinstance(place, FolderPlace) or not place.is_local:
+        return None
+    root = Path(place.name) / INSIDE_OUT
+    return root if is_work_store(root) else None
+
+
+def _clear_work_store(place: Place, manifest: Manifest, rewritten: Mapping[str, Rewritten]) -> None:
+    """Keep of the work store inside a folder what its remaining rows are made of."""
+    root = _work_store(place)
+    if root is None:
+        return
+    known, kept = known_row_keys(root), {}
+    for path, file in _files(manifest).items():
+        if file.content not in known:
+            remove_store(root)  # nobody knows which of its rows are whose
+            return
+        stays = rewritten[path].kept if path in rewritten else [True] * file.counts.rows
+        new = rewritten[path].new if path in rewritten else (path, file)
+        if new is not None:
+            kept[new[1].content] = [keys for keys, one in zip(known[file.content], stays, strict=True) if one]
+    keep_only(root, {key for rows in kept.values() for keys in rows for key in keys if key is not None})
+    note_row_keys(root, {**known, **kept})

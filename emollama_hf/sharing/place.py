@@ -1,0 +1,119 @@
+"""Where a feature data set is shared: a Hub repository, a URL of any fsspec scheme, a directory."""
+
+from __future__ import annotations
+
+import abc
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from emollama_hf.errors import ShareError
+from emollama_hf.store.manifest import PROVENANCE, FeatureConfig, Manifest, parse_manifest
+
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+HUB_URL = re.compile(r"hf://datasets/(\w[\w.-]*/\w[\w.-]*?)(?:@([^/]+))?/?")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What becomes of a place at once. write: a file here for each path there, in this order. delete: paths there."""
+
+    write: Mapping[str, Path] = field(default_factory=dict)
+    delete: Sequence[str] = ()
+
+
+class PlaceChangedError(ShareError):
+    """Somebody else has published there since the place was looked at."""
+
+
+class Place(abc.ABC):
+    """One place, as it is when it is first read; `publish` moves it on.
+
+    name: what people call it; it has no password and no token. Every method raises ShareError, worded for people, if
+    the place cannot be reached or used.
+    """
+
+    name: str
+    #: The last part of it, which a card has as its title.
+    title: str
+
+    @abc.abstractmethod
+    def read(self, path: str) -> bytes | None:
+        """A small file; None if it is not there."""
+
+    @abc.abstractmethod
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """A file for reading parts of it."""
+
+    @abc.abstractmethod
+    def fetch(self, path: str, folder: Path) -> Path:
+        """A whole file on this machine, in `folder` or in a cache."""
+
+    @abc.abstractmethod
+    def check_writable(self, *, private: bool) -> None:
+        """Raise ShareError if publishing there would be refused, before hours of work; changes nothing."""
+
+    @abc.abstractmethod
+    def publish(self, changes: Changes, message: str, *, tag: str | None = None) -> None:
+        """Make the changes so that readers see the old state or the new one. Raises PlaceChangedError if it has moved.
+
+        What an earlier call has uploaded before it failed is not uploaded again.
+        """
+
+    @abc.abstractmethod
+    def opening(self, name: str, config: FeatureConfig) -> str:
+        """The Python expression that opens a configuration, for the card (`feature_card.Opening`)."""
+
+    @abc.abstractmethod
+    def leftovers(self, files: Sequence[str]) -> list[str]:
+        """Parquet files that no manifest names, left by an interrupted call. files: those that one names."""
+
+    @abc.abstractmethod
+    def sha256(self, paths: Sequence[str]) -> dict[str, str | None]:
+        """sha256 of each file that is there; None for one that the place would have to read for that."""
+
+    def manifest(self) -> Manifest | None:
+        """What is shared there; None if nothing is. Raises ManifestError if it cannot be read."""
+        found = self.read(PROVENANCE)
+        if found is None:
+            return None
+        return parse_manifest(found.decode("utf-8", errors="replace"), f"{self.name}/{PROVENANCE}")
+
+
+def open_place(target: str | os.PathLike[str], *, revision: str | None = None) -> Place:
+    """The place that a text names: `org/name`, `hf://datasets/org/name`, `s3://bucket/path`, a directory.
+
+    revision: branch, tag or commit of a Hub repository. Nothing is asked of the place yet.
+    Raises ShareError if the text names no place, or could mean two.
+    """
+    from emollama_hf.sharing.folder_place import FolderPlace
+    from emollama_hf.sharing.hub_place import HubPlace
+
+    name = os.fspath(target)
+    if not name.strip():
+        raise ShareError("no place was named. Give org/name on the Hub, a URL (s3://bucket/path), or a directory.")
+    hub = HUB_URL.fullmatch(name)
+    if hub is not None:
+        return HubPlace(hub[1], revision or hub[2])
+    if name.startswith("hf://"):
+        raise ShareError(f"{name!r} is no data set repository: expected hf://datasets/OWNER/NAME.")
+    if _is_hub_id(name):
+        return HubPlace(name, revision)
+    if revision is not None:
+        raise ShareError(f"revision={revision!r}: {name!r} is no Hub repository and has no revisions. Leave it out.")
+    return FolderPlace(name)
+
+
+def _is_hub_id(name: str) -> bool:
+    if not HUB_ID.fullmatch(name) or Path(name).exists():
+        return False
+    if Path(name).parent.is_dir():
+        raise ShareError(
+            f"{name!r} could be a repository on the Hub or a folder in {str(Path(name).parent)!r}. "
+            f"Write hf://datasets/{name}, or ./{name}."
+        )
+    return True

@@ -1,0 +1,110 @@
+"""What a push has to do: which rows are new, which are there already, and which would replace others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from datasets import Features, Value
+
+from emollama_hf import schema
+from emollama_hf.digest import combined
+from emollama_hf.errors import ShareError
+from emollama_hf.rows import Rows
+from emollama_hf.sharing.row_names import unique
+from emollama_hf.store.arrow_columns import nulls
+from emollama_hf.store.content import value_digest
+from emollama_hf.store.manifest import FeatureConfig
+
+DIGEST_DIGITS = 16
+NAMES_SHOWN = 5
+HINT = "Mend it, or name rows by another column (--key, key=)."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """digests: of the rows to be written, by their names. failed: those of them without features.
+
+    replaced: names of published rows that they replace. unchanged: how many rows are there as they are.
+    """
+
+    digests: dict[str, str]
+    failed: frozenset[str]
+    replaced: frozenset[str]
+    unchanged: int
+
+
+def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, str]]:
+    """Digest and status of each row by its name; of all columns but the message of a failure.
+
+    Raises ShareError for a row without a name, and for two of one name.
+    """
+    names: list[str | None] = []
+    found: list[tuple[str, str]] = []
+    for table in tables:
+        rows = Rows.from_batch(table)
+        columns = [name for name in rows.names if name != schema.ERROR]
+        for row in range(rows.length):
+            name = rows.value(key, row)
+            names.append(None if name is None else str(name))
+            digest = combined(*(part for column in columns for part in (column, value_digest(rows.value(column, row)))))
+            found.append((digest[:DIGEST_DIGITS], rows.value(schema.STATUS, row) or schema.OK))
+    unique(names, key, HINT)
+    return dict(zip((str(name) for name in names), found, strict=True))
+
+
+def plan_rows(rows: dict[str, tuple[str, str]], published: FeatureConfig | None, *, replace: bool) -> Plan:
+    """Compare rows with those that are published.
+
+    rows: as `row_digests` gives them. replace: whether they may replace published rows of their names. A published row
+    without features is always replaced by one that has them. Raises ShareError for other rows that would replace.
+    """
+    files = list(published.files.values()) if published else []
+    there = {name: digest for file in files for name, digest in file.rows.items()}
+    failed = {name for file in files for name in file.failed}
+    new = {name: row for name, row in rows.items() if there.get(name) != row[0]}
+    taken = frozenset(name for name in new if name in there)
+    refused = sorted(name for name in taken if name not in failed or new[name][1] != schema.OK)
+    if refused and not replace:
+        shown = ", ".join(map(repr, refused[:NAMES_SHOWN]))
+        more = f" and {len(refused) - NAMES_SHOWN} more" if len(refused) > NAMES_SHOWN else ""
+        raise ShareError(
+            f"{len(refused)} rows are published already with other values: {shown}{more}. Replace them (--replace, "
+            "replace=True), or leave them out."
+        )
+    return Plan(
+        digests={name: digest for name, (digest, _) in new.items()},
+        failed=frozenset(name for name, (_, status) in new.items() if status != schema.OK),
+        replaced=taken,
+        unchanged=len(rows) - len(new),
+    )
+
+
+def fitted(table: pa.Table, features: Features, lacking: Iterable[str]) -> pa.Table:
+    """A table in the columns of published rows. lacking: columns that it does not have: nulls."""
+    columns = {name: nulls(table.num_rows, features[name]) for name in lacking}
+    columns |= {name: table.column(name) for name in table.column_names}
+    return pa.table([columns[name] for name in features], schema=features.arrow_schema)
+
+
+def lacking_labels(there: Features, here: Features) -> list[str]:
+    """Published columns that new rows do not have. Raises ShareError if they have others, or of other types."""
+    extra = [name for name in here if name not in there]
+    if extra:
+        raise ShareError(
+            f"the published rows have no column {', '.join(extra)}. Leave it out (--drop {extra[0]}, "
+            f"drop=({extra[0]!r},)), or push to another configuration (--config, config_name=)."
+        )
+    for name, kind in here.items():
+        if kind != there[name] and not (_is_text(kind) and _is_text(there[name])):
+            raise ShareError(
+                f"column {name}: {there[name]} there, {kind} here. Cast it (ds.cast_column), or push to another "
+                "configuration (--config, config_name=)."
+            )
+    return [name for name in there if name not in here]
+
+
+def _is_text(kind: Any) -> bool:
+    return isinstance(kind, Value) and kind.dtype in ("string", "large_string")

@@ -1,0 +1,276 @@
+"""Publishing features: to the Hub, to any file system of fsspec, to a directory.
+
+    rows ─► withhold ─► compare with what is there ─► new files, staged ─► scan ─► one commit
+
+Nothing leaves the machine before all that would has been looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from datasets import Dataset, Features
+
+from emollama_hf.errors import ShareError
+from emollama_hf.sharing.card import stage_texts
+from emollama_hf.sharing.difference import check_same, choose_config
+from emollama_hf.sharing.folder_place import FolderPlace
+from emollama_hf.sharing.gate import check_files
+from emollama_hf.sharing.place import Changes, Place, PlaceChangedError, open_place
+from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
+from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
+from emollama_hf.sharing.row_names import choose_names
+from emollama_hf.sharing.source_rows import SourceRows, open_rows
+from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
+from emollama_hf.sharing.withhold import Publication, plan_publication
+from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest
+from emollama_hf.store.provenance import describe_run, made_with, merged
+from emollama_hf.transform import Transform
+
+logger = logging.getLogger(__name__)
+
+#: Times that a push starts again because somebody else was faster.
+ATTEMPTS = 3
+ABANDONED_S = 86_400
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did. config: the configuration that the rows are in, `rows` of them now.
+
+    added, replaced, unchanged: rows. files: those that were written, README.md and provenance.json among them.
+    withheld: what was left out, a sentence each. opening: the Python expression that opens the rows.
+    card_kept: whether somebody had edited README.md, so that its text stayed.
+    """
+
+    place: str
+    config: str
+    rows: int
+    added: int
+    replaced: int
+    unchanged: int
+    files: tuple[str, ...]
+    withheld: tuple[str, ...]
+    opening: str
+    card_kept: bool
+
+
+def push(
+    ds_or_dir: Dataset | str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    private: bool = True,
+    media: bool = False,
+    config_name: str | None = None,
+    revision: str | None = None,
+    tag: str | None = None,
+    *,
+    key: str | None = None,
+    hash_keys: bool = False,
+    key_secret: str | bytes | None = None,
+    drop: Collection[str] = (),
+    replace: bool = False,
+    made_by: Transform | None = None,
+    license: str | None = None,
+    citation: str | None = None,
+    rewrite_card: bool = False,
+) -> Pushed:
+    """Publish features without faces, and without names and paths of those who made them.
+
+    ds_or_dir: the directory that `extract` wrote, or a data set with feature columns.
+    target: a repository on the Hub, "org/name"; a URL of any fsspec scheme, "s3://bucket/path"; a directory.
+    private: make the repository private if it is new, and refuse one that is public.
+    media: publish recordings and pictures of people, too.
+    config_name: configuration of the data set; by default the one that was made in the same way, "default" for the
+        first, and for a set of other columns one named after these.
+    revision: branch of the repository. tag: a name for the new commit, such as "v1".
+    key: column that names rows; by default the first of uuid, id, name, file_name. hash_keys: publish only hashes of
+        these names. key_secret: hash them with this secret, so that nobody else can check a guess.
+    drop: columns to keep back. replace: whether rows may replace published ones of the same names; rows that had no
+        features are always replaced by those that have.
+    made_by: the transform that made the features, for a data set that does not say so itself, as after `map`.
+    license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
+
+    Rows that are published already with the same values are not sent again, so that a push which was interrupted, or
+    which brings new clips, sends what is missing. Readers of a Hub repository see the state before or the one after;
+    elsewhere README.md is written last.
+    Raises ShareError, and publishes nothing, if what would be sent holds a picture, a recording or an absolute path; if
+    it was made with another model or settings than what is there; if rows are there with other values; if the place
+    cannot be reached. What was uploaded by then is not uploaded again by the next call.
+
+        >>> push("features", "org/mindwandering-emollama", tag="v1").rows
+        3437
+    """
+    if not isinstance(media, bool) or not isinstance(private, bool):
+        raise ShareError(f"private={private!r}, media={media!r}: expected True or False")
+    rows = open_rows(ds_or_dir, config_name=config_name)
+    secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
+    columns = (drop,) if isinstance(drop, str) else tuple(drop)
+    wishes = _Wishes(media, config_name, key, hash_keys, secret, columns, replace, license, citation, rewrite_card)
+    if made_by is not None:
+        rows = _made_by(rows, made_by)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
+        except PlaceChangedError:
+            logger.warning("%s was changed by somebody else meanwhile; looking at it again.", target)
+    return _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """Options of `push`."""
+
+    media: bool
+    config_name: str | None
+    key: str | None
+    hash_keys: bool
+    secret: bytes | None
+    drop: Sequence[str]
+    replace: bool
+    license: str | None
+    citation: str | None
+    rewrite_card: bool
+
+
+def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool, tag: str | None) -> Pushed:
+    place.check_writable(private=private)
+    before = place.manifest() or Manifest({})
+    name = wishes.config_name or choose_config(before, rows.made, rows.features)
+    there = before.configs.get(name)
+    publication = _publication(rows, there, wishes)
+    if there is not None:
+        _check_same(place, name, there, rows.made, publication.features)
+    features = publication.features if there is None else there.features
+    lacking = [] if there is None else lacking_labels(there.features, publication.features)
+    source = _Published(rows, publication, features, lacking)
+    key = publication.names.key.column
+    plan = plan_rows(row_digests(source.tables(), key), there, replace=wishes.replace)
+    with staging_folder() as folder:
+        files = _stage(place, name, there, source, plan, key, folder)
+        config = _merge(there, rows, publication, features, files)
+        manifest = replace(
+            before.with_config(name, config),
+            license=wishes.license or before.license,
+            citation=wishes.citation or before.citation,
+        )
+        texts = stage_texts(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
+        write = {path: folder / "new" / path for path in files if (folder / "new" / path).is_file()} | texts.write
+        check_files(write, pictures=texts.pictures, media_columns=publication.media)
+        old = {} if there is None else there.files
+        delete = [path for path in old if path not in files] + texts.delete + _abandoned(place, manifest)
+        place.publish(Changes(write, delete), _message(plan, name), tag=tag)
+    return Pushed(
+        place=place.name,
+        config=name,
+        rows=config.rows,
+        added=len(plan.digests) - len(plan.replaced),
+        replaced=len(plan.replaced),
+        unchanged=plan.unchanged,
+        files=tuple(write),
+        withheld=tuple(dict.fromkeys([*rows.withheld, *publication.withheld])),
+        opening=place.opening(name, config),
+        card_kept=texts.card_kept,
+    )
+
+
+@dataclass(frozen=True)
+class _Published:
+    """The source's rows as they are published."""
+
+    rows: SourceRows
+    publication: Publication
+    features: Features
+    lacking: Sequence[str]
+
+    def tables(self) -> Any:
+        some = self.rows.tables(self.publication.reads, one_by_one=bool(self.publication.media))
+        for table in self.publication.tables(some):
+            yield fitted(table, self.features, self.lacking)
+
+
+def _publication(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Publication:
+    sample = next(rows.tables(rows.texts), None)
+    if sample is None or not sample.num_rows:
+        raise ShareError("the data set has no rows: there is nothing to push.")
+    names = choose_names(
+        rows.features, key=wishes.key, hash_keys=wishes.hash_keys, secret=wishes.secret, source=rows.key,
+        published=None if there is None else there.key,
+    )  # fmt: skip
+    return plan_publication(rows.features, sample, names, media=wishes.media, drop=wishes.drop)
+
+
+def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str, Any], features: Features) -> None:
+    found = check_same(there, made, features)
+    if found:
+        raise ShareError(
+            f"configuration {name!r} of {place.name} was made in another way: {'; '.join(found)}. Extract with the "
+            "same model and settings, or push to another configuration (--config, config_name=)."
+        )
+
+
+def _stage(
+    place: Place, name: str, there: FeatureConfig | None, source: _Published, plan: Plan, key: str, folder: Path
+) -> dict[str, FeatureFile]:
+    """Write what is new; all files of the configuration as they will be."""
+    files = dict(there.files) if there is not None else {}
+
+    def is_replaced(table: pa.Table) -> list[bool]:
+        return [str(value) in plan.replaced for value in table.column(key).to_pylist()]
+
+    for path, file in list(files.items()):
+        if not plan.replaced.isdisjoint(file.rows):
+            new = rewrite_without(place, path, file, source.features, is_replaced, folder, config=name, key=key)
+            files = replaced_entry(files, path, new.new)
+    if plan.digests:
+        first = max((file_number(path) for path in files), default=-1) + 1
+        files |= stage_rows(source.tables(), source.features, plan, key, folder / "new", config=name, first=first)
+    return files
+
+
+def _merge(
+    there: FeatureConfig | None,
+    rows: SourceRows,
+    publication: Publication,
+    features: Features,
+    files: dict[str, FeatureFile],
+) -> FeatureConfig:
+    withheld = [*(() if there is None else there.withheld), *rows.withheld, *publication.withheld]
+    made = rows.made
+    if there is not None and there.made:
+        made = {**there.made, **merged([_versions(there.made), _versions(rows.made)])}
+    return FeatureConfig(made, features, files, publication.names.key, tuple(dict.fromkeys(withheld)))
+
+
+def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The versions that took part; of several pushes they stand in one text already."""
+    return {name: made[name] for name in ("emollama_hf", "python", "libraries")}
+
+
+def _made_by(rows: SourceRows, transform: Transform) -> SourceRows:
+    if rows.made:
+        raise ShareError("made_by: the rows say themselves how they were made. Leave it out.")
+    from emollama_hf.stages.pipeline import Pipeline
+
+    present = set(rows.features) - set(transform.features)
+    stages = transform.chain(present)
+    return replace(rows, made=describe_run(Pipeline(stages), made_with=made_with()))
+
+
+def _abandoned(place: Place, manifest: Manifest) -> list[str]:
+    """Files that a push left which did not go on within a day."""
+    named = [path for config in manifest.configs.values() for path in config.files]
+    if not isinstance(place, FolderPlace):
+        return []
+    return [path for path in place.leftovers(named) if place.age_s(path) > ABANDONED_S]
+
+
+def _message(plan: Plan, name: str) -> str:
+    parts = [f"add {len(plan.digests) - len(plan.replaced)} clips"] if len(plan.digests) > len(plan.replaced) else []
+    parts += [f"replace {len(plan.replaced)}"] if plan.replaced else []
+    return f"emollama_hf: {', '.join(parts) or 'update the card'} ({name})"

@@ -1,0 +1,77 @@
+"""The stages that made a shared set, once more, from what its provenance states."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emollama_hf.checkpoints.random_model import RANDOM_MODELS
+from emollama_hf.errors import ShareError
+from emollama_hf.sharing.place import HUB_ID
+from emollama_hf.stage import Stage
+from emollama_hf.stages import STAGES
+from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.pipeline import Pipeline
+from emollama_hf.store.manifest import FeatureConfig
+
+
+def recorded_pipeline(
+    config: FeatureConfig,
+    model: str | os.PathLike[str] | None,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    peak: str | None = None,
+) -> Pipeline:
+    """The stages with the stated settings, for a model that has the stated digests.
+
+    model: by default the one that is named. dtype, peak: instead of the stated ones.
+    Raises ShareError if the model is another one, or this version computes something else.
+    """
+    stages = [_stage(stated, _model(config, model), device, dtype, peak) for stated in config.made["stages"]]
+    for stage, stated in zip(stages, config.made["stages"], strict=True):
+        if isinstance(stage, ModelStage) and stage.model_digest() != stated["model"]:
+            raise ShareError(
+                f"{stage.name}: the model {stage.source.name} is not the stated one: its {stage.part} has sha256 "
+                f"{stage.model_digest()}, stated is {stated['model']} ({config.model['name']}). Give that one "
+                "(--model)."
+            )
+    return Pipeline(stages)
+
+
+def _model(config: FeatureConfig, model: str | os.PathLike[str] | None) -> str | None:
+    if model is not None:
+        return os.fspath(model)
+    named = config.model.get("name")
+    if named is None or named in RANDOM_MODELS or Path(named).is_dir() or HUB_ID.fullmatch(named):
+        return named
+    raise ShareError(
+        f"the features were made with a model directory called {named!r}. Say where it lies here (--model, model=); it "
+        "is known by its digests."
+    )
+
+
+def _stage(stated: Mapping[str, Any], model: str | None, device: str, dtype: str | None, peak: str | None) -> Stage:
+    cls = next((stage for stage in STAGES if stage.name == stated["stage"]), None)
+    if cls is None or cls.version != stated["version"]:
+        here = "does not know it" if cls is None else f"has version {cls.version}"
+        raise ShareError(
+            f"the features were made with {stated['stage']} in version {stated['version']}; this emollama_hf {here}. "
+            "Install the version of emollama_hf that the card names."
+        )
+    options = {name: _plain(value) for name, value in stated["config"].items() if value is not None}
+    if issubclass(cls, ModelStage):
+        options |= {"model": model, "device": device} | ({} if dtype is None else {"dtype": dtype})
+    elif peak is not None:
+        options["peak"] = peak
+    elif str(options.get("peak", "")).startswith("openface:"):
+        raise ShareError("the peaks were chosen with OpenFace's files. Say where they lie (--peak openface:DIR).")
+    stage = cls(**options, on_error="null")  # type: ignore[call-arg]
+    return stage
+
+
+def _plain(value: Any) -> Any:
+    """Limits are stated as floats, whole ones, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

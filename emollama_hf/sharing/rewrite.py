@@ -1,0 +1,86 @@
+"""Published files without some of their rows: what replacing and forgetting have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Features
+
+from emollama_hf.digest import combined
+from emollama_hf.sharing.place import Place
+from emollama_hf.sharing.staging import file_number, stage_file
+from emollama_hf.store.manifest import FeatureFile
+
+READ_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What became of a file. kept: for each old row whether it stays. new: path and entry; None if none does."""
+
+    kept: list[bool]
+    new: tuple[str, FeatureFile] | None
+
+
+def rewrite_without(
+    place: Place,
+    path: str,
+    file: FeatureFile,
+    features: Features,
+    dropped: Callable[[pa.Table], list[bool]],
+    folder: Path,
+    *,
+    config: str,
+    key: str | None,
+) -> Rewritten:
+    """A file again, in `folder`, without the rows that are dropped.
+
+    dropped: for each row of a table whether it goes. key: the column that names rows, if they were published.
+    """
+    found = place.fetch(path, folder)
+    kept = [not one for table in _tables(found, features) for one in dropped(table)]
+    if not any(kept):
+        return Rewritten(kept, None)
+    names = [name for name, stays in zip(file.rows, kept, strict=True) if stays] if file.rows else []
+    marks = "".join("1" if stays else "0" for stays in kept)
+    new = stage_file(
+        _kept(_tables(found, features), iter(kept)),
+        features,
+        folder / "new",
+        config=config,
+        number=file_number(path),
+        key=key,
+        rows={name: file.rows[name] for name in names},
+        failed=tuple(name for name in file.failed if name in set(names)),
+        content=combined(file.content, marks),
+    )
+    return Rewritten(kept, new)
+
+
+def replaced_entry(
+    files: Mapping[str, FeatureFile], path: str, new: tuple[str, FeatureFile] | None
+) -> dict[str, FeatureFile]:
+    """The files with another one in the place of `path`, or none."""
+    changed: dict[str, FeatureFile] = {}
+    for name, file in files.items():
+        if name != path:
+            changed[name] = file
+        elif new is not None:
+            changed[new[0]] = new[1]
+    return changed
+
+
+def _tables(path: Path, features: Features) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for batch in file.iter_batches(READ_ROWS, columns=list(features), use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _kept(tables: Iterator[pa.Table], kept: Iterator[bool]) -> Iterator[pa.Table]:
+    for table in tables:
+        mask = [next(kept) for _ in range(table.num_rows)]
+        yield table.filter(pa.array(mask, pa.bool_()))

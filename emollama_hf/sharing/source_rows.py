@@ -1,0 +1,101 @@
+"""The rows that are pushed, from a feature data set's directory or from a `Dataset`, a few at a time and in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+from datasets import Audio, Dataset, DatasetDict, Features, Image
+
+from emollama_hf.errors import ShareError
+from emollama_hf.store.carried import carried_making
+from emollama_hf.store.destination import is_feature_set
+from emollama_hf.store.feature_set import PIECE_BYTES, row_bytes
+from emollama_hf.store.manifest import RowKey, read_manifest
+from emollama_hf.store.media import undecoded
+from emollama_hf.store.parquet_rows import open_config
+from emollama_hf.store.stored_rows import MOST_ROWS
+
+TEXT_TYPES = ("string", "large_string")
+
+
+class Tables(Protocol):
+    """Rows as tables, in order."""
+
+    def tables(self, columns: Sequence[str], size: int) -> Iterator[pa.Table]: ...
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """made: what `provenance.describe_run` said of them, empty if nobody knows. key: how they are named already.
+
+    withheld: what was left out of them before.
+    """
+
+    features: Features
+    made: Mapping[str, Any]
+    rows: Tables
+    key: RowKey | None = None
+    withheld: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """Columns of text; where there is none, all columns."""
+        texts = [name for name, kind in self.features.items() if getattr(kind, "dtype", "") in TEXT_TYPES]
+        return texts or list(self.features)
+
+    def tables(self, columns: Sequence[str], *, one_by_one: bool = False) -> Iterator[pa.Table]:
+        """All rows, in pieces that fit into memory. one_by_one: rows hold recordings, whose size no type tells."""
+        width = row_bytes(Features({name: self.features[name] for name in columns}))
+        return self.rows.tables(columns, 1 if one_by_one else min(MOST_ROWS, max(1, PIECE_BYTES // width)))
+
+
+def open_rows(source: Dataset | str | os.PathLike[str], *, config_name: str | None = None) -> SourceRows:
+    """The rows of a data set, or of a directory that `extract` or a push wrote, or that `datasets` opens.
+
+    config_name: the configuration, where a directory has several. Raises ShareError.
+    """
+    if isinstance(source, str | os.PathLike):
+        return _from_directory(Path(source).expanduser(), config_name)
+    if isinstance(source, DatasetDict) and len(source) == 1:
+        source = next(iter(source.values()))
+    if not isinstance(source, Dataset):
+        splits = f" Push each split by itself: ds[{next(iter(source))!r}]." if isinstance(source, dict) else ""
+        raise ShareError(f"push takes a datasets.Dataset or a directory, got {type(source).__name__}.{splits}")
+    return _from_dataset(source)
+
+
+def _from_directory(folder: Path, config_name: str | None) -> SourceRows:
+    if not is_feature_set(folder):
+        if not folder.is_dir():
+            raise ShareError(f"{folder}: there is no such directory. Give the one that extract wrote (--out).")
+        from emollama_hf.store.sources import SourceError, open_source
+
+        try:
+            return _from_dataset(open_source(str(folder)))
+        except SourceError as error:
+            raise ShareError(str(error)) from error
+    known = read_manifest(folder).configs
+    config, rows = open_config(folder, config_name if config_name in known else None)
+    return SourceRows(config.features, config.made, rows, config.key, config.withheld)
+
+
+def _from_dataset(ds: Dataset) -> SourceRows:
+    for name, feature in ds.features.items():
+        if isinstance(feature, Image | Audio) and feature.decode:
+            ds = ds.cast_column(name, type(feature)(decode=False))
+    ds = undecoded(ds)
+    return SourceRows(ds.features, carried_making(ds), _DatasetRows(ds))
+
+
+@dataclass(frozen=True)
+class _DatasetRows:
+    ds: Dataset
+
+    def tables(self, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+        if len(self.ds):
+            yield from self.ds.select_columns(list(columns)).with_format("arrow").iter(batch_size=size)

@@ -1,0 +1,136 @@
+"""Files that are about to be published, made on this machine first, so that all of them can be looked at."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+from datasets import Features
+from datasets.config import HF_DATASETS_CACHE
+from filelock import FileLock, Timeout
+
+from emollama_hf.digest import combined
+from emollama_hf.errors import ShareError
+from emollama_hf.sharing.plan import Plan
+from emollama_hf.store.destination import DATA
+from emollama_hf.store.feature_set import SHARD_BYTES, file_name, write_feature_file
+from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureFile
+
+
+@contextmanager
+def staging_folder() -> Iterator[Path]:
+    """An empty folder in the cache of `datasets`, gone afterwards; what killed processes left there is cleared."""
+    root = Path(HF_DATASETS_CACHE) / "emollama_hf" / "push"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(root)
+        folder = Path(tempfile.mkdtemp(dir=root))
+    except OSError as error:
+        raise ShareError(f"{root} cannot be written to ({error.strerror}). Set HF_HOME to a disk with room.") from error
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        with lock:
+            yield folder
+    except OSError as error:
+        if error.filename is None or not str(error.filename).startswith(str(root)):
+            raise
+        raise ShareError(
+            f"{root} cannot be written to ({error.strerror}): files are made there before they are sent. Nothing was "
+            "published. Make room, or set HF_HOME to a disk that has it."
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _clear_abandoned(root: Path) -> None:
+    for folder in [path for path in root.iterdir() if path.is_dir()]:
+        lock = FileLock(folder.with_suffix(".lock"), timeout=0)
+        try:
+            with lock:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.with_suffix(".lock").unlink(missing_ok=True)
+        except Timeout:
+            continue  # of a push that is running
+
+
+def stage_rows(
+    tables: Iterator[pa.Table],
+    features: Features,
+    plan: Plan,
+    key: str,
+    folder: Path,
+    *,
+    config: str,
+    first: int,
+) -> dict[str, FeatureFile]:
+    """Write the rows of a plan to Parquet files of about 256 MB; their entries by their published path.
+
+    folder: where they lie, under the same path. first: number of the first file.
+    """
+    files: dict[str, FeatureFile] = {}
+    for number, group in enumerate(_groups(_chosen(tables, plan.digests, key)), start=first):
+        names = [str(name) for table in group for name in table.column(key).to_pylist()]
+        rows = {name: plan.digests[name] for name in names}
+        failed = tuple(name for name in names if name in plan.failed)
+        path, file = stage_file(
+            group, features, folder, config=config, number=number, key=key, rows=rows, failed=failed
+        )
+        files[path] = file
+    return files
+
+
+def stage_file(
+    tables: Iterable[pa.Table],
+    features: Features,
+    folder: Path,
+    *,
+    config: str,
+    number: int,
+    key: str | None,
+    rows: dict[str, str],
+    failed: tuple[str, ...],
+    content: str | None = None,
+) -> tuple[str, FeatureFile]:
+    """One file, and where it goes. rows: digest of each row by its name. content: by default that of these digests."""
+    content = content or combined(str(features), *(f"{name} {digest}" for name, digest in rows.items()))
+    path = f"{data_folder(config)}/{file_name(number, content)}"
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    written = write_feature_file(folder / path, tables, features, content, key=key)
+    return path, FeatureFile(written.sha256, written.bytes, content, written.counts, rows, failed)
+
+
+def data_folder(config: str) -> str:
+    """Where a configuration's files lie, as `push_to_hub` names it."""
+    return DATA if config == DEFAULT_CONFIG else f"{config}"
+
+
+def file_number(path: str) -> int:
+    """The number in a file's name."""
+    return int(PurePosixPath(path).name.split("-")[1])
+
+
+def _chosen(tables: Iterator[pa.Table], digests: Mapping[str, str], key: str) -> Iterator[pa.Table]:
+    for table in tables:
+        mask = [str(name) in digests for name in table.column(key).to_pylist()]
+        chosen = table.filter(pa.array(mask, pa.bool_()))
+        if chosen.num_rows:
+            yield chosen
+
+
+def _groups(tables: Iterator[pa.Table]) -> Iterator[list[pa.Table]]:
+    """The tables in groups of at least `SHARD_BYTES`."""
+    group: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        group.append(table)
+        size += table.nbytes
+        if size >= SHARD_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

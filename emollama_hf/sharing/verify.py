@@ -1,0 +1,251 @@
+"""Proof that shared features are what they say: a few rows computed again from the clips and compared."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Dataset
+
+from emollama_hf import schema
+from emollama_hf.errors import ShareError
+from emollama_hf.rows import Rows
+from emollama_hf.sharing.place import Place, open_place
+from emollama_hf.sharing.recompute import recorded_pipeline
+from emollama_hf.sharing.row_names import RowNames, choose_names
+from emollama_hf.stages.pipeline import Pipeline
+from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
+from emollama_hf.store.media import undecoded
+from emollama_hf.store.sources import open_source
+
+#: Largest deviation of a feature column in units of its spread (standard deviation in the row), by the type that it
+#: was computed in. Two kinds of processors round differently; another model is further away than that, and is
+#: refused by its digest before.
+LIMITS = {"float32": 3e-4, "float16": 2e-2, "bfloat16": 1e-1}
+#: Facts of a clip, relative: a detector's boxes come out of another network than the features.
+FACT_LIMIT = 1e-3
+NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class ColumnCheck:
+    """deviation, limit: largest difference over what is allowed at that place; up to 1 is within."""
+
+    column: str
+    deviation: float
+
+    @property
+    def holds(self) -> bool:
+        return self.deviation <= 1
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """name: of the row. columns: what was compared. problem: why nothing could be, if so."""
+
+    name: str
+    columns: tuple[ColumnCheck, ...] = ()
+    problem: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.problem is None and all(column.holds for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """rows: those that were computed again. limit: of a feature column, in units of its spread.
+
+    checked_files: files whose sha256 is the stated one; unchecked_files: those whose place does not tell it.
+    """
+
+    place: str
+    config: str
+    rows: tuple[RowCheck, ...]
+    limit: float
+    checked_files: int
+    unchecked_files: int
+
+    @property
+    def holds(self) -> bool:
+        return all(row.holds for row in self.rows)
+
+
+def verify(
+    target: str | os.PathLike[str],
+    source: Dataset | str | os.PathLike[str],
+    *,
+    sample: int = 3,
+    model: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    config_name: str | None = None,
+    revision: str | None = None,
+    labels: Path | None = None,
+    key_secret: str | bytes | None = None,
+    device: str = "auto",
+    dtype: str | None = None,
+    peak: str | None = None,
+) -> Verified:
+    """Compute a few rows of a shared set again, with the model and settings that it states, and compare.
+
+    target: a repository on the Hub, a URL, a directory. source: the clips, as `extract` takes them, or a data set.
+    sample: how many rows, chosen by `seed` among those that have features and whose clips are there.
+    model: the model, which has to have the stated digests; by default the one that is named, if it is on the Hub.
+    labels: CSV with what names rows, or with the column of peaks. key_secret: what hashed names were hashed with.
+    device: where to compute. dtype: to compute in another type than stated, on a machine without that one.
+    peak: "openface:DIR" for a set that was made with OpenFace's files.
+
+    Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found.
+
+        >>> verify("org/mindwandering-emollama", "clips", sample=3).holds
+        True
+    """
+    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
+        raise ShareError(f"sample={sample!r}: expected a number of rows of at least 1")
+    place = open_place(target, revision=revision)
+    manifest = place.manifest()
+    if manifest is None:
+        raise ShareError(f"{place.name} holds no feature data set: there is no provenance.json.")
+    name, config = _chosen(place, manifest, config_name)
+    checked, unchecked = _check_files(place, config)
+    pipeline = recorded_pipeline(config, model, device=device, dtype=dtype, peak=peak)
+    clips = undecoded(source) if isinstance(source, Dataset) else open_source(os.fspath(source), labels=labels)
+    secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
+    names = choose_names(config.features, secret=secret, source=config.key, published=config.key)
+    published = _published_rows(place, config, names)
+    there = _clips_by_name(clips, RowNames(names.key, secret))
+    found = [row for row in published if row.name in there]
+    if not found:
+        raise ShareError(
+            f"no clip of the source is a row of {place.name} that has features: rows are named by {names.key.column} "
+            f"({_shown([row.name for row in published])}), the clips {_shown(list(there))}."
+        )
+    chosen = random.Random(seed).sample(found, min(sample, len(found)))
+    rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]])) for row in chosen)
+    return Verified(place.name, name, rows, _limit(config), checked, unchecked)
+
+
+@dataclass(frozen=True)
+class _PublishedRow:
+    name: str
+    path: str
+    at: int
+
+
+def _chosen(place: Place, manifest: Manifest, name: str | None) -> tuple[str, FeatureConfig]:
+    configs = manifest.configs
+    chosen = name or (DEFAULT_CONFIG if DEFAULT_CONFIG in configs else next(iter(configs)))
+    if chosen not in configs:
+        raise ShareError(f"{place.name} has no configuration {chosen!r}; it has {', '.join(configs)}.")
+    if not configs[chosen].made:
+        raise ShareError(f"{place.name} does not say how configuration {chosen!r} was made, so it cannot be verified.")
+    return chosen, configs[chosen]
+
+
+def _check_files(place: Place, config: FeatureConfig) -> tuple[int, int]:
+    """How many files are the stated ones, and of how many the place does not know."""
+    found = place.sha256(list(config.files))
+    missing = [path for path in config.files if path not in found]
+    if missing:
+        raise ShareError(f"{place.name}: {missing[0]} is missing. What is left is not what its provenance.json states.")
+    wrong = [path for path, file in config.files.items() if found[path] not in (None, file.sha256)]
+    if wrong:
+        raise ShareError(f"{place.name}: {wrong[0]} is not the file that its provenance.json states (other sha256).")
+    unknown = sum(one is None for one in found.values())
+    return len(found) - unknown, unknown
+
+
+def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> list[_PublishedRow]:
+    """The rows that have features."""
+    rows = []
+    for path, file in config.files.items():
+        if file.rows:
+            failed = set(file.failed)
+            entries = [(name, name not in failed) for name in file.rows]
+        else:  # as extract writes it
+            columns = [names.key.column, *([schema.STATUS] if schema.STATUS in config.features else [])]
+            with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as opened:
+                table = Rows.from_batch(opened.read(columns=columns, use_threads=False))
+            entries = [(str(table.value(columns[0], row)), table.value(schema.STATUS, row) in (None, schema.OK))
+                       for row in range(table.length)]  # fmt: skip
+        rows += [_PublishedRow(name, path, at) for at, (name, ok) in enumerate(entries) if ok]
+    return rows
+
+
+def _clips_by_name(clips: Dataset, names: RowNames) -> dict[str, int]:
+    """Rows of the source by the names under which they would be published."""
+    column = names.key.column
+    if column in clips.column_names and column != "file_name":
+        return {names.published(str(value)): row for row, value in enumerate(clips[column])}
+    if "file_name" not in clips.column_names:
+        raise ShareError(
+            f"the source has no column {column!r} to find rows by; it has {', '.join(clips.column_names)}."
+        )
+    found: dict[str, int] = {}
+    for row, value in enumerate(clips["file_name"]):
+        path = PurePosixPath(value)
+        for name in (path.name, str(path)) if column == "file_name" else (path.stem,):
+            found[names.published(name)] = row
+    return found
+
+
+def _check_row(place: Place, config: FeatureConfig, row: _PublishedRow, pipeline: Pipeline, clip: Dataset) -> RowCheck:
+    columns = [name for name in pipeline.features if name in config.features and name not in _NOT_COMPARED]
+    stated = _read_row(place, row, columns)
+    made = Rows.from_batch(pipeline(clip.with_format("arrow")[:]))
+    if made.value(schema.STATUS, 0) != schema.OK:
+        return RowCheck(row.name, problem=f"{made.value(schema.STATUS, 0)}: {made.value(schema.ERROR, 0)}")
+    checks = [
+        ColumnCheck(name, _deviation(name, stated.value(name, 0), made.value(name, 0), config)) for name in columns
+    ]
+    return RowCheck(row.name, tuple(checks))
+
+
+_NOT_COMPARED = (*schema.MEDIA, schema.STATUS, schema.ERROR)
+
+
+def _read_row(place: Place, row: _PublishedRow, columns: Sequence[str]) -> Rows:
+    with place.open(row.path) as remote, pq.ParquetFile(remote, pre_buffer=False) as file:
+        at = row.at
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            if at < size:
+                table = file.read_row_group(group, columns=list(columns), use_threads=False)
+                return Rows.from_batch(pa.Table.from_batches(table.slice(at, 1).to_batches()))
+            at -= size
+    raise ShareError(f"{place.name}: {row.path} has fewer rows than its provenance.json states.")
+
+
+def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> float:
+    """The largest difference of two values over what is allowed."""
+    if stated is None or np.shape(stated) != np.shape(made):
+        return float("inf")
+    there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
+    feature = config.features[name]
+    dtype = np.dtype(schema.dtype_of(feature))
+    if dtype.kind in "iub":
+        return float("inf") if (there != here).any() else 0.0
+    if name in (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA):
+        # What it was stored in rounds as well: half a step of each side.
+        allowed = _limit(config) * there.std() + float(np.finfo(dtype).eps) * np.abs(there)
+    else:
+        allowed = FACT_LIMIT * np.maximum(1, np.abs(there))
+    same = np.isnan(there) & np.isnan(here)
+    ratio = np.where(same, 0, np.abs(there - here) / allowed)
+    return float(np.nan_to_num(ratio, nan=np.inf).max(initial=0))
+
+
+def _limit(config: FeatureConfig) -> float:
+    dtypes = [stage["config"].get("dtype", "float32") for stage in config.made["stages"]]
+    return max((LIMITS[dtype] for dtype in dtypes), default=LIMITS["float32"])
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:NAMES_SHOWN])) + (", ..." if len(names) > NAMES_SHOWN else "")

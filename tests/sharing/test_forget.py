@@ -1,0 +1,162 @@
+"""A participant withdraws: their rows are gone from files, card, provenance and work store, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emollama_hf import ShareError, extract, push, timing
+from emollama_hf.sharing.forget import forget
+from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from tests.hub import hub
+from tests.sharing.clients import on_hub
+from tests.sharing.labs import everything, lab, manifest, rows, shared
+from tests.store.crops import OPTIONS
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    push(lab(tmp_path, *range(1, 8)), tmp_path / "shared")
+    return tmp_path / "shared"
+
+
+def test_the_rows_are_gone_and_the_others_are_as_they_were(place: Path) -> None:
+    before = shared(place)
+    done = forget(place, {"participant_id": "P1"})
+    assert done.rows == 3
+    after = shared(place)
+    assert after["uuid"] == ["u2", "u3", "u5", "u6"]
+    for row in after:
+        [old] = [one for one in before if one["uuid"] == row["uuid"]]
+        assert str(row) == str(old)  # NaN is not equal to itself
+    assert "P1" not in everything(place)
+    assert "u4" not in everything(place)
+    assert "4 clips, 4 with features" in (place / "README.md").read_text()
+    assert len(list((place / "data").iterdir())) == 1
+    assert not push(shutil.copytree(place, place.parent / "copy"), place).files, "the rest is still known"
+
+
+def test_conditions_are_joined_and_labels_are_names(place: Path) -> None:
+    assert forget(place, {"participant_id": "P1", "mw_label": "MW"}).rows == 2
+    assert shared(place)["uuid"] == ["u2", "u3", "u4", "u5", "u6"]
+    assert forget(place, {"test_fold_num": 0}).rows == 2
+
+
+def test_a_hashed_name_is_given_as_it_was(tmp_path: Path) -> None:
+    features = lab(tmp_path, 1, 2, 3)
+    push(features, tmp_path / "shared", key="file_name", key_secret="s")
+    with pytest.raises(ShareError, match="hashed with a secret"):
+        forget(tmp_path / "shared", {"file_name": "Jane_Doe/take_2.mp4"})
+    assert forget(tmp_path / "shared", {"file_name": "Jane_Doe/take_2.mp4"}, key_secret="s").rows == 1
+    assert shared(tmp_path / "shared")["uuid"] == ["u1", "u3"]
+
+
+def test_all_configurations_forget(tmp_path: Path) -> None:
+    push(lab(tmp_path / "a", 1, 2, 3), tmp_path / "shared")
+    push(lab(tmp_path / "b", 1, 2, 3, peak="first"), tmp_path / "shared", config_name="first")
+    assert forget(tmp_path / "shared", {"participant_id": "P2"}).rows == 2
+    for config in ("default", "first"):
+        assert shared(tmp_path / "shared", config)["uuid"] == ["u1", "u3"]
+
+
+def test_what_is_wrong_is_said(place: Path, tmp_path: Path) -> None:
+    for where, message in [
+        ({}, "nothing says which rows"),
+        ({"participant": "P1"}, "no rows with the columns participant; it has uuid, participant_id"),
+        ({"participant_id": "P9"}, "no row of .* has participant_id='P9'. participant_id is P0, P1, P2."),
+    ]:
+        with pytest.raises(ShareError, match=message):
+            forget(place, where)
+    push(lab(tmp_path / "one", 1), tmp_path / "one" / "shared")
+    with pytest.raises(ShareError, match=r"every row of .* would be forgotten"):
+        forget(tmp_path / "one" / "shared", {"participant_id": "P1"})
+    with pytest.raises(ShareError, match="has no history to squash"):
+        forget(place, {"participant_id": "P1"}, squash=True)
+    with pytest.raises(ShareError, match="holds no feature data set"):
+        forget(tmp_path / "nothing", {"participant_id": "P1"})
+
+
+def test_files_of_a_killed_forgetting_are_cleared(place: Path) -> None:
+    """Killed after the card was written: the old file still lies there, and nothing names it."""
+    [old] = (place / "data").iterdir()
+    kept = old.read_bytes()
+    forget(place, {"participant_id": "P1"})
+    old.write_bytes(kept)
+    done = forget(place, {"participant_id": "P1"})
+    assert (done.rows, done.deleted) == (0, 1)
+    assert not old.exists()
+
+
+# What `extract` writes
+
+
+def test_the_work_store_forgets_too_and_keeps_the_rest(tmp_path: Path) -> None:
+    """Also what other settings made of these clips, whose keys nobody can tell from those of other clips."""
+    ds = rows(tmp_path / "clips", 1, 2, 3, 4)
+    out = tmp_path / "features"
+    extract(ds, "random-tiny", out=out, shard_rows=3, **{**OPTIONS, "peak": "first"})
+    extract(ds, "random-tiny", out=out, shard_rows=3, **OPTIONS)
+    stored = WorkStore(out / INSIDE_OUT)
+    crops = sum(len(shard.computed("sample_frames")) for shard in stored.shards)
+    assert crops == 8
+    assert forget(out, {"participant_id": "P1"}).rows == 2
+    assert shared(out)["uuid"] == ["u2", "u3"]
+    left = WorkStore(out / INSIDE_OUT)
+    assert sum(len(shard.computed("sample_frames")) for shard in left.shards) == 2
+    stay = ds.select([1, 2])
+    timing.reset()
+    done = extract(stay, "random-tiny", out=out, shard_rows=3, **OPTIONS)
+    assert not timing.stage_times(), "the others are still known"
+    np.testing.assert_array_equal(np.asarray(done["facemae"]), np.asarray(shared(out)["facemae"]))
+    assert forget(out, {"participant_id": "P2"}).rows == 1
+    assert shared(out)["uuid"] == ["u3"]
+
+
+def test_a_work_store_that_does_not_know_its_rows_is_removed(tmp_path: Path) -> None:
+    out = lab(tmp_path, 1, 2, 3)
+    (out / INSIDE_OUT / "row_keys.json").unlink()
+    forget(out, {"participant_id": "P1"})
+    assert not (out / INSIDE_OUT / "shards").exists()
+    assert shared(out)["uuid"] == ["u2", "u3"]
+
+
+# On the Hub
+
+
+def test_history_is_named_and_squashed_on_request(tmp_path: Path) -> None:
+    features = lab(tmp_path, 1, 2, 3, 4)
+    code = """
+import emollama_hf
+from emollama_hf.sharing.forget import forget
+{}
+"""
+    with hub() as server:
+        push_it = f"emollama_hf.push({str(features)!r}, 'org/mw', tag='v1')"
+        forget_it = "print(forget('org/mw', {'participant_id': 'P1'}))"
+        told = on_hub(server, tmp_path / "home", code.format(f"{push_it}\n{forget_it}"))
+        repo = server.repo("org/mw")
+        assert "Earlier commits still hold the rows" in told
+        assert "v1" in told
+        assert len(repo.commits()) == 3
+        [now] = [name for name in repo.files() if name.endswith(".parquet")]
+        [old] = [name for name in repo.files("v1") if name.endswith(".parquet")]
+        assert now != old
+        del repo.tags["v1"]
+        squash = "print(forget('org/mw', {'participant_id': 'P1'}, squash=True))"
+        told = on_hub(server, tmp_path / "home", code.format(squash))
+        assert "Earlier commits" not in told
+        assert len(repo.commits()) == 1
+        assert {repo.names[oid] for oid in repo.large if repo.names[oid].endswith(".parquet")} == {now}
+        assert "u1" not in json.dumps(json.loads(repo.files()["provenance.json"]))
+
+
+def test_counts_follow(place: Path) -> None:
+    forget(place, {"participant_id": "P1"})
+    found = manifest(place)
+    assert found["rows"] == 4
+    [file] = found["files"].values()
+    assert file["counts"]["labels"]["participant_id"] == {"P0": 2, "P2": 2}

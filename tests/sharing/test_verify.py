@@ -1,0 +1,129 @@
+"""Features are computed again and compared; other clips, other models and other files are noticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import Dataset
+
+from emollama_hf import ShareError, extract, push
+from emollama_hf.digest import hash_file
+from emollama_hf.frames.demo_clips import write_demo_clips
+from emollama_hf.sharing.verify import verify
+from tests.models.golden import convert_golden
+from tests.sharing.labs import lab, rows
+from tests.store.crops import write_crops
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lab")
+    push(lab(folder, 1, 2, 3, 4, pooling="all"), folder / "shared")
+    return folder
+
+
+def test_a_few_rows_are_what_they_say(place: Path) -> None:
+    done = verify(place / "shared", rows(place / "again", 1, 2, 3, 4), sample=3)
+    assert done.holds
+    assert len(done.rows) == 3
+    columns = {check.column: check.deviation for check in done.rows[0].columns}
+    assert {"facemae", "videomae", "emollama", "peak_index"} <= set(columns)
+    assert (done.checked_files, done.limit) == (1, 3e-4)
+    others = verify(place / "shared", rows(place / "again", 1, 2, 3, 4), sample=3, seed=1)
+    assert [row.name for row in others.rows] != [row.name for row in done.rows]
+
+
+def test_the_directory_of_extract_is_verified_as_well(place: Path) -> None:
+    assert verify(place / "features", rows(place / "again", 1, 2), sample=9).holds
+
+
+def test_real_clips_in_a_folder(tmp_path: Path) -> None:
+    clips = [str(path) for path in write_demo_clips(tmp_path / "clips")]
+    extract(Dataset.from_dict({"video": clips}), "random-tiny", out=tmp_path / "features", peak="middle")
+    push(tmp_path / "features", tmp_path / "plain")
+    push(tmp_path / "features", tmp_path / "hashed", key_secret="room 5")
+    assert verify(tmp_path / "plain", tmp_path / "clips", sample=2).holds
+    assert verify(tmp_path / "hashed", tmp_path / "clips", sample=1, key_secret="room 5").holds
+    with pytest.raises(ShareError, match="no clip of the source is a row"):
+        verify(tmp_path / "hashed", tmp_path / "clips", key_secret="room 6")
+
+
+def test_another_clip_under_the_name_is_noticed(place: Path) -> None:
+    clips = rows(place / "others", 1, 2)
+    write_crops(place / "others", 99)
+    (place / "others" / "99.npy").replace(place / "others" / "1.npy")
+    done = verify(place / "shared", clips, sample=2)
+    assert not done.holds
+    assert {row.name: row.holds for row in done.rows} == {"u1": False, "u2": True}
+
+
+def test_a_clip_that_cannot_be_computed_is_a_problem(place: Path) -> None:
+    clips = rows(place / "broken", 3)
+    (place / "broken" / "3.npy").write_bytes(b"")
+    [row] = verify(place / "shared", clips).rows
+    assert not row.holds
+    assert row.problem
+
+
+def test_changed_values_are_noticed(place: Path, tmp_path: Path) -> None:
+    """Somebody changes a feature a little, and the sha256 that is stated with it."""
+    push(place / "features", tmp_path / "shared")
+    [path] = (tmp_path / "shared" / "data").iterdir()
+    table = pq.read_table(path)
+    values = np.array(table.column("facemae").to_pylist(), np.float32)
+    values += 1e-3 * values.std()
+    at = table.column_names.index("facemae")
+    changed = pa.array(values.tolist(), table.schema.field(at).type)
+    pq.write_table(table.set_column(at, table.schema.field(at), changed), path)
+    clips = rows(tmp_path / "clips", 1, 2)
+    with pytest.raises(ShareError, match=r"is not the file that its provenance\.json states"):
+        verify(tmp_path / "shared", clips)
+    manifest = tmp_path / "shared" / "provenance.json"
+    text = json.loads(manifest.read_text())
+    text["configs"]["default"]["files"][f"data/{path.name}"]["sha256"] = hash_file(path)
+    manifest.write_text(json.dumps(text))
+    done = verify(tmp_path / "shared", clips, sample=1)
+    wrong = [check.column for check in done.rows[0].columns if not check.holds]
+    assert wrong == ["facemae"]
+
+
+def test_another_model_is_refused_by_its_digests(place: Path, tmp_path: Path) -> None:
+    model = convert_golden(tmp_path / "model")
+    with pytest.raises(ShareError, match="is not the stated one: its facemae has sha256"):
+        verify(place / "shared", rows(tmp_path / "clips", 1), model=model)
+
+
+def test_a_model_directory_is_asked_for_and_known_by_its_digests(tmp_path: Path) -> None:
+    model = convert_golden(tmp_path / "model")
+    ds = rows(tmp_path / "clips", 1, 2)
+    out = tmp_path / "out"
+    extract(ds, model, out=out, stages=["facemae_embed", "videomae_embed"], faces="none", peak="middle", size=32)
+    push(out, tmp_path / "shared")
+    card = (tmp_path / "shared" / "README.md").read_text()
+    assert "Converted by emollama_hf" in card
+    assert "`mae_checkpoint.pth`" in card
+    with pytest.raises(ShareError, match=r"a model directory called 'model'.*--model"):
+        verify(tmp_path / "shared", ds)
+    assert verify(tmp_path / "shared", ds, model=model.rename(tmp_path / "moved")).holds
+
+
+def test_another_version_of_a_stage_is_refused(place: Path, tmp_path: Path) -> None:
+    push(place / "features", tmp_path / "shared")
+    manifest = tmp_path / "shared" / "provenance.json"
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 0', 1))
+    with pytest.raises(ShareError, match=r"in version 0; this emollama_hf has version \d+"):
+        verify(tmp_path / "shared", rows(tmp_path / "clips", 1))
+
+
+def test_a_set_that_does_not_say_how_it_was_made(tmp_path: Path) -> None:
+    ds = Dataset.from_dict({"uuid": ["a"], "facemae": [[1.0, 2.0]]})
+    push(ds, tmp_path / "shared")
+    with pytest.raises(ShareError, match="cannot be verified"):
+        verify(tmp_path / "shared", rows(tmp_path / "clips", 1))
+    with pytest.raises(ShareError, match="at least 1"):
+        verify(tmp_path / "shared", rows(tmp_path / "clips", 1), sample=0)
