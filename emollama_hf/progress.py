@@ -66,6 +66,11 @@ def hashing_bar(rows: int) -> Any:
     return _bar(rows, "Reading clips")
 
 
+def sharing_bar(rows: int, title: str) -> Any:
+    """A bar for going through rows that are shared, where somebody watches."""
+    return _bar(rows, title)
+
+
 def _bar(total: int, title: str) -> Any:
     from datasets.utils import are_progress_bars_disabled
     from tqdm.auto import tqdm

@@ -39,6 +39,11 @@ def run_push(
     screen.print(f"{len(done.files)} files written: {', '.join(done.files) or 'none'}\n", markup=False)
     for line in done.withheld:
         screen.print(f"left out: {line}", markup=False)
+    if done.key.column in ("file_name", "name") and not done.key.hashed:
+        screen.print(
+            f"Rows are named by their {done.key.column}; --hash-keys publishes hashes, where that says who it is.",
+            markup=False,
+        )
     if done.card_kept:
         screen.print("README.md was edited there: its text was kept, its list of files brought up to date.")
     screen.print(f"\nOpen it with: {done.opening}", markup=False)

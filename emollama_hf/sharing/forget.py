@@ -22,7 +22,7 @@ from emollama_hf.sharing.rewrite import Rewritten, replaced_entry, rewrite_witho
 from emollama_hf.sharing.row_names import hash_name
 from emollama_hf.sharing.staging import staging_folder
 from emollama_hf.store.forgetting import keep_only, known_row_keys, note_row_keys, remove_store
-from emollama_hf.store.manifest import FeatureFile, Manifest, RowKey
+from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.media import media_columns
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
@@ -104,10 +104,11 @@ def _without(
     for name, config in manifest.configs.items():
         if not all(column in config.features for column in where):
             continue
-        rule = _rule(where, config.features, config.key, secret)
+        wanted = _published(where, config.key, secret)
+        rule = _rule(wanted, config.features)
         files = dict(config.files)
         for path, file in config.files.items():
-            if _holds(place, path, list(where), rule):
+            if _holds(place, path, file, wanted, config):
                 rewritten[path] = rewrite_without(
                     place, path, file, config.features, rule, folder,
                     config=name, key=None if config.key is None else config.key.column,
@@ -120,7 +121,8 @@ def _without(
     return replace(manifest, configs=left), rewritten
 
 
-def _rule(where: Mapping[str, object], features: Features, key: RowKey | None, secret: bytes | None) -> Rule:
+def _published(where: Mapping[str, object], key: RowKey | None, secret: bytes | None) -> dict[str, str]:
+    """The values as they stand in the published rows."""
     wanted = {column: str(value) for column, value in where.items()}
     if key is not None and key.hashed and key.column in wanted:
         if key.hashed == "hmac-sha256" and secret is None:
@@ -129,10 +131,13 @@ def _rule(where: Mapping[str, object], features: Features, key: RowKey | None, s
                 "another column."
             )
         wanted[key.column] = hash_name(wanted[key.column], secret)
+    return wanted
 
+
+def _rule(where: Mapping[str, str], features: Features) -> Rule:
     def fits(table: pa.Table) -> list[bool]:
         rows = [True] * table.num_rows
-        for column, value in wanted.items():
+        for column, value in where.items():
             texts = _as_text(table.column(column).to_pylist(), features[column])
             rows = [so_far and text == value for so_far, text in zip(rows, texts, strict=True)]
         return rows
@@ -146,11 +151,31 @@ def _as_text(values: list[object], feature: object) -> list[str | None]:
     return [None if value is None else str(value) for value in values]
 
 
-def _holds(place: Place, path: str, columns: list[str], rule: Rule) -> bool:
-    """Whether a file has such a row; only these columns are read of it."""
-    with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as file:
-        return any(rule(pa.Table.from_batches([batch])).count(True)
-                   for batch in file.iter_batches(1024, columns=columns, use_threads=False))  # fmt: skip
+def _holds(place: Place, path: str, file: FeatureFile, where: Mapping[str, str], config: FeatureConfig) -> bool:
+    """Whether a file has such a row, found out with as little reading as possible: it may be far away."""
+    if config.key is not None and where.get(config.key.column, None) is not None and file.rows:
+        return where[config.key.column] in file.rows
+    rule, columns = _rule(where, config.features), list(where)
+    with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as opened:
+        for group in range(opened.num_row_groups):
+            if _may_hold(opened.metadata.row_group(group), where, config.features):
+                table = opened.read_row_group(group, columns=columns, use_threads=False)
+                if any(rule(table)):
+                    return True
+    return False
+
+
+def _may_hold(group: pq.RowGroupMetaData, where: Mapping[str, str], features: Features) -> bool:
+    """Whether a row group may have such a row, as far as the end of the file tells: of one row it has the value."""
+    for index in range(group.num_columns):
+        chunk = group.column(index)
+        wanted = where.get(chunk.path_in_schema)
+        statistics = chunk.statistics if wanted is not None and chunk.is_stats_set else None
+        if statistics is None or not statistics.has_min_max or statistics.min != statistics.max:
+            continue
+        if _as_text([statistics.min], features[chunk.path_in_schema]) != [wanted]:
+            return False
+    return True
 
 
 def _staged(place: Place, before: Manifest, after: Manifest, folder: Path, delete: list[str]) -> Changes:

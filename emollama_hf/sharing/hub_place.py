@@ -69,10 +69,7 @@ class HubPlace(Place):
             info = self._ask(lambda: self._api.repo_info(self.repo_id, repo_type=REPO_TYPE, revision=self.revision))
         except _Absent:
             return None
-        return str(info.sha)
-
-    def exists(self) -> bool:
-        return self.commit is not None
+        return info.sha or self.revision or MAIN
 
     def read(self, path: str) -> bytes | None:
         if self.commit is None:
@@ -191,7 +188,7 @@ class HubPlace(Place):
         done = self._ask(
             lambda: self._api.create_commit(
                 self.repo_id, operations, commit_message=message, repo_type=REPO_TYPE, revision=self.revision,
-                parent_commit=self.commit,
+                parent_commit=self.commit if constants.REGEX_COMMIT_OID.fullmatch(self.commit or "") else None,
             )
         )  # fmt: skip
         self.__dict__["commit"] = done.oid

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 from datasets import Dataset, Features
 
 from emollama_hf.errors import ShareError
+from emollama_hf.progress import sharing_bar
 from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.folder_place import FolderPlace
@@ -29,7 +30,7 @@ from emollama_hf.sharing.row_names import choose_names
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, plan_publication
-from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest
+from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.transform import Transform
 
@@ -42,7 +43,7 @@ ABANDONED_S = 86_400
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did. config: the configuration that the rows are in, `rows` of them now.
+    """What a push did. config: the configuration that the rows are in, `rows` of them now. key: what names them.
 
     added, replaced, unchanged: rows. files: those that were written, README.md and provenance.json among them.
     withheld: what was left out, a sentence each. opening: the Python expression that opens the rows.
@@ -51,6 +52,7 @@ class Pushed:
 
     place: str
     config: str
+    key: RowKey
     rows: int
     added: int
     replaced: int
@@ -108,18 +110,23 @@ def push(
     """
     if not isinstance(media, bool) or not isinstance(private, bool):
         raise ShareError(f"private={private!r}, media={media!r}: expected True or False")
-    rows = open_rows(ds_or_dir, config_name=config_name)
+    rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
     columns = (drop,) if isinstance(drop, str) else tuple(drop)
     wishes = _Wishes(media, config_name, key, hash_keys, secret, columns, replace, license, citation, rewrite_card)
     if made_by is not None:
         rows = _made_by(rows, made_by)
-    for _ in range(ATTEMPTS - 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
+            done = _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
+            break
         except PlaceChangedError:
+            if attempt == ATTEMPTS:
+                raise
             logger.warning("%s was changed by somebody else meanwhile; looking at it again.", target)
-    return _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
+    for line in done.withheld:
+        logger.info("left out: %s", line)
+    return done
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
     source = _Published(rows, publication, features, lacking)
     key = publication.names.key.column
-    plan = plan_rows(row_digests(source.tables(), key), there, replace=wishes.replace)
+    plan = plan_rows(row_digests(source.tables("Comparing rows"), key), there, replace=wishes.replace)
     with staging_folder() as folder:
         files = _stage(place, name, there, source, plan, key, folder)
         config = _merge(there, rows, publication, features, files)
@@ -168,6 +175,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     return Pushed(
         place=place.name,
         config=name,
+        key=publication.names.key,
         rows=config.rows,
         added=len(plan.digests) - len(plan.replaced),
         replaced=len(plan.replaced),
@@ -188,10 +196,16 @@ class _Published:
     features: Features
     lacking: Sequence[str]
 
-    def tables(self) -> Any:
+    def tables(self, title: str) -> Iterator[pa.Table]:
+        """All rows. title: what they are gone through for, for a progress bar."""
+        bar = sharing_bar(self.rows.count, title)
         some = self.rows.tables(self.publication.reads, one_by_one=bool(self.publication.media))
         for table in self.publication.tables(some):
             yield fitted(table, self.features, self.lacking)
+            if bar is not None:
+                bar.update(table.num_rows)
+        if bar is not None:
+            bar.close()
 
 
 def _publication(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Publication:
@@ -229,7 +243,9 @@ def _stage(
             files = replaced_entry(files, path, new.new)
     if plan.digests:
         first = max((file_number(path) for path in files), default=-1) + 1
-        files |= stage_rows(source.tables(), source.features, plan, key, folder / "new", config=name, first=first)
+        files |= stage_rows(
+            source.tables("Writing new rows"), source.features, plan, key, folder / "new", config=name, first=first
+        )
     return files
 
 

@@ -13,7 +13,7 @@ from emollama_hf.errors import ShareError
 from emollama_hf.store.manifest import RowKey
 
 #: Columns that name a row, the most private first: a uuid says nothing, a file's name may say who is in it.
-CANDIDATES = ("uuid", "id", "name", "file_name")
+CANDIDATES = ("uuid", "id", "clip_id", "name", "file_name")
 HASH_DIGITS = 32
 
 

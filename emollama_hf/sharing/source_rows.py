@@ -7,19 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from datasets import Audio, Dataset, DatasetDict, Features, Image
 
+from emollama_hf import schema
+from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
+from emollama_hf.frames.source import is_url
+from emollama_hf.rows import Rows
+from emollama_hf.sharing.row_names import CANDIDATES
 from emollama_hf.store.carried import carried_making
+from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.feature_set import PIECE_BYTES, row_bytes
 from emollama_hf.store.manifest import RowKey, read_manifest
-from emollama_hf.store.media import undecoded
+from emollama_hf.store.media import path_of, undecoded
 from emollama_hf.store.parquet_rows import open_config
 from emollama_hf.store.stored_rows import MOST_ROWS
 
+CLIP_ID_DIGITS = 16
 TEXT_TYPES = ("string", "large_string")
 
 
@@ -33,12 +41,13 @@ class Tables(Protocol):
 class SourceRows:
     """made: what `provenance.describe_run` said of them, empty if nobody knows. key: how they are named already.
 
-    withheld: what was left out of them before.
+    count: how many. withheld: what was left out of them before.
     """
 
     features: Features
     made: Mapping[str, Any]
     rows: Tables
+    count: int
     key: RowKey | None = None
     withheld: tuple[str, ...] = ()
 
@@ -54,42 +63,70 @@ class SourceRows:
         return self.rows.tables(columns, 1 if one_by_one else min(MOST_ROWS, max(1, PIECE_BYTES // width)))
 
 
-def open_rows(source: Dataset | str | os.PathLike[str], *, config_name: str | None = None) -> SourceRows:
+def open_rows(
+    source: Dataset | str | os.PathLike[str], *, config_name: str | None = None, key: str | None = None
+) -> SourceRows:
     """The rows of a data set, or of a directory that `extract` or a push wrote, or that `datasets` opens.
 
-    config_name: the configuration, where a directory has several. Raises ShareError.
+    config_name: the configuration, where a directory has several. key: the column that names rows; without it, rows of
+    a data set that has none get one. Raises ShareError.
     """
     if isinstance(source, str | os.PathLike):
-        return _from_directory(Path(source).expanduser(), config_name)
+        return _from_directory(Path(source).expanduser(), config_name, key)
     if isinstance(source, DatasetDict) and len(source) == 1:
         source = next(iter(source.values()))
     if not isinstance(source, Dataset):
         splits = f" Push each split by itself: ds[{next(iter(source))!r}]." if isinstance(source, dict) else ""
         raise ShareError(f"push takes a datasets.Dataset or a directory, got {type(source).__name__}.{splits}")
-    return _from_dataset(source)
+    return _from_dataset(source, key)
 
 
-def _from_directory(folder: Path, config_name: str | None) -> SourceRows:
+def _from_directory(folder: Path, config_name: str | None, key: str | None) -> SourceRows:
     if not is_feature_set(folder):
         if not folder.is_dir():
             raise ShareError(f"{folder}: there is no such directory. Give the one that extract wrote (--out).")
         from emollama_hf.store.sources import SourceError, open_source
 
         try:
-            return _from_dataset(open_source(str(folder)))
+            return _from_dataset(open_source(str(folder)), key)
         except SourceError as error:
             raise ShareError(str(error)) from error
     known = read_manifest(folder).configs
     config, rows = open_config(folder, config_name if config_name in known else None)
-    return SourceRows(config.features, config.made, rows, config.key, config.withheld)
+    return SourceRows(config.features, config.made, rows, config.rows, config.key, config.withheld)
 
 
-def _from_dataset(ds: Dataset) -> SourceRows:
+def _from_dataset(ds: Dataset, key: str | None) -> SourceRows:
     for name, feature in ds.features.items():
         if isinstance(feature, Image | Audio) and feature.decode:
             ds = ds.cast_column(name, type(feature)(decode=False))
     ds = undecoded(ds)
-    return SourceRows(ds.features, carried_making(ds), _DatasetRows(ds))
+    made = carried_making(ds)
+    if key is None and len(ds) and not any(name in ds.column_names for name in CANDIDATES):
+        ds = _named(ds)
+    return SourceRows(ds.features, made, _DatasetRows(ds), len(ds))
+
+
+def _named(ds: Dataset) -> Dataset:
+    """The data set with a column that names its rows: the files of its clips, or else what is in a row."""
+    for column in (schema.VIDEO, schema.FRAMES):
+        values = ds[column] if column in ds.column_names else []
+        paths = [path for value in values if (path := path_of(value)) is not None]
+        if paths and len(paths) == len(ds):
+            return ds.add_column("file_name", [*_below_one_folder(paths)])
+    columns = [name for name in ds.column_names if name not in (*schema.MEDIA, schema.STATUS, schema.ERROR)]
+    digests = []
+    for table in ds.select_columns(columns).with_format("arrow").iter(batch_size=16):
+        rows = Rows.from_batch(table)
+        digests += [combined(*(value_digest(rows.value(name, row)) for name in columns)) for row in range(rows.length)]
+    return ds.add_column("clip_id", [digest[:CLIP_ID_DIGITS] for digest in digests])
+
+
+def _below_one_folder(paths: list[str]) -> list[str]:
+    """Names of files relative to the folder that holds all of them."""
+    plain = [urlsplit(path).path if is_url(path) else os.path.abspath(path) for path in paths]
+    folder = os.path.commonpath([os.path.dirname(path) for path in plain])
+    return [Path(os.path.relpath(path, folder)).as_posix() for path in plain]
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,8 @@ def plan_publication(
         elif _are_file_names(name, texts):
             lines.append(f"`{name}`: names of files; rows are named by `{names.key.column}`")
             files.append(name)
+        elif getattr(feature, "dtype", None) == "null":  # no row has a value, so that nobody has said its type
+            kept[name] = Value("string")
         else:
             kept[name] = feature
     return Publication(Features(kept), tuple(lines), names, tuple(files), tuple(shown))

@@ -142,7 +142,10 @@ def describe_column(feature: Any) -> str:
     if shape is None:
         kind = getattr(feature, "dtype", type(feature).__name__)
         return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
-    return f"{shape} {schema.dtype_of(feature)}" if shape else schema.dtype_of(feature)
+    if not shape:
+        return schema.dtype_of(feature)
+    sides = ", ".join("any" if side < 0 else str(side) for side in shape)
+    return f"({sides}{',' if len(shape) == 1 else ''}) {schema.dtype_of(feature)}"
 
 
 def picture_name(config: str) -> str:

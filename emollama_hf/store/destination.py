@@ -41,7 +41,9 @@ def check_destination(out: Path, *, overwrite: bool) -> Path:
 
 def is_feature_set(directory: Path) -> bool:
     """Whether this package wrote the directory."""
-    return (directory / PROVENANCE).is_file() and (directory / DATA).is_dir()
+    return (directory / PROVENANCE).is_file() and (
+        (directory / DATA).is_dir() or next(directory.glob("*/train-*.parquet"), None) is not None
+    )
 
 
 def _check_version(directory: Path) -> None:

@@ -266,6 +266,29 @@ def test_rows_of_map_are_told_how_they_were_made(tmp_path: Path) -> None:
     assert [stage["stage"] for stage in manifest(tmp_path / "known")["stages"]][-1] == "emollama_embed"
 
 
+def test_rows_without_names_get_some(tmp_path: Path) -> None:
+    """As after `load_dataset("videofolder")`, or of recordings that came as bytes."""
+    ds = extract(rows(tmp_path / "clips", 1, 2), "random-tiny", **OPTIONS).remove_columns(["uuid", "file_name"])
+    assert push(ds, tmp_path / "files").key.column == "file_name"
+    assert shared(tmp_path / "files")["file_name"] == ["1.npy", "2.npy"]
+    done = push(ds.remove_columns("frames"), tmp_path / "values")
+    assert done.key.column == "clip_id"
+    names = shared(tmp_path / "values")["clip_id"]
+    assert len(set(names)) == 2
+    assert all(len(name) == 16 for name in names)
+    assert push(ds.remove_columns("frames"), tmp_path / "values").unchanged == 2
+
+
+def test_columns_of_map_without_types(tmp_path: Path) -> None:
+    """Without `features=`, map stores matrices as lists of lists."""
+    sample, embed = emollama_hf.SampleFrames(**OPTIONS), EmoLlamaEmbed("random-tiny")
+    ds = rows(tmp_path / "clips", 1, 2).map(sample, batched=True).map(embed, batched=True)
+    push(ds, tmp_path / "shared")
+    there = shared(tmp_path / "shared")
+    np.testing.assert_array_equal(np.asarray(there["emollama"]), np.asarray(ds["emollama"]))
+    assert "| `emollama` | (any, any) float16 |" in (tmp_path / "shared" / "README.md").read_text()
+
+
 # What cannot be pushed
 
 
@@ -282,7 +305,6 @@ def test_bad_sources_and_targets(features: Path, tmp_path: Path, monkeypatch: py
         (ds, "shared", {"tag": "v1"}, "has no tags"),
         (ds, "shared", {"revision": "main"}, "has no revisions"),
         (ds, "shared", {"media": "yes"}, "expected True or False"),
-        (ds.remove_columns(["uuid", "file_name"]), "shared", {}, "there is no column uuid, id, name, file_name"),
         (concatenate_datasets([ds, ds]), "shared", {}, "both named 'u1' by uuid"),
         (ds, "clips", {}, "is not empty and holds no feature data set"),
     ]
