@@ -26,6 +26,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoFile
 
 from emollama_hf.errors import ShareError
@@ -64,7 +65,7 @@ class HubPlace(Place):
     def commit(self) -> str | None:
         """The commit that is read; None if there is no such repository or branch yet."""
         if constants.HF_HUB_OFFLINE:
-            return self.revision or MAIN  # the cache knows which commit that was
+            return self.revision or self._cached_commit() or MAIN
         try:
             info = self._ask(lambda: self._api.repo_info(self.repo_id, repo_type=REPO_TYPE, revision=self.revision))
         except _Absent:
@@ -203,6 +204,14 @@ class HubPlace(Place):
                     "another name."
                 ) from None
             raise self._worded(error) from None
+
+    def _cached_commit(self) -> str | None:
+        """The commit that was looked at last, on this machine."""
+        folder = (
+            Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=self.repo_id, repo_type=REPO_TYPE) / "snapshots"
+        )
+        found = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime)
+        return found[-1].name if found else None
 
     def _repository(self) -> Any:
         try:

@@ -103,6 +103,11 @@ def test_a_repository_is_shown_without_its_shards(lab: Path, tmp_path: Path) -> 
         told = run("info", "org/mw", "--revision", "v1", environment=environment).stdout
         assert "2 clips, 2 with features" in told
         assert not [request for request in server.requests[first:] if request.path.endswith(".parquet")]
+        offline = {**environment, "HF_HUB_OFFLINE": "1"}
+        requests = len(server.requests)
+        assert run("info", "org/mw", environment=offline).stdout == told
+        assert "in the cache" in run("verify", "org/other", "--source", str(lab), status=1, environment=offline).stderr
+        assert len(server.requests) == requests
         told = run("verify", "org/mw", "--source", str(lab / "clips"), "--sample", "1", environment=environment).stdout
         assert "all are what they say" in told
         told = run("forget", "org/mw", "--where", "participant_id=P1", "--squash", environment=environment).stdout

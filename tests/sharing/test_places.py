@@ -1,0 +1,91 @@
+"""What a place promises, beside what pushes show: one writer at a time, and no secret in what it says."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from emollama_hf import ShareError
+from emollama_hf.sharing.folder_place import FolderPlace
+from emollama_hf.sharing.hub_place import HubPlace
+from emollama_hf.sharing.place import Changes, PlaceChangedError, open_place
+from emollama_hf.sharing.secrets import no_secrets_in_logs, public_url, without_secrets
+from emollama_hf.store.manifest import PROVENANCE, ManifestError
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "name"),
+    [
+        ("org/name", HubPlace, "org/name"),
+        ("hf://datasets/org/name", HubPlace, "org/name"),
+        ("hf://datasets/org/name@v1", HubPlace, "org/name@v1"),
+        ("memory://a/b/", FolderPlace, "memory://a/b"),
+        ("./org/name", FolderPlace, None),
+        ("/tmp/x", FolderPlace, "/tmp/x"),
+    ],
+)
+def test_a_text_names_a_place(
+    target: str, kind: type, name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = open_place(target)
+    assert type(place) is kind
+    assert place.name == (name or str(tmp_path / "org" / "name"))
+
+
+@pytest.mark.parametrize("url", ["DIR", "memory://lab/places"])
+def test_the_slower_of_two_writers_is_told(url: str, tmp_path: Path) -> None:
+    first, second = (FolderPlace(url.replace("DIR", str(tmp_path / "place"))) for _ in range(2))
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "b").write_text("2")
+    assert first.read(PROVENANCE) is None
+    assert second.read(PROVENANCE) is None
+    first.publish(Changes({PROVENANCE: tmp_path / "a"}), "one")
+    with pytest.raises(PlaceChangedError, match="Push again"):
+        second.publish(Changes({PROVENANCE: tmp_path / "b"}), "two")
+    assert second.read(PROVENANCE) == b"1"
+    second.publish(Changes({PROVENANCE: tmp_path / "b"}), "two")
+    assert first.read(PROVENANCE) == b"2"
+
+
+def test_a_manifest_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    for text, message in [("{", "damaged"), ("[]", "damaged"), ('{"format": 99, "configs": {}}', "newer emollama_hf")]:
+        (tmp_path / PROVENANCE).write_text(text)
+        with pytest.raises(ManifestError, match=message):
+            FolderPlace(str(tmp_path)).manifest()
+
+
+def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ShareError, match="file is a file"):
+        FolderPlace(str(tmp_path / "file" / "place")).check_writable(private=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("PUT https://s3/a/b?X-Amz-Signature=abc&x=1 failed", "PUT https://s3/a/b failed"),
+        ("'https://me:pass@host/a'", "'https://host/a'"),
+        ("token hf_abcdefghijkl1234 is invalid", "token *** is invalid"),
+        ("Authorization: Bearer xyz.abc", "Authorization: ***"),
+        ("key AKIAIOSFODNN7EXAMPLE", "key ***"),
+        ("nothing to hide in s3://bucket/a", "nothing to hide in s3://bucket/a"),
+    ],
+)
+def test_secrets_are_taken_out_of_texts(text: str, clean: str) -> None:
+    assert without_secrets(text) == clean
+
+
+def test_a_token_of_any_form_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "unusual-token-of-a-mirror")
+    assert without_secrets("got unusual-token-of-a-mirror") == "got ***"
+    assert public_url("https://a:b@host:80/p?q=1#f") == "https://host:80/p"
+
+
+def test_logs_of_libraries_show_no_signed_link(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("huggingface_hub.utils._http")
+    with caplog.at_level(logging.DEBUG), no_secrets_in_logs():
+        logger.warning("'%s' thrown while requesting PUT %s", "error", "https://s3/a?X-Amz-Signature=secret")
+    assert caplog.messages == ["'error' thrown while requesting PUT https://s3/a"]
