@@ -198,6 +198,9 @@ def push(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace published rows that have the same name and other values.")
     ] = False,
+    include_forgotten: Annotated[
+        bool, typer.Option("--include-forgotten", help="Publish rows again that forget took out.")
+    ] = False,
     license: Annotated[str | None, typer.Option(help="Licence, as the Hub names it: cc-by-nc-4.0.")] = None,
     citation: Annotated[Path | None, typer.Option(help="BibTeX file for the card.")] = None,
     rewrite_card: Annotated[
@@ -212,7 +215,8 @@ def push(
 
     run_push(
         source, target, private=not public, media=media, yes=yes, config_name=config, revision=revision, tag=tag,
-        key=key, hash_keys=hash_keys, key_secret=key_secret, drop=tuple(drop or ()), replace=replace, license=license,
+        key=key, hash_keys=hash_keys, key_secret=key_secret, drop=tuple(drop or ()), replace=replace,
+        include_forgotten=include_forgotten, license=license,
         citation=citation, rewrite_card=rewrite_card,
     )  # fmt: skip
 

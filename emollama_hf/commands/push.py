@@ -36,6 +36,8 @@ def run_push(
         f"replaced, {done.unchanged:,} were there already.",
         markup=False,
     )
+    if done.forgotten:
+        screen.print(f"{done.forgotten:,} were forgotten there, and are not published again (--include-forgotten).")
     screen.print(f"{len(done.files)} files written: {', '.join(done.files) or 'none'}\n", markup=False)
     for line in done.withheld:
         screen.print(f"left out: {line}", markup=False)

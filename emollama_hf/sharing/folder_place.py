@@ -46,6 +46,7 @@ class FolderPlace(Place):
         self._system, root = self._connect(url)
         self._root = root.rstrip("/")
         self._seen: bytes | None = None
+        self._looked = False
 
     def _connect(self, url: str) -> tuple[Any, str]:
         import fsspec
@@ -65,8 +66,8 @@ class FolderPlace(Place):
                 content = cast(bytes, self._system.cat_file(self._at(path)))
             except FileNotFoundError:
                 content = None
-        if path == PROVENANCE:
-            self._seen = content
+        if path == PROVENANCE and not self._looked:
+            self._seen, self._looked = content, True
         return content
 
     @contextmanager

@@ -19,7 +19,7 @@ from emollama_hf.sharing.gate import check_files
 from emollama_hf.sharing.hub_place import HubPlace
 from emollama_hf.sharing.place import Changes, Place, open_place
 from emollama_hf.sharing.rewrite import Rewritten, replaced_entry, rewrite_without
-from emollama_hf.sharing.row_names import hash_name
+from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
 from emollama_hf.store.forgetting import keep_only, known_row_keys, note_row_keys, remove_store
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
@@ -114,7 +114,13 @@ def _without(
                     config=name, key=None if config.key is None else config.key.column,
                 )  # fmt: skip
                 files = replaced_entry(files, path, rewritten[path].new)
-        manifest = manifest.with_config(name, replace(config, files=files))
+        names = [
+            row
+            for path, file in config.files.items() if path in rewritten
+            for row, stays in zip(file.rows, rewritten[path].kept, strict=False) if not stays
+        ]  # fmt: skip
+        forgotten = tuple(dict.fromkeys([*config.forgotten, *map(forgotten_name, names)]))
+        manifest = manifest.with_config(name, replace(config, files=files, forgotten=forgotten))
     left = {name: config for name, config in manifest.configs.items() if config.files}
     if not left:
         raise ShareError(f"every row of {place.name} would be forgotten. Delete it instead: nothing would be left.")

@@ -13,7 +13,7 @@ from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.row_names import unique
+from emollama_hf.sharing.row_names import forgotten_name, unique
 from emollama_hf.store.arrow_columns import nulls
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.manifest import FeatureConfig
@@ -27,13 +27,15 @@ HINT = "Mend it, or name rows by another column (--key, key=)."
 class Plan:
     """digests: of the rows to be written, by their names. failed: those of them without features.
 
-    replaced: names of published rows that they replace. unchanged: how many rows are there as they are.
+    replaced: names of published rows that they replace. unchanged: how many rows are there as they are. forgotten: how
+    many are not published because they were forgotten there.
     """
 
     digests: dict[str, str]
     failed: frozenset[str]
     replaced: frozenset[str]
     unchanged: int
+    forgotten: int
 
 
 def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, str]]:
@@ -55,12 +57,18 @@ def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, st
     return dict(zip((str(name) for name in names), found, strict=True))
 
 
-def plan_rows(rows: dict[str, tuple[str, str]], published: FeatureConfig | None, *, replace: bool) -> Plan:
+def plan_rows(
+    rows: dict[str, tuple[str, str]], published: FeatureConfig | None, *, replace: bool, include_forgotten: bool = False
+) -> Plan:
     """Compare rows with those that are published.
 
     rows: as `row_digests` gives them. replace: whether they may replace published rows of their names. A published row
-    without features is always replaced by one that has them. Raises ShareError for other rows that would replace.
+    without features is always replaced by one that has them. include_forgotten: also rows that were forgotten.
+    Raises ShareError for other rows that would replace.
     """
+    gone = frozenset(published.forgotten) if published and not include_forgotten else frozenset()
+    all_rows = rows
+    rows = {name: row for name, row in all_rows.items() if forgotten_name(name) not in gone} if gone else all_rows
     files = list(published.files.values()) if published else []
     there = {name: digest for file in files for name, digest in file.rows.items()}
     failed = {name for file in files for name in file.failed}
@@ -79,6 +87,7 @@ def plan_rows(rows: dict[str, tuple[str, str]], published: FeatureConfig | None,
         failed=frozenset(name for name, (_, status) in new.items() if status != schema.OK),
         replaced=taken,
         unchanged=len(rows) - len(new),
+        forgotten=len(all_rows) - len(rows),
     )
 
 

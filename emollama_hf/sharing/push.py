@@ -29,7 +29,7 @@ from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import choose_names
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
-from emollama_hf.sharing.withhold import Publication, plan_publication
+from emollama_hf.sharing.withhold import Publication, look_at_texts, plan_publication
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.transform import Transform
@@ -45,9 +45,9 @@ ABANDONED_S = 86_400
 class Pushed:
     """What a push did. config: the configuration that the rows are in, `rows` of them now. key: what names them.
 
-    added, replaced, unchanged: rows. files: those that were written, README.md and provenance.json among them.
-    withheld: what was left out, a sentence each. opening: the Python expression that opens the rows.
-    card_kept: whether somebody had edited README.md, so that its text stayed.
+    added, replaced, unchanged: rows. forgotten: rows that were forgotten there, and stay so. files: those that were
+    written, README.md and provenance.json among them. withheld: what was left out, a sentence each. opening: the
+    Python expression that opens the rows. card_kept: whether somebody had edited README.md, so that its text stayed.
     """
 
     place: str
@@ -57,6 +57,7 @@ class Pushed:
     added: int
     replaced: int
     unchanged: int
+    forgotten: int
     files: tuple[str, ...]
     withheld: tuple[str, ...]
     opening: str
@@ -77,6 +78,7 @@ def push(
     key_secret: str | bytes | None = None,
     drop: Collection[str] = (),
     replace: bool = False,
+    include_forgotten: bool = False,
     made_by: Transform | None = None,
     license: str | None = None,
     citation: str | None = None,
@@ -94,7 +96,7 @@ def push(
     key: column that names rows; by default the first of uuid, id, name, file_name. hash_keys: publish only hashes of
         these names. key_secret: hash them with this secret, so that nobody else can check a guess.
     drop: columns to keep back. replace: whether rows may replace published ones of the same names; rows that had no
-        features are always replaced by those that have.
+        features are always replaced by those that have. include_forgotten: publish rows again that `forget` took out.
     made_by: the transform that made the features, for a data set that does not say so itself, as after `map`.
     license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
 
@@ -113,7 +115,9 @@ def push(
     rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
     columns = (drop,) if isinstance(drop, str) else tuple(drop)
-    wishes = _Wishes(media, config_name, key, hash_keys, secret, columns, replace, license, citation, rewrite_card)
+    wishes = _Wishes(
+        media, config_name, key, hash_keys, secret, columns, replace, include_forgotten, license, citation, rewrite_card
+    )
     if made_by is not None:
         rows = _made_by(rows, made_by)
     for attempt in range(1, ATTEMPTS + 1):
@@ -140,6 +144,7 @@ class _Wishes:
     secret: bytes | None
     drop: Sequence[str]
     replace: bool
+    include_forgotten: bool
     license: str | None
     citation: str | None
     rewrite_card: bool
@@ -157,7 +162,12 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
     source = _Published(rows, publication, features, lacking)
     key = publication.names.key.column
-    plan = plan_rows(row_digests(source.tables("Comparing rows"), key), there, replace=wishes.replace)
+    plan = plan_rows(
+        row_digests(source.tables("Comparing rows"), key),
+        there,
+        replace=wishes.replace,
+        include_forgotten=wishes.include_forgotten,
+    )
     with staging_folder() as folder:
         files = _stage(place, name, there, source, plan, key, folder)
         config = _merge(there, rows, publication, features, files)
@@ -180,6 +190,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         added=len(plan.digests) - len(plan.replaced),
         replaced=len(plan.replaced),
         unchanged=plan.unchanged,
+        forgotten=plan.forgotten,
         files=tuple(write),
         withheld=tuple(dict.fromkeys([*rows.withheld, *publication.withheld])),
         opening=place.opening(name, config),
@@ -209,14 +220,14 @@ class _Published:
 
 
 def _publication(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Publication:
-    sample = next(rows.tables(rows.texts), None)
-    if sample is None or not sample.num_rows:
+    if not rows.count:
         raise ShareError("the data set has no rows: there is nothing to push.")
     names = choose_names(
         rows.features, key=wishes.key, hash_keys=wishes.hash_keys, secret=wishes.secret, source=rows.key,
         published=None if there is None else there.key,
     )  # fmt: skip
-    return plan_publication(rows.features, sample, names, media=wishes.media, drop=wishes.drop)
+    texts = look_at_texts(rows.tables(rows.texts)) if rows.texts else {}
+    return plan_publication(rows.features, texts, names, media=wishes.media, drop=wishes.drop)
 
 
 def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str, Any], features: Features) -> None:
@@ -257,10 +268,11 @@ def _merge(
     files: dict[str, FeatureFile],
 ) -> FeatureConfig:
     withheld = [*(() if there is None else there.withheld), *rows.withheld, *publication.withheld]
+    forgotten = () if there is None else there.forgotten
     made = rows.made
     if there is not None and there.made:
         made = {**there.made, **merged([_versions(there.made), _versions(rows.made)])}
-    return FeatureConfig(made, features, files, publication.names.key, tuple(dict.fromkeys(withheld)))
+    return FeatureConfig(made, features, files, publication.names.key, tuple(dict.fromkeys(withheld)), forgotten)
 
 
 def _versions(made: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from emollama_hf.store.manifest import RowKey
 #: Columns that name a row, the most private first: a uuid says nothing, a file's name may say who is in it.
 CANDIDATES = ("uuid", "id", "clip_id", "name", "file_name")
 HASH_DIGITS = 32
+FORGOTTEN_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ def hash_name(name: str, secret: bytes | None = None) -> str:
     if secret is None:
         return hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]
     return hmac.new(secret, name.encode(), "sha256").hexdigest()[:HASH_DIGITS]
+
+
+def forgotten_name(published: str) -> str:
+    """How a row that was forgotten is remembered: by a digest of its published name."""
+    return hash_name(published)[:FORGOTTEN_DIGITS]
 
 
 def choose_names(

@@ -69,11 +69,11 @@ def _in_parquet(path: Path, name: str, media_columns: frozenset[str]) -> Iterato
     with pq.ParquetFile(path, pre_buffer=False) as file:
         yield from _in_metadata(file, name, media_columns)
         schema = file.schema_arrow
-        columns = [field.name for field in schema if _is_looked_at(field.type)]
+        columns = [field.name for field in schema if may_hold_text(field.type)]
         row = 0
         for batch in file.iter_batches(READ_ROWS, columns=columns, use_threads=False) if columns else ():
             for column in columns:
-                for at, value in _values(batch.column(column)):
+                for at, value in values_in(batch.column(column)):
                     where = f"column {column!r}, row {row + at}"
                     found = _in_value(value, media=column in media_columns)
                     yield from (Finding(name, where, what) for what in found)
@@ -141,30 +141,31 @@ def _printable(content: bytes) -> list[bytes]:
     return re.findall(rb"[\x20-\x7e]{12,}", content)
 
 
-def _is_looked_at(kind: pa.DataType) -> bool:
+def may_hold_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type may hold text or bytes, at any depth; a list of 8-bit numbers is bytes."""
     if isinstance(kind, pa.ExtensionType):
-        return _is_looked_at(kind.storage_type)
+        return may_hold_text(kind.storage_type)
     if pa.types.is_dictionary(kind):
-        return _is_looked_at(kind.value_type)
+        return may_hold_text(kind.value_type)
     if pa.types.is_struct(kind):
-        return any(_is_looked_at(field.type) for field in kind)
+        return any(may_hold_text(field.type) for field in kind)
     if pa.types.is_map(kind):
-        return _is_looked_at(kind.key_type) or _is_looked_at(kind.item_type)
+        return may_hold_text(kind.key_type) or may_hold_text(kind.item_type)
     if _is_list(kind):
-        return _is_byte(kind.value_type) or _is_looked_at(kind.value_type)
+        return _is_byte(kind.value_type) or may_hold_text(kind.value_type)
     return _is_text(kind) or _is_binary(kind)
 
 
-def _values(array: pa.Array) -> Iterator[tuple[int, Any]]:
+def values_in(array: pa.Array) -> Iterator[tuple[int, Any]]:
     """(row, text or bytes) of everything in a column that may hold either."""
     kind = array.type
     if isinstance(kind, pa.ExtensionType):
-        yield from _values(array.storage)
+        yield from values_in(array.storage)
     elif pa.types.is_dictionary(kind):
-        yield from _values(array.dictionary_decode())
+        yield from values_in(array.dictionary_decode())
     elif pa.types.is_struct(kind):
         for child in array.flatten():
-            yield from _values(child) if _is_looked_at(child.type) else ()
+            yield from values_in(child) if may_hold_text(child.type) else ()
     elif _is_list(kind):
         for row in range(len(array)):
             inner = array[row].values
@@ -172,8 +173,8 @@ def _values(array: pa.Array) -> Iterator[tuple[int, Any]]:
                 continue
             if not pa.types.is_map(kind) and _is_byte(kind.value_type):
                 yield row, bytes(inner.drop_null().to_numpy(zero_copy_only=False))
-            elif _is_looked_at(inner.type):
-                yield from ((row, value) for _, value in _values(inner))
+            elif may_hold_text(inner.type):
+                yield from ((row, value) for _, value in values_in(inner))
     elif _is_text(kind) or _is_binary(kind):
         yield from ((row, value) for row, value in enumerate(array.to_pylist()) if value is not None)
 

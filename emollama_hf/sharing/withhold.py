@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,7 +18,8 @@ from emollama_hf.errors import ShareError
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.local_paths import find_local_path
 from emollama_hf.sharing.row_names import RowNames
-from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording
+from emollama_hf.sharing.scan import values_in
+from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording, path_of
 from emollama_hf.store.sources import VIDEO_SUFFIXES
 
 #: An array with so many pixels on two sides, and 1 or 3 colours, is taken for pictures.
@@ -28,24 +30,52 @@ MEDIA_SUFFIXES = (*VIDEO_SUFFIXES, ".wav", ".mp3", ".m4a", ".npy", ".jpg", ".jpe
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What the texts of a column are. names: those that end like a file; words: those of them without a space."""
+
+    count: int = 0
+    names: int = 0
+    words: int = 0
+
+    @property
+    def are_file_names(self) -> bool:
+        """All are, or some cannot be anything else."""
+        return self.words > 0 or 0 < self.count == self.names
+
+
+def look_at_texts(tables: Iterable[pa.Table]) -> dict[str, Texts]:
+    """What the columns of some tables hold by way of text, at any depth."""
+    found: dict[str, Counter[str]] = {}
+    for table in tables:
+        for name in table.column_names:
+            counts = found.setdefault(name, Counter())
+            for chunk in table.column(name).chunks:
+                for _, value in values_in(chunk):
+                    if isinstance(value, str) and value.strip():
+                        named = value.strip().lower().endswith(MEDIA_SUFFIXES)
+                        counts.update(count=1, names=named, words=named and " " not in value.strip())
+    return {name: Texts(**counts) for name, counts in found.items()}
+
+
+@dataclass(frozen=True)
 class Publication:
     """How source rows become published ones.
 
     features: of the published columns. withheld: what does not become public, a sentence each. names: how rows are
-    named. named_files: withheld columns of file names, which messages may quote. media: columns of recordings and
+    named. quoted: withheld columns, whose values messages may quote. media: columns of recordings and
     pictures that are published, because somebody asked for it.
     """
 
     features: Features
     withheld: tuple[str, ...]
     names: RowNames
-    named_files: tuple[str, ...]
+    quoted: tuple[str, ...]
     media: tuple[str, ...] = ()
 
     @property
     def reads(self) -> list[str]:
         """The source's columns that this needs."""
-        return list(dict.fromkeys([*self.features, self.names.key.column, *self.named_files]))
+        return list(dict.fromkeys([*self.features, self.names.key.column, *self.quoted]))
 
     def tables(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         """Published tables of source tables."""
@@ -76,35 +106,37 @@ class Publication:
         message = rows.value(schema.ERROR, row)
         if not isinstance(message, str):
             return None
-        names = [_text(rows.value(column, row)) for column in self.named_files]
+        names = [_text(rows.value(column, row)) for column in self.quoted]
         if self.names.key.hashed:
             names.append(private)
         for name in names:
             for form in _forms(name):
                 message = re.sub(rf"(?<![\w-]){re.escape(form)}(?![\w-])", public or "clip", message)
         while (path := find_local_path(message)) is not None:
+            if path not in message:  # written with escapes
+                return HIDDEN_PATH
             message = message.replace(path, HIDDEN_PATH)
         return message
 
 
 def plan_publication(
-    features: Features, sample: pa.Table, names: RowNames, *, media: bool, drop: Collection[str]
+    features: Features, texts: Mapping[str, Texts], names: RowNames, *, media: bool, drop: Collection[str]
 ) -> Publication:
     """Decide what of a data set is published.
 
-    sample: its first rows, which show what a column of text holds. media: publish recordings and pictures, too.
+    texts: what the columns with text hold (`look_at_texts`). media: publish recordings and pictures, too.
     drop: columns that somebody wants to keep back. Raises ShareError for a column that is not there, or the key.
     """
     unknown = [name for name in drop if name not in features]
     if unknown or names.key.column in drop:
         wrong = f"{unknown[0]!r} is no column" if unknown else f"{names.key.column!r} names the rows"
         raise ShareError(f"drop: {wrong}; the columns are {', '.join(features)}.")
-    kept, lines, files, shown = {}, [], [], []
+    kept, lines, shown = {}, [], []
     for name, feature in features.items():
-        texts = _texts(sample, name, feature)
+        held = texts.get(name, Texts())
         if name in drop:
             lines.append(f"`{name}`: as those who shared the rows wished")
-        elif name == schema.FRAMES and texts:
+        elif name == schema.FRAMES and held.count:
             lines.append(f"`{name}`: places of pictures on the disk of those who shared the rows")
         elif shows_people(name, feature):
             if media:
@@ -116,14 +148,16 @@ def plan_publication(
             kept[name] = Value("string") if names.key.hashed else feature
             if names.key.hashed:
                 lines.append(f"the names in `{name}`: only hashes of them are here")
-        elif _are_file_names(name, texts):
+        elif name == "file_name" or held.are_file_names:
             lines.append(f"`{name}`: names of files; rows are named by `{names.key.column}`")
-            files.append(name)
         elif getattr(feature, "dtype", None) == "null":  # no row has a value, so that nobody has said its type
             kept[name] = Value("string")
         else:
             kept[name] = feature
-    return Publication(Features(kept), tuple(lines), names, tuple(files), tuple(shown))
+    # What is kept back may stand in a message all the same.
+    held_back = [name for name in features if name not in kept]
+    quoted = [name for name in held_back if name in (schema.VIDEO, schema.FRAMES) or texts.get(name, Texts()).count]
+    return Publication(Features(kept), tuple(lines), names, tuple(quoted if schema.ERROR in kept else ()), tuple(shown))
 
 
 def shows_people(name: str, feature: Any) -> bool:
@@ -147,16 +181,6 @@ def _is_picture(feature: Any) -> bool:
     return len(shape) > 2 and (shape[-1] in COLOURS or shape[-3] in COLOURS)
 
 
-def _texts(sample: pa.Table, name: str, feature: Any) -> list[str]:
-    if not isinstance(feature, Value) or feature.dtype not in ("string", "large_string"):
-        return []
-    return [text for text in sample.column(name).to_pylist() if text]
-
-
-def _are_file_names(name: str, texts: list[str]) -> bool:
-    return name == "file_name" or (bool(texts) and all(text.lower().endswith(MEDIA_SUFFIXES) for text in texts))
-
-
 def _forms(name: str | None) -> list[str]:
     """How a message may quote a file: its path, its name, its name without the ending; the longest first."""
     if not name:
@@ -166,7 +190,10 @@ def _forms(name: str | None) -> list[str]:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    """A value as messages quote it: of a recording or of crops the place of their file."""
+    if isinstance(value, str | int):
+        return str(value)
+    return path_of(value)
 
 
 def _embedded(value: Any, feature: Any) -> Any:

@@ -57,7 +57,8 @@ class FeatureConfig:
     """One configuration of a data set: rows of the same columns, made in the same way.
 
     made: what `provenance.describe_run` says; empty if nobody knows. files: by their path in the data set.
-    withheld: what was left out of the published rows, a sentence each.
+    withheld: what was left out of the published rows, a sentence each. forgotten: digests of the names of rows that
+    were taken out because somebody withdrew, so that no later push brings them back.
     """
 
     made: Mapping[str, Any]
@@ -65,6 +66,7 @@ class FeatureConfig:
     files: dict[str, FeatureFile]
     key: RowKey | None = None
     withheld: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
 
     @property
     def counts(self) -> FileCounts:
@@ -157,19 +159,21 @@ def _config_to_json(config: FeatureConfig) -> dict[str, Any]:
         "status": config.status,
         "key": None if config.key is None else asdict(config.key),
         "withheld": list(config.withheld),
+        "forgotten": list(config.forgotten),
         "features": config.features.to_dict(),
         "files": {name: _file_to_json(file) for name, file in config.files.items()},
     }
 
 
 def _config_from_json(found: dict[str, Any]) -> FeatureConfig:
-    own = {"rows", "status", "key", "withheld", "features", "files"}
+    own = {"rows", "status", "key", "withheld", "forgotten", "features", "files"}
     return FeatureConfig(
         made={name: value for name, value in found.items() if name not in own},
         features=Features.from_dict(found["features"]),
         files={name: _file_from_json(file) for name, file in found["files"].items()},
         key=None if found["key"] is None else RowKey(**found["key"]),
         withheld=tuple(found["withheld"]),
+        forgotten=tuple(found["forgotten"]),
     )
 
 

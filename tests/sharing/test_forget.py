@@ -154,6 +154,18 @@ from emollama_hf.sharing.forget import forget
         assert "u1" not in json.dumps(json.loads(repo.files()["provenance.json"]))
 
 
+def test_what_was_forgotten_does_not_come_back(tmp_path: Path) -> None:
+    """The lab's own directory still has the rows when it is pushed again with new clips."""
+    push(lab(tmp_path, 1, 2, 3), tmp_path / "shared")
+    forget(tmp_path / "shared", {"participant_id": "P1"})
+    done = push(lab(tmp_path, 1, 2, 3, 5), tmp_path / "shared")
+    assert (done.added, done.unchanged, done.forgotten) == (1, 2, 1)
+    assert shared(tmp_path / "shared")["uuid"] == ["u2", "u3", "u5"]
+    forget(tmp_path / "shared", {"participant_id": "P0"})
+    assert push(tmp_path / "features", tmp_path / "shared", include_forgotten=True).added == 2
+    assert "u1" in shared(tmp_path / "shared")["uuid"]
+
+
 def test_counts_follow(place: Path) -> None:
     forget(place, {"participant_id": "P1"})
     found = manifest(place)

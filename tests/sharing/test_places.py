@@ -46,7 +46,11 @@ def test_the_slower_of_two_writers_is_told(url: str, tmp_path: Path) -> None:
     with pytest.raises(PlaceChangedError, match="Push again"):
         second.publish(Changes({PROVENANCE: tmp_path / "b"}), "two")
     assert second.read(PROVENANCE) == b"1"
-    second.publish(Changes({PROVENANCE: tmp_path / "b"}), "two")
+    with pytest.raises(PlaceChangedError):
+        second.publish(Changes({PROVENANCE: tmp_path / "b"}), "what was planned on the old state is no longer right")
+    third = FolderPlace(url.replace("DIR", str(tmp_path / "place")))
+    assert third.read(PROVENANCE) == b"1"
+    third.publish(Changes({PROVENANCE: tmp_path / "b"}), "two")
     assert first.read(PROVENANCE) == b"2"
 
 

@@ -64,6 +64,32 @@ def test_messages_of_failures_quote_no_name_and_no_path(tmp_path: Path) -> None:
     assert manifest(tmp_path / "shared")["status"] == {"missing_file": 1, "ok": 1}
 
 
+def test_messages_quote_no_clip_whatever_its_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path is no absolute one, and a column that was dropped may be quoted."""
+    monkeypatch.chdir(tmp_path)
+    ds = Dataset.from_dict({"video": ["clips/Jane_Doe.mp4"], "uuid": ["u1"], "notes": ["Jane_Doe"]})
+    done = extract(ds, "random-tiny")
+    assert "Jane_Doe" in done["emollama_error"][0]
+    push(done, tmp_path / "shared", drop="notes")
+    assert shared(tmp_path / "shared")["emollama_error"][0].startswith("clip 'u1': no such file")
+    assert "Jane_Doe" not in everything(tmp_path / "shared")
+
+
+def test_names_of_files_are_found_in_any_text_column(tmp_path: Path) -> None:
+    """Also in a structure, and where most rows have none."""
+    numbers = range(1, 301)
+    more = {
+        "camera": [None] * 299 + ["Jane_Doe.mp4"],
+        "source": [{"file": "Jane Doe 1.mov", "n": n} for n in numbers],
+        "takes": [["a.wav", "b.wav"] for _ in numbers],
+        "notes": [f"as in take_{n}.mp4" if n % 2 else "fine" for n in numbers],
+    }
+    ds = Dataset.from_dict({"uuid": [f"u{n}" for n in numbers], "facemae": [[0.5, float(n)] for n in numbers], **more})
+    told = push(ds, tmp_path / "shared").withheld
+    assert [line.split("`")[1] for line in told] == ["camera", "source", "takes"]
+    assert "notes" in shared(tmp_path / "shared").column_names
+
+
 def test_recordings_pictures_and_crops_stay(tmp_path: Path) -> None:
     ds = rows(tmp_path / "clips", 1, 2)
     done = extract(ds, "random-tiny", keep=("peak_frame", "facemae_frames"), **OPTIONS)
