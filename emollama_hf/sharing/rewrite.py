@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,12 @@ class Rewritten:
     new: tuple[str, FeatureFile] | None
 
 
+@dataclass(frozen=True)
+class _Rows:
+    digests: Mapping[str, str]
+    failed: Collection[str]
+
+
 def rewrite_without(
     place: Place,
     path: str,
@@ -45,7 +51,6 @@ def rewrite_without(
     kept = [not one for table in _tables(found, features) for one in dropped(table)]
     if not any(kept):
         return Rewritten(kept, None)
-    names = [name for name, stays in zip(file.rows, kept, strict=True) if stays] if file.rows else []
     marks = "".join("1" if stays else "0" for stays in kept)
     new = stage_file(
         _kept(_tables(found, features), iter(kept)),
@@ -54,8 +59,7 @@ def rewrite_without(
         config=config,
         number=file_number(path),
         key=key,
-        rows={name: file.rows[name] for name in names},
-        failed=tuple(name for name in file.failed if name in set(names)),
+        known=_Rows(file.rows, file.failed) if file.rows else None,
         content=combined(file.content, marks),
     )
     return Rewritten(kept, new)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import pyarrow as pa
 from datasets import Features
@@ -73,15 +75,30 @@ def stage_rows(
     folder: where they lie, under the same path. first: number of the first file.
     """
     files: dict[str, FeatureFile] = {}
-    for number, group in enumerate(_groups(_chosen(tables, plan.digests, key)), start=first):
-        names = [str(name) for table in group for name in table.column(key).to_pylist()]
-        rows = {name: plan.digests[name] for name in names}
-        failed = tuple(name for name in names if name in plan.failed)
+    chosen = _chosen(tables, plan.digests, key)
+    numbers = count(first)
+    while (head := next(chosen, None)) is not None:
         path, file = stage_file(
-            group, features, folder, config=config, number=number, key=key, rows=rows, failed=failed
+            _until_full(chain([head], chosen)),
+            features,
+            folder,
+            config=config,
+            number=next(numbers),
+            key=key,
+            known=plan,
         )
         files[path] = file
     return files
+
+
+class Known(Protocol):
+    """What is known of rows by their names."""
+
+    @property
+    def digests(self) -> Mapping[str, str]: ...
+
+    @property
+    def failed(self) -> Collection[str]: ...
 
 
 def stage_file(
@@ -92,15 +109,29 @@ def stage_file(
     config: str,
     number: int,
     key: str | None,
-    rows: dict[str, str],
-    failed: tuple[str, ...],
+    known: Known | None,
     content: str | None = None,
 ) -> tuple[str, FeatureFile]:
-    """One file, and where it goes. rows: digest of each row by its name. content: by default that of these digests."""
+    """One file, and where it goes.
+
+    known: digests of rows by their names, if they were published. content: by default that of these digests.
+    """
+    names: list[str] = []
+
+    def named() -> Iterator[pa.Table]:
+        for table in tables:
+            if known is not None and key is not None:
+                names.extend(map(str, table.column(key).to_pylist()))
+            yield table
+
+    target = folder / data_folder(config)
+    target.mkdir(parents=True, exist_ok=True)
+    written = write_feature_file(target / "unnamed.parquet", named(), features, "", key=key)
+    rows = {name: known.digests[name] for name in names} if known is not None else {}
     content = content or combined(str(features), *(f"{name} {digest}" for name, digest in rows.items()))
+    failed = tuple(name for name in names if known is not None and name in known.failed)
     path = f"{data_folder(config)}/{file_name(number, content)}"
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    written = write_feature_file(folder / path, tables, features, content, key=key)
+    (target / "unnamed.parquet").replace(folder / path)
     return path, FeatureFile(written.sha256, written.bytes, content, written.counts, rows, failed)
 
 
@@ -122,15 +153,11 @@ def _chosen(tables: Iterator[pa.Table], digests: Mapping[str, str], key: str) ->
             yield chosen
 
 
-def _groups(tables: Iterator[pa.Table]) -> Iterator[list[pa.Table]]:
-    """The tables in groups of at least `SHARD_BYTES`."""
-    group: list[pa.Table] = []
+def _until_full(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The next tables, until they have `SHARD_BYTES`."""
     size = 0
     for table in tables:
-        group.append(table)
+        yield table
         size += table.nbytes
         if size >= SHARD_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+            return

@@ -33,6 +33,7 @@ class File:
 
     def described(self, path: str) -> dict[str, Any]:
         entry: dict[str, Any] = {"type": "file", "path": path, "size": len(self.content), "oid": self.oid}
+        entry["lastCommit"] = {"id": self.oid, "title": "one of them", "date": "2026-01-01T00:00:00.000Z"}
         if self.is_large:
             entry["lfs"] = {"oid": self.sha256, "size": len(self.content), "pointerSize": 130}
         return entry

@@ -99,6 +99,21 @@ print({{"uuid": table["uuid"].tolist(), "shape": (len(table), len(table["facemae
     assert STATE in colleague(code, server.environment(tmp_path))
 
 
+def test_a_repository_opens_with_duckdb_and_polars_over_hf(server: Hub, tmp_path: Path) -> None:
+    """Through the file system of huggingface_hub: their own `hf://` knows no other Hub than the public one."""
+    code = f"""
+import duckdb, polars as pl
+from huggingface_hub import HfFileSystem
+duckdb.register_filesystem(HfFileSystem())
+rows = duckdb.sql("select uuid, facemae from 'hf://datasets/{REPO}/data/*.parquet' order by uuid").fetchall()
+print({{"uuid": [row[0] for row in rows], "shape": (len(rows), len(rows[0][1]))}})
+files = sorted(HfFileSystem().glob("datasets/{REPO}/data/*.parquet"))
+table = pl.concat([pl.read_parquet(HfFileSystem().open(file)) for file in files])
+print({{"uuid": table["uuid"].to_list(), "shape": (len(table), len(table["facemae"][0]))}})
+"""
+    assert colleague(code, server.environment(tmp_path)).count(STATE) == 2
+
+
 @pytest.mark.parametrize(
     "code",
     [
