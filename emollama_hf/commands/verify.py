@@ -17,8 +17,8 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
 
     done = verify(target, source, key_secret=read_secret(key_secret), **options)
     screen = console()
-    files = f"{done.checked_files} files have the stated sha256"
-    unchecked = f", {done.unchecked_files} were not read for that" if done.unchecked_files else ""
+    files = f"{done.checked_files} of {done.checked_files + done.unchecked_files} files were checked by their sha256"
+    unchecked = ", the others would have to be read for that" if done.unchecked_files else ""
     screen.print(f"{done.place}, configuration {done.config}: {files}{unchecked}.\n", markup=False)
     columns = list(dict.fromkeys(check.column for row in done.rows for check in row.columns))
     report = table("row", *columns)
@@ -37,6 +37,7 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
         if row.problem:
             screen.print(f"{row.name}: could not be computed: {row.problem}", markup=False)
     failed = [row for row in done.rows if not row.holds]
-    verdict = "all are what they say" if not failed else f"{len(failed)} are not what they say"
-    screen.print(f"\n{len(done.rows)} rows computed again: {verdict}.", markup=False)
+    wrong, unknown = sum(row.problem is None for row in failed), sum(row.problem is not None for row in failed)
+    verdicts = [f"{wrong} not what they say"] * bool(wrong) + [f"{unknown} could not be computed"] * bool(unknown)
+    screen.print(f"\n{len(done.rows)} rows: {', '.join(verdicts) or 'all are what they say'}.", markup=False)
     return len(failed)

@@ -30,6 +30,7 @@ from emollama_hf.sharing.row_names import choose_names
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, look_at_texts, plan_publication
+from emollama_hf.store.feature_card import ANYWHERE
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.transform import Transform
@@ -193,7 +194,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         forgotten=plan.forgotten,
         files=tuple(write),
         withheld=tuple(dict.fromkeys([*rows.withheld, *publication.withheld])),
-        opening=place.opening(name, config),
+        opening=place.opening(name, config).replace(ANYWHERE, place.name),
         card_kept=texts.card_kept,
     )
 

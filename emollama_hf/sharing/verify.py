@@ -102,7 +102,8 @@ def verify(
     device: where to compute. dtype: to compute in another type than stated, on a machine without that one.
     peak: "openface:DIR" for a set that was made with OpenFace's files.
 
-    Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found.
+    Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found;
+    ValueError if the source has no column that can be computed from.
 
         >>> verify("org/mindwandering-emollama", "clips", sample=3).holds
         True
@@ -117,6 +118,8 @@ def verify(
     checked, unchecked = _check_files(place, config)
     pipeline = recorded_pipeline(config, model, device=device, dtype=dtype, peak=peak)
     clips = undecoded(source) if isinstance(source, Dataset) else open_source(os.fspath(source), labels=labels)
+    for stage in pipeline.stages:
+        stage.check_columns(clips.column_names)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
     names = choose_names(config.features, secret=secret, source=config.key, published=config.key)
     published = _published_rows(place, config, names)

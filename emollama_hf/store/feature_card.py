@@ -14,6 +14,8 @@ from emollama_hf.store.readme_metadata import readme_metadata
 
 TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]
 
+#: Where a directory is that the reader has somewhere.
+ANYWHERE = "path/to/this/directory"
 #: How to open a configuration: its name and what it is -> a Python expression in which `load_dataset` is known.
 Opening = Callable[[str, FeatureConfig], str]
 
@@ -21,7 +23,7 @@ Opening = Callable[[str, FeatureConfig], str]
 def open_directory(name: str, config: FeatureConfig) -> str:
     """The opening of a set in a directory that is wherever the reader has it."""
     given = "" if name == DEFAULT_CONFIG else f'"{name}", '
-    return f'load_dataset("path/to/this/directory", {given}split="train")'
+    return f'load_dataset("{ANYWHERE}", {given}split="train")'
 
 
 def write_card(manifest: Manifest, opening: Opening, *, name: str | None = None) -> str:
