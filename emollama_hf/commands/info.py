@@ -34,7 +34,7 @@ def _manifest(target: str, revision: str | None) -> Manifest | None:
         return read_manifest(Path(target))
     if Path(target).exists() or ("/" not in target and "://" not in target):
         return None
-    from emollama_hf.sharing.place import open_place
+    from emollama_hf.sharing.open_place import open_place
 
     try:
         return open_place(target, revision=revision).manifest()

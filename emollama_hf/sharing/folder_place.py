@@ -22,9 +22,9 @@ from emollama_hf.errors import ShareError
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.secrets import public_url, without_secrets
 from emollama_hf.store.destination import DATA
-from emollama_hf.store.feature_card import open_directory
 from emollama_hf.store.feature_set import OWN_FILE, README
 from emollama_hf.store.manifest import PROVENANCE, FeatureConfig
+from emollama_hf.store.opening import open_directory
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
 #: The card names so many files; more are read from provenance.json.

@@ -17,7 +17,8 @@ from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
 from emollama_hf.sharing.hub_place import HubPlace
-from emollama_hf.sharing.place import Changes, Place, open_place
+from emollama_hf.sharing.open_place import open_place
+from emollama_hf.sharing.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder

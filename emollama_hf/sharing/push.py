@@ -23,15 +23,16 @@ from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
-from emollama_hf.sharing.place import Changes, Place, PlaceChangedError, open_place
+from emollama_hf.sharing.open_place import open_place
+from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import choose_names
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, look_at_texts, plan_publication
-from emollama_hf.store.feature_card import ANYWHERE
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
+from emollama_hf.store.opening import ANYWHERE
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.transform import Transform
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.place import HUB_ID
+from emollama_hf.sharing.open_place import HUB_ID
 from emollama_hf.stage import Stage
 from emollama_hf.stages import STAGES
 from emollama_hf.stages.model_stage import ModelStage

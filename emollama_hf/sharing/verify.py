@@ -17,7 +17,8 @@ from datasets import Dataset
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.place import Place, open_place
+from emollama_hf.sharing.open_place import open_place
+from emollama_hf.sharing.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline
 from emollama_hf.sharing.row_names import RowNames, choose_names
 from emollama_hf.stages.pipeline import Pipeline

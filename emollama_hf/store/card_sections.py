@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.store.file_counts import FEW_VALUES
 from emollama_hf.store.manifest import DEFAULT_CONFIG, PROVENANCE, FeatureConfig, Manifest
-
-if TYPE_CHECKING:
-    from emollama_hf.store.feature_card import Opening
+from emollama_hf.store.opening import Opening
 
 MEANINGS = {
     schema.FACEMAE: "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from huggingface_hub import DatasetCard
 
 from emollama_hf.store import card_sections as sections
 from emollama_hf.store.coverage_picture import coverage_picture
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
+from emollama_hf.store.manifest import Manifest
+from emollama_hf.store.opening import Opening
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.readme_metadata import readme_metadata
 
 TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]
-
-#: Where a directory is that the reader has somewhere.
-ANYWHERE = "path/to/this/directory"
-#: How to open a configuration: its name and what it is -> a Python expression in which `load_dataset` is known.
-Opening = Callable[[str, FeatureConfig], str]
-
-
-def open_directory(name: str, config: FeatureConfig) -> str:
-    """The opening of a set in a directory that is wherever the reader has it."""
-    given = "" if name == DEFAULT_CONFIG else f'"{name}", '
-    return f'load_dataset("{ANYWHERE}", {given}split="train")'
 
 
 def write_card(manifest: Manifest, opening: Opening, *, name: str | None = None) -> str:

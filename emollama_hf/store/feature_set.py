@@ -26,7 +26,7 @@ from emollama_hf.errors import StoreError
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA
-from emollama_hf.store.feature_card import card_pictures, open_directory, update_card, write_card
+from emollama_hf.store.feature_card import card_pictures, update_card, write_card
 from emollama_hf.store.file_counts import RowCounter
 from emollama_hf.store.forgetting import note_row_keys
 from emollama_hf.store.manifest import (
@@ -38,6 +38,7 @@ from emollama_hf.store.manifest import (
     ManifestError,
     read_manifest,
 )
+from emollama_hf.store.opening import open_directory
 from emollama_hf.store.parquet_file import write_parquet
 from emollama_hf.store.stored_rows import MOST_ROWS
 from emollama_hf.store.work_store import make_root

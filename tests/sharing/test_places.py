@@ -10,7 +10,8 @@ import pytest
 from emollama_hf import ShareError
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.hub_place import HubPlace
-from emollama_hf.sharing.place import Changes, PlaceChangedError, open_place
+from emollama_hf.sharing.open_place import open_place
+from emollama_hf.sharing.place import Changes, PlaceChangedError
 from emollama_hf.sharing.secrets import no_secrets_in_logs, public_url, without_secrets
 from emollama_hf.store.manifest import PROVENANCE, ManifestError
 

@@ -1,0 +1,47 @@
+"""From a text to the place that it names."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from emollama_hf.errors import ShareError
+from emollama_hf.sharing.folder_place import FolderPlace
+from emollama_hf.sharing.hub_place import HubPlace
+from emollama_hf.sharing.place import Place
+
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+HUB_URL = re.compile(r"hf://datasets/(\w[\w.-]*/\w[\w.-]*?)(?:@([^/]+))?/?")
+
+
+def open_place(target: str | os.PathLike[str], *, revision: str | None = None) -> Place:
+    """The place that a text names: `org/name`, `hf://datasets/org/name`, `s3://bucket/path`, a directory.
+
+    revision: branch, tag or commit of a Hub repository. Nothing is asked of the place yet.
+    Raises ShareError if the text names no place, or could mean two.
+    """
+    name = os.fspath(target)
+    if not name.strip():
+        raise ShareError("no place was named. Give org/name on the Hub, a URL (s3://bucket/path), or a directory.")
+    hub = HUB_URL.fullmatch(name)
+    if hub is not None:
+        return HubPlace(hub[1], revision or hub[2])
+    if name.startswith("hf://"):
+        raise ShareError(f"{name!r} is no data set repository: expected hf://datasets/OWNER/NAME.")
+    if _is_hub_id(name):
+        return HubPlace(name, revision)
+    if revision is not None:
+        raise ShareError(f"revision={revision!r}: {name!r} is no Hub repository and has no revisions. Leave it out.")
+    return FolderPlace(name)
+
+
+def _is_hub_id(name: str) -> bool:
+    if not HUB_ID.fullmatch(name) or Path(name).exists():
+        return False
+    if Path(name).parent.is_dir():
+        raise ShareError(
+            f"{name!r} could be a repository on the Hub or a folder in {str(Path(name).parent)!r}. "
+            f"Write hf://datasets/{name}, or ./{name}."
+        )
+    return True
