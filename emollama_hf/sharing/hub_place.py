@@ -43,6 +43,7 @@ CLIENT_ERRORS: tuple[type[BaseException], ...] = (*HfHubHTTPError.__bases__, Run
 
 REPO_TYPE = "dataset"
 MAIN = "main"
+ABSENT = 404
 STALE = 412
 FORBIDDEN = (401, 403)
 
@@ -228,6 +229,8 @@ class HubPlace(Place):
         try:
             return question()
         except (GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+            if _status(error.__cause__) == ABSENT:  # a mirror that does not say what is absent
+                raise _Absent(f"{self.name}: not found") from None
             raise self._worded(error) from None
         except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
             raise _Absent(f"{self.name}: {without_secrets(_first_line(error))}") from None
@@ -244,7 +247,7 @@ class HubPlace(Place):
                 f"{self.name} cannot be reached and is not in the cache. Check the connection and HF_HUB_OFFLINE, or "
                 "give a directory."
             )
-        status = getattr(getattr(error, "response", None), "status_code", None)
+        status = _status(error)
         said = without_secrets(_first_line(error))
         if status == STALE:
             return PlaceChangedError(f"{self.name} was changed by somebody else meanwhile. Push again.")
@@ -257,6 +260,11 @@ class HubPlace(Place):
 
 class _Absent(ShareError):
     """The repository, the revision or the file is not there."""
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status behind an error, if there is one."""
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _first_line(error: BaseException) -> str:
