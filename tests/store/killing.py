@@ -103,10 +103,17 @@ def stored(ds: Dataset, out: Path) -> int:
 def values(out: Path) -> dict[str, list[Any]]:
     ds = load_dataset(str(out), split="train", keep_in_memory=True, cache_dir=str(out.parent / f"cache-{out.name}"))
     return {
-        **{name: [None if v is None else np.asarray(v).tolist() for v in ds[name]] for name in COLUMNS},
+        **{name: [_value(v) for v in ds[name]] for name in COLUMNS},
         "status": list(ds["emollama_status"]),
         "uuid": list(ds["uuid"]),
     }
+
+
+def _value(value: Any) -> Any:
+    """None for a null, which `datasets` 4.0 gives as an array of NaN."""
+    array = np.asarray(value)
+    is_null = value is None or (array.dtype.kind == "f" and bool(np.isnan(array).all()))
+    return None if is_null else array.tolist()
 
 
 def garbage(out: Path) -> list[str]:
