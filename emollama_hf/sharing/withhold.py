@@ -202,6 +202,8 @@ def _embedded(value: Any, feature: Any) -> Any:
         return None
     if isinstance(feature, List):
         return [_embedded(one, feature.feature) for one in value]
+    if isinstance(feature, dict):
+        return {name: _embedded(value.get(name), kind) for name, kind in feature.items()}
     if not isinstance(feature, Audio | Image | Video):
         return value
     content = value.get("bytes") if isinstance(value, Mapping) else None

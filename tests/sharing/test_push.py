@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import Array4D, Dataset, DatasetDict, Features, Image, Value, concatenate_datasets
+from datasets import Array4D, Dataset, DatasetDict, Features, Image, List, Value, concatenate_datasets
 
 import emollama_hf
 from emollama_hf import EmoLlamaEmbed, ShareError, extract, push
 from emollama_hf.sharing.folder_place import LOCK
 from tests.sharing.labs import LABELS, everything, lab, manifest, rows, shared
+from tests.sharing.media import pictures
 from tests.store.crops import OPTIONS, write_crops
 
 
@@ -120,6 +121,21 @@ def test_media_is_published_when_it_is_asked_for(tmp_path: Path) -> None:
     assert there.features["peak_frame"] == Image()
     np.testing.assert_array_equal(np.asarray(there[1]["peak_frame"]), np.asarray(done[1]["peak_frame"]))
     assert "pictures or recordings of people" in (tmp_path / "shared" / "README.md").read_text()
+
+
+def test_pictures_within_structures_lose_their_names_too(tmp_path: Path) -> None:
+    picture = {"bytes": dict(pictures())["PNG"], "path": "/home/lab/Jane_Doe.png"}
+    rows_of = {"uuid": ["a", "b"], "facemae": [[1.0], [2.0]], "views": [{"n": 1, "face": picture}, None]}
+    kinds = {
+        "uuid": Value("string"),
+        "facemae": List(Value("float32")),
+        "views": {"n": Value("int32"), "face": Image()},
+    }
+    ds = Dataset.from_dict(rows_of, features=Features(kinds))
+    assert "`views`" in push(ds, tmp_path / "plain").withheld[0]
+    push(ds, tmp_path / "shared", media=True)
+    assert shared(tmp_path / "shared")[0]["views"]["face"].size == (128, 96)
+    push(ds, tmp_path / "shared", media=True)
 
 
 def test_a_second_push_of_the_same_writes_nothing(features: Path, tmp_path: Path) -> None:
