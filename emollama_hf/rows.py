@@ -52,6 +52,15 @@ class Rows:
             raise ValueError(f"the columns of a batch differ in length: {lengths}")
         return cls(dict(batch), next(iter(lengths.values()), 0))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A slice of an Arrow column pickles as the whole column; as a stream it is as long as it looks.
+        arrow = {name: values for name, values in self._columns.items() if isinstance(values, pa.ChunkedArray)}
+        sink = pa.BufferOutputStream()
+        table = pa.table(arrow)
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        return _unpickled, (sink.getvalue().to_pybytes(), {**self._columns, **dict.fromkeys(arrow)}, self.length)
+
     @property
     def names(self) -> list[str]:
         return list(self._columns)
@@ -114,6 +123,11 @@ class Row:
     def clip_name(self) -> str | None:
         """Path or file name of the clip, if the row has one."""
         return next((p for p in map(_path_of, (self["video"], self["file_name"], self["frames"])) if p), None)
+
+
+def _unpickled(stream: bytes, columns: dict[str, Any], length: int) -> Rows:
+    table = pa.ipc.open_stream(stream).read_all()
+    return Rows({**columns, **{name: table.column(name) for name in table.column_names}}, length)
 
 
 def _path_of(value: Any) -> str | None:

@@ -188,7 +188,10 @@ class Stage(Transform):
         pending = [index for index, status in enumerate(statuses) if status == schema.OK]
         errors = [rows.value(schema.ERROR, index) for index in range(rows.length)]
         results: list[dict[str, Any]] = [{} for _ in range(rows.length)]
-        for index, outcome in zip(pending, self.outcomes(rows, pending), strict=True):
+        started = time.perf_counter()
+        outcomes = self.outcomes(rows, pending)
+        timing.add(self.name, time.perf_counter() - started, len(pending))
+        for index, outcome in zip(pending, outcomes, strict=True):
             if not isinstance(outcome, ClipError):
                 results[index] = outcome
             elif self.config.on_error == "raise":
@@ -202,7 +205,6 @@ class Stage(Transform):
 
     def outcomes(self, rows: Rows, indices: Sequence[int]) -> list[dict[str, Any] | ClipError]:
         """The columns `makes` of some rows of a micro-batch, in the given order; for a row that failed, why."""
-        started = time.perf_counter()
         outcomes: dict[int, dict[str, Any] | ClipError] = {}
         items: dict[int, Any] = {}
         for index in indices:
@@ -220,7 +222,6 @@ class Stage(Transform):
                 outcomes[index] = unforeseen
         computed = self.compute(list(items.values())) if items else []
         outcomes.update(zip(items, computed, strict=True))
-        timing.add(self.name, time.perf_counter() - started, len(indices))
         return [outcomes[index] for index in indices]
 
     def __reduce__(self) -> tuple[Any, ...]:

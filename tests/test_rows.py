@@ -1,5 +1,6 @@
 """Reading a batch of `datasets.map` without decoding it."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -95,3 +96,17 @@ def test_selected_rows_keep_their_values() -> None:
         [2, 3],
         [4],
     ]
+
+
+def test_pickled_rows_hold_what_they_show_and_no_more(stacks: list[np.ndarray]) -> None:
+    features = Features({"frames": Array4D((16, 48, 56, 3), "uint8"), "name": Value("string")})
+    ds = Dataset.from_dict({"frames": [stacks[0]] * 20, "name": [str(i) for i in range(20)]}, features=features)
+    rows = next(seen_by_map(ds).chunks(1))
+    rows.add("more", [{"any": "value"}])
+    pickled = pickle.dumps(rows)
+    assert len(pickled) < 2 * stacks[0].nbytes
+    again = pickle.loads(pickled)
+    assert again.names == rows.names
+    assert again.length == 1
+    np.testing.assert_array_equal(again.value("frames", 0), stacks[0])
+    assert [again.value(name, 0) for name in ("name", "more")] == ["0", {"any": "value"}]

@@ -124,7 +124,8 @@ class _OpenShard:
         return True
 
     def compute(self, unit: Unit) -> None:
-        done = self._computation.compute(unit, self._publisher)
+        task = self._computation.task(unit).run(self._computation.pipeline.stages)
+        done = self._computation.add(task, self._publisher)
         self._rows += done.rows
         self._report(done)
         full = self._size.rows is not None and self._rows >= self._size.rows

@@ -1,9 +1,9 @@
-"""What is left to compute, and computing it: rows through the stages that lack them, outcomes into a shard."""
+"""What is left to compute, as tasks that any process can run, and what came of them into a shard."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,10 @@ from emollama_hf.store.media import without_folder
 from emollama_hf.store.row_keys import LABEL_COLUMNS, RowKeys, read_rows, row_keys
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.stored_rows import StoredRows
+from emollama_hf.store.task import Task
 from emollama_hf.store.work_store import Publisher, Stored, WorkStore
 
 CHANGED = "the clip changed while it was being computed. Run the same again."
-
-Outcome = dict[str, Any] | ClipError
 
 
 @dataclass(frozen=True)
@@ -114,37 +113,29 @@ class Computation:
 
     # Computing
 
-    def compute(self, unit: Unit, publisher: Publisher) -> Report:
-        """Compute what the unit lacks and add it to the shard.
+    def task(self, unit: Unit) -> Task:
+        """What the unit lacks, ready to be computed anywhere."""
+        rows = self.missing(unit)
+        columns = [c for stage in self.pipeline.stages for c in stage.given(self.ds.column_names)]
+        needed = [self._needed(row) for row in rows]
+        return Task(rows, read_rows(self.ds, columns, rows), needed, self._known(rows, needed))
+
+    def add(self, task: Task, publisher: Publisher) -> Report:
+        """Put what came of a task into the shard.
 
         With on_error="raise" the first failure is added, too, and then raised as ClipError.
         """
-        rows = self.missing(unit)
-        before = timing.stage_times()
-        batch = read_rows(
-            self.ds, [c for stage in self.pipeline.stages for c in stage.given(self.ds.column_names)], rows
-        )
-        needed = [self._needed(row) for row in rows]
-        outcomes: dict[str, dict[int, Outcome]] = {}
-        failures: dict[int, ClipError] = {}
+        rows, changed = task.rows, self._changed_meanwhile(task.batch, task.rows)
         for stage in self.pipeline.stages:
-            run = [i for i in range(len(rows)) if stage.name in needed[i] and i not in failures]
-            if run:
-                self._add_columns_read_by(stage, batch, rows, run, outcomes)
-                stage.ready()
-                outcomes[stage.name] = dict(zip(run, stage.outcomes(batch, run), strict=True))
-                failures.update({i: o for i, o in outcomes[stage.name].items() if isinstance(o, ClipError)})
-        changed = self._changed_meanwhile(batch, rows)
-        for stage in self.pipeline.stages:
-            for i, outcome in outcomes.get(stage.name, {}).items():
+            for i, outcome in task.outcomes.get(stage.name, {}).items():
                 if isinstance(outcome, ClipError):  # the same clip may lie anywhere
-                    outcome = ClipError(outcome.kind, _without_folders(str(outcome), batch, i))
+                    outcome = ClipError(outcome.kind, _without_folders(str(outcome), task.batch, i))
                 if i not in changed:
                     publisher.add(stage.name, self.features[stage.name], str(self.keys[stage.name][rows[i]]), outcome)
-        for i in sorted(failures) if self.raises else ():
-            raise named(failures[i], self.label(rows[i]))
-        failed: Counter[str] = Counter(error.kind for error in failures.values())
-        return Report(len(rows), len(changed), failed, timing.since(before))
+        for i in sorted(task.failures) if self.raises else ():
+            raise named(task.failures[i], self.label(rows[i]))
+        failed: Counter[str] = Counter(error.kind for error in task.failures.values())
+        return Report(len(rows), len(changed), failed, task.times)
 
     @property
     def raises(self) -> bool:
@@ -178,21 +169,20 @@ class Computation:
         sources = {one: list(stage.given(one.makes)) for one in self.pipeline.stages if one is not stage}
         return {one: columns for one, columns in sources.items() if columns}
 
-    def _add_columns_read_by(
-        self, stage: Stage, batch: Rows, rows: list[int], run: list[int], outcomes: dict[str, dict[int, Outcome]]
-    ) -> None:
-        for maker, columns in self._sources(stage).items():
-            for column in columns:
-                values: list[Any] = [None] * len(rows)
-                for i in run:
-                    computed, stored = outcomes.get(maker.name, {}).get(i), self.find(maker, rows[i])
-                    if isinstance(computed, dict):
-                        values[i] = computed[column]
-                    elif isinstance(stored, Stored):
-                        values[i] = self._stored.value(stored, maker.name, column)
-                batch.add(column, values)
+    def _known(self, rows: list[int], needed: list[set[str]]) -> dict[str, dict[int, Any]]:
+        """Columns that stages of a task read and earlier runs have made, by name and place in the task."""
+        known: dict[str, dict[int, Any]] = {}
+        for i, row in enumerate(rows):
+            for stage in self.pipeline.stages:
+                for maker, columns in self._sources(stage).items() if stage.name in needed[i] else ():
+                    stored = self.find(maker, row)
+                    if maker.name in needed[i] or not isinstance(stored, Stored):
+                        continue
+                    for column in columns:
+                        known.setdefault(column, {})[i] = self._stored.value(stored, maker.name, column)
+        return known
 
-    def _changed_meanwhile(self, batch: Rows, rows: list[int]) -> set[int]:
+    def _changed_meanwhile(self, batch: Rows, rows: Sequence[int]) -> set[int]:
         """Rows whose files are no longer those that the keys were made of."""
         local = [
             i for i in range(len(rows)) if any(names_a_local_file(name, batch.value(name, i)) for name in batch.names)

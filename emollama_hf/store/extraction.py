@@ -156,7 +156,7 @@ class Run:
         def report(done: Report) -> None:
             self.computed += done.rows
             progress.advance(done.rows, done.failed, done.times)
-            for stage, spent in done.times.items() if num_proc is not None else ():
+            for stage, spent in done.times.items():
                 timing.add(stage, spent.seconds, spent.rows)
             if done.shards:
                 progress.shard()
