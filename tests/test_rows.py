@@ -104,7 +104,7 @@ def test_pickled_rows_hold_what_they_show_and_no_more(stacks: list[np.ndarray]) 
     rows = next(seen_by_map(ds).chunks(1))
     rows.add("more", [{"any": "value"}])
     pickled = pickle.dumps(rows)
-    assert len(pickled) < 2 * stacks[0].nbytes
+    assert len(pickled) < 4 * stacks[0].nbytes, "numbers and the offsets of their lists"
     again = pickle.loads(pickled)
     assert again.names == rows.names
     assert again.length == 1
