@@ -59,8 +59,12 @@ class EmotionLlamaModel(PreTrainedModel):
 
     def pixels(self, peak_frame: np.ndarray) -> torch.Tensor:
         """Input of the image encoder: (H, W, 3) uint8 RGB of any size to (3, S, S) float32, normalised."""
+        return clip_normalised(self.resized(peak_frame))
+
+    def resized(self, peak_frame: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of any size to (S, S, 3) uint8."""
         size = self.config.image_size
-        return clip_normalised(resize_uint8(peak_frame, (size, size), "bicubic"))
+        return resize_uint8(peak_frame, (size, size), "bicubic")
 
     def image_tokens(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """EVA's tokens before any norm: (B, 3, S, S) to (B, 1 + patches, width), class token first."""
@@ -108,8 +112,6 @@ class EmotionLlamaModel(PreTrainedModel):
         Returns (B, L, hidden) in the visual tokens' dtype.
         Raises ValueError if a row does not have n places.
         """
-        table = self.language_model.embed_tokens
-        input_ids = input_ids.to(table.weight.device)
         places = input_ids == VISUAL_ID
         count = visual_tokens.shape[1]
         if not bool((places.sum(dim=1) == count).all()):
@@ -117,8 +119,11 @@ class EmotionLlamaModel(PreTrainedModel):
                 f"input_ids have {places.sum(dim=1).tolist()} places for visual tokens, a clip has {count}. "
                 "Encode the prompt with visual_tokens= of the same layout."
             )
-        embedded = table(input_ids.masked_fill(places, 0)).to(visual_tokens.dtype)
-        return embedded.masked_scatter(places.unsqueeze(-1), visual_tokens.to(embedded.device))
+        # Moved only now: ids that come from the CPU are checked there, without waiting for a GPU.
+        table = self.language_model.embed_tokens
+        device = table.weight.device
+        embedded = table(input_ids.masked_fill(places, 0).to(device)).to(visual_tokens.dtype)
+        return embedded.masked_scatter(places.to(device).unsqueeze(-1), visual_tokens.to(device))
 
     def forward(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,16 +60,25 @@ class VideoMAE(nn.Module):
         frames: (T, H, W, 3) uint8 RGB, T as configured (16).  Returns (T, 3, S, S) float32 in [0, 1].
         Raises ValueError for another number of frames.
         """
+        return unit_pixels(self.resized(frames))
+
+    def resized(self, frames: np.ndarray) -> np.ndarray:
+        """(T, H, W, 3) uint8 RGB of any size to (T, S, S, 3) uint8. Raises ValueError for another T."""
         if len(frames) != self.num_frames:
             raise ValueError(f"VideoMAE takes {self.num_frames} frames of a clip, got {len(frames)}")
         size = self.image_size
-        return unit_pixels(resize_stack(frames, (size, size), "bilinear"))
+        return resize_stack(frames, (size, size), "bilinear")
 
     def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         """All tokens, in time, row, column order: (B, T, 3, S, S) to (B, n, D) in the weights' dtype."""
         weight = self.encoder.embeddings.patch_embeddings.projection.weight
         pixels = pixels.to(device=weight.device, dtype=weight.dtype)
         return self.encoder(pixel_values=pixels).last_hidden_state
+
+    def embed(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
+        """One vector a clip: clips of `resized` frames to (B, D) float32."""
+        device = self.encoder.embeddings.patch_embeddings.projection.weight.device
+        return self(unit_pixels(np.stack(clips), device))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """One vector a clip: (B, T, 3, S, S) in [0, 1] to (B, D) float32."""

@@ -56,9 +56,9 @@ _prompts: dict[tuple[str, EmoLlamaConfig], PromptIds] = {}
 
 
 class DecoderInput(NamedTuple):
-    """One clip, ready for the decoder: pixels (3, S, S) float32, features (2 or 3, D) float32."""
+    """One clip, ready for the decoder: picture (S, S, 3) uint8, features (2 or 3, D) float32."""
 
-    pixels: Any
+    picture: np.ndarray
     features: np.ndarray
 
 
@@ -172,18 +172,20 @@ class EmoLlamaEmbed(ModelStage):
             else:
                 vectors.append(schema.vector_from_row(column, row[column], width))
         picture = picture_from_row(schema.PEAK_FRAME, row[schema.PEAK_FRAME])
-        return DecoderInput(model.pixels(picture), np.stack(vectors))
+        return DecoderInput(model.resized(picture), np.stack(vectors))
 
-    def compute(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
+    def compute_together(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
         import torch
+
+        from emollama_hf.models.scaling import clip_normalised, on_device
 
         model = self.model()
         device, prompt = model.device, self._prompt()
         with torch.inference_mode():
             states = model(
-                pixel_values=torch.stack([torch.as_tensor(item.pixels) for item in items]).to(device),
-                features=torch.as_tensor(np.stack([item.features for item in items])).to(device),
-                input_ids=torch.as_tensor(prompt.input_ids).expand(len(items), -1).to(device),
+                pixel_values=clip_normalised(np.stack([item.picture for item in items]), device),
+                features=on_device(np.stack([item.features for item in items]), device),
+                input_ids=torch.as_tensor(prompt.input_ids).expand(len(items), -1),
             ).last_hidden_state
             pooled = pool(states, self.config.pooling, prompt.spans).float().cpu().numpy()
         return [self._stored(state) for state in pooled]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -65,10 +64,16 @@ class EncoderStage(ModelStage):
                 f"column {self.frames_column!r} holds {len(frames)} frames, expected {wanted}: "
                 "segments of 2 consecutive frames, as sample_frames writes them.",
             )
-        return model.pixels(frames)
+        return model.resized(frames)
 
-    @abstractmethod
-    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]: ...
+    def compute_together(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
+        import torch
+
+        model = self.model()
+        with torch.inference_mode():
+            vectors = model.embed(items).cpu().numpy()
+        column, dtype = self.makes[0], next(model.parameters()).dtype
+        return [{column: one} if np.isfinite(one).all() else _not_finite(column, dtype) for one in vectors]
 
 
 def frames_from_row(row: Row, column: str) -> np.ndarray:
@@ -95,24 +100,6 @@ def frames_from_row(row: Row, column: str) -> np.ndarray:
             "(frames, height, width, 3). Make it with sample_frames, which also reads arrays and float pictures.",
         )
     return frames
-
-
-def embed_vectors(model: Any, column: str, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
-    """Pixel stacks of equal shape through `model` in one batch; one checked vector a clip."""
-    import torch
-
-    weight = next(model.parameters())
-    results: list[dict[str, Any] | ClipError] = [{} for _ in items]
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for place, item in enumerate(items):
-        groups.setdefault(tuple(item.shape), []).append(place)
-    for places in groups.values():
-        batch = torch.stack([torch.as_tensor(items[place]) for place in places])
-        with torch.inference_mode():
-            vectors = model(batch.to(device=weight.device, dtype=weight.dtype)).float().cpu().numpy()
-        for place, vector in zip(places, vectors, strict=True):
-            results[place] = {column: vector} if np.isfinite(vector).all() else _not_finite(column, weight.dtype)
-    return results
 
 
 def _not_finite(column: str, dtype: Any) -> ClipError:

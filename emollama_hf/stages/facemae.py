@@ -6,8 +6,7 @@ from typing import Any
 
 from emollama_hf import process, schema
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.errors import ClipError
-from emollama_hf.stages.encoder_stage import EncoderStage, embed_vectors
+from emollama_hf.stages.encoder_stage import EncoderStage
 
 
 class FaceMAEEmbed(EncoderStage):
@@ -34,6 +33,3 @@ class FaceMAEEmbed(EncoderStage):
 
     def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
         return source.load_facemae(dtype=dtype, device=device)
-
-    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
-        return embed_vectors(self.model(), schema.FACEMAE, items)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from emollama_hf import process
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.defaults import NO_MODEL, defaults
-from emollama_hf.errors import ModelError
+from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.fitting_batches import in_fitting_batches
 from emollama_hf.model_cache import cached
 from emollama_hf.stage import Placement, Stage, StageConfig, check_choice
 
@@ -38,6 +39,14 @@ class ModelStage(Stage):
     part: ClassVar[Literal["facemae", "videomae", "emotion_llama"]]
     config: ModelStageConfig
     _digest: str | None = None
+
+    @abstractmethod
+    def compute_together(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
+        """`compute` for as many rows as memory allows."""
+
+    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
+        """The rows in as few batches as memory allows: one that does not fit is halved, and so are those after it."""
+        return in_fitting_batches(self.compute_together, items, f"{self.name} on {self.device()}")
 
     @abstractmethod
     def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> nn.Module:

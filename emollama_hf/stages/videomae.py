@@ -6,8 +6,7 @@ from typing import Any
 
 from emollama_hf import process, schema
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.errors import ClipError
-from emollama_hf.stages.encoder_stage import EncoderStage, embed_vectors
+from emollama_hf.stages.encoder_stage import EncoderStage
 
 
 class VideoMAEEmbed(EncoderStage):
@@ -35,6 +34,3 @@ class VideoMAEEmbed(EncoderStage):
 
     def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
         return source.load_videomae(dtype=dtype, device=device)
-
-    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
-        return embed_vectors(self.model(), schema.VIDEOMAE, items)

@@ -1,0 +1,302 @@
+"""How near each stage comes to the hardware: `python -m benchmarks.encoders [--dtypes bfloat16 float32]`.
+
+For each stage at real size (`random-full`) one JSON line: seconds a clip through the public transform, TFLOP, the share
+of the peak of matrix products measured before and after, and the share of the stage's own ceiling: its matrix products
+and attention calls, recorded on the way and timed alone in the same process, with the same weights and inputs of the
+same shapes. EVA and the decoder are two parts of one transform; what lies around them (resizing, projections, storing)
+counts for the part that it is nearer to. A table for people follows on standard error.
+
+float32 does not fit most machines at full depth (33 GB): there the decoder has 8 of its 32 equal layers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+STAGES = ("facemae_embed", "videomae_embed", "emollama_embed")
+THIN_LAYERS = 8
+PEAK_SIZES = ((2048, 4096, 4096), (1024, 1408, 6144), (3152, 1024, 4096))
+
+
+@dataclass
+class Call:
+    """One matrix product, convolution or attention: how to do it again, and its floating point operations."""
+
+    again: Callable[[], Any]
+    flop: float
+    part: str
+
+
+@dataclass
+class Recording:
+    calls: list[Call] = field(default_factory=list)
+    part: str = ""
+
+
+def main() -> None:
+    """One process a stage and dtype: the memory of one is not the next one's."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--dtypes", nargs="+", default=["bfloat16", "float32"])
+    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--clips", type=int, default=None, help="clips computed together; default: as the stage chooses"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--here", action="store_true", help="measure the first stage and dtype in this process")
+    asked = parser.parse_args()
+    if asked.here:
+        for line in measure(asked.stages[0], asked.dtypes[0], asked.device, asked.clips, asked.rounds):
+            print(json.dumps(line), flush=True)
+        return
+    lines: list[dict[str, Any]] = []
+    for dtype in asked.dtypes:
+        for stage in asked.stages:
+            command = [sys.executable, "-m", "benchmarks.encoders", "--here", "--stages", stage, "--dtypes", dtype]
+            command += ["--device", asked.device, "--rounds", str(asked.rounds)]
+            command += [] if asked.clips is None else ["--clips", str(asked.clips)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=_offline())
+            sys.stdout.write(done.stdout)
+            sys.stdout.flush()
+            lines += map(json.loads, done.stdout.splitlines())
+    _print_table(lines)
+
+
+def _offline() -> dict[str, str]:
+    return {**os.environ, "HF_HUB_OFFLINE": "1"}
+
+
+def measure(stage_name: str, dtype: str, device: str, clips: int | None, rounds: int) -> list[dict[str, Any]]:
+    """The lines of one stage, measured in this process."""
+    import torch
+
+    model = _model(stage_name, dtype, device)
+    stage = _stage(stage_name, model, dtype, device, clips)
+    batch = _batch(stage_name, stage.micro_batch)
+    recording = Recording()
+    before = _peak(dtype, device)
+    marks: dict[str, list[float]] = {}
+    with torch.inference_mode(), _recorder(recording), _parts(stage, recording, {}):
+        stage(batch)
+    calls = recording.calls
+    times: dict[str, list[float]] = {}
+    alone: dict[str, list[float]] = {}
+    with torch.inference_mode():
+        for _ in range(rounds):  # in turns, so that a busy machine hinders both alike
+            for part, seconds in _through(stage, batch, marks, device).items():
+                times.setdefault(part, []).append(seconds)
+            for part, seconds in _alone(calls, device).items():
+                alone.setdefault(part, []).append(seconds)
+    peak = (before + _peak(dtype, device)) / 2
+    lines = []
+    for part in times:
+        # The first part holds what no other has: the stage's own calls before and between its networks.
+        flop = sum(call.flop for call in calls if call.part == part)
+        seconds, ceiling = statistics.median(times[part]), statistics.median(alone[part])
+        lines.append(
+            {
+                "stage": stage_name,
+                "part": part,
+                "dtype": dtype,
+                "device": _device_name(device),
+                "clips": stage.micro_batch,
+                "seconds_a_clip": round(seconds / stage.micro_batch, 3),
+                "tflop_a_clip": round(flop / stage.micro_batch / 1e12, 3),
+                "peak_gflops": round(peak / 1e9),
+                "share_of_peak": round(flop / seconds / peak, 3),
+                "ceiling_share_of_peak": round(flop / ceiling / peak, 3),
+                "share_of_ceiling": round(ceiling / seconds, 3),
+            }
+        )
+    return lines
+
+
+def _model(stage: str, dtype: str, device: str) -> str:
+    """random-full; with fewer decoder layers where the whole does not fit."""
+    from emollama_hf.checkpoints.architecture import FULL
+    from emollama_hf.checkpoints.random_model import RANDOM_MODELS
+
+    if stage != "emollama_embed" or dtype != "float32" or device != "cpu":
+        return "random-full"
+    config = copy.deepcopy(FULL)
+    config["emotion_llama"]["text_config"]["num_hidden_layers"] = THIN_LAYERS
+    RANDOM_MODELS["random-full-thin"] = config
+    return "random-full-thin"
+
+
+def _stage(name: str, model: str, dtype: str, device: str, clips: int | None) -> Any:
+    from emollama_hf.stages import STAGES as ALL
+
+    cls = next(stage for stage in ALL if stage.name == name)
+    return cls(model, dtype=dtype, device=device, batch_size=clips)  # type: ignore[call-arg]
+
+
+def _batch(stage: str, clips: int) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    if stage == "emollama_embed":
+        return {
+            "peak_frame": [rng.integers(0, 256, (480, 640, 3), np.uint8) for _ in range(clips)],
+            "facemae": list(rng.standard_normal((clips, 1024), np.float32)),
+            "videomae": list(rng.standard_normal((clips, 1024), np.float32)),
+        }
+    return {f"{stage.split('_')[0]}_frames": list(rng.integers(0, 256, (clips, 16, 224, 224, 3), np.uint8))}
+
+
+def _parts(stage: Any, recording: Recording, marks: dict[str, list[float]]) -> Any:
+    """While it lasts, the parts of the stage's network say when they begin."""
+    from contextlib import ExitStack
+
+    model = stage.model()
+    stack = ExitStack()
+    recording.part = stage.part
+    if stage.part == "emotion_llama":
+        recording.part = "eva"
+
+        def decoder_begins(*_: Any, **__: Any) -> None:
+            _synchronise(str(next(model.parameters()).device))
+            recording.part = "decoder"
+            marks.setdefault("decoder", []).append(time.perf_counter())
+
+        hook = model.language_model.register_forward_pre_hook(decoder_begins, with_kwargs=True)
+        stack.callback(hook.remove)
+    return stack
+
+
+def _through(stage: Any, batch: dict[str, Any], marks: dict[str, list[float]], device: str) -> dict[str, float]:
+    """Seconds of one call of the public transform, by part."""
+    marks.clear()
+    recording = Recording()
+    with _parts(stage, recording, marks):
+        first = stage.part if stage.part != "emotion_llama" else "eva"
+        _synchronise(device)
+        started = time.perf_counter()
+        stage(batch)
+        _synchronise(device)
+        ended = time.perf_counter()
+    if not marks:
+        return {first: ended - started}
+    border = marks["decoder"][0]
+    return {first: border - started, "decoder": ended - border}
+
+
+def _alone(calls: list[Call], device: str) -> dict[str, float]:
+    """Seconds of the recorded calls, by part, with nothing between them."""
+    seconds: dict[str, float] = {}
+    for part in dict.fromkeys(call.part for call in calls):
+        _synchronise(device)
+        started = time.perf_counter()
+        for call in calls:
+            if call.part == part:
+                call.again()
+        _synchronise(device)
+        seconds[part] = time.perf_counter() - started
+    return seconds
+
+
+def _recorder(recording: Recording) -> Any:
+    """A torch mode that keeps every matrix product, convolution and attention call."""
+    import torch
+    from torch.nn import functional
+    from torch.overrides import TorchFunctionMode
+
+    products = {functional.linear, torch.matmul, torch.bmm, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.addmm}
+    products |= {torch.Tensor.bmm, torch.mm, torch.Tensor.mm, torch.baddbmm}
+    convolutions = {torch.conv2d, torch.conv3d, functional.conv2d, functional.conv3d}
+    attentions = {functional.scaled_dot_product_attention}
+
+    class Recorder(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
+            result = function(*args, **kwargs)
+            if function in products | convolutions | attentions:
+                flop = _flop(function, args, result, attentions, convolutions)
+                own_args = tuple(map(_like, args))
+                own_kwargs = {name: _like(value) for name, value in kwargs.items()}
+                recording.calls.append(Call(lambda: function(*own_args, **own_kwargs), flop, recording.part))
+            return result
+
+    return Recorder()
+
+
+_stand_ins: dict[tuple[Any, ...], Any] = {}
+
+
+def _like(value: Any) -> Any:
+    """Weights as they are; for anything that was computed, a tensor of noise with its shape, strides and dtype."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or isinstance(value, torch.nn.Parameter):
+        return value
+    key = (tuple(value.shape), tuple(value.stride()), value.dtype, value.device)
+    if key not in _stand_ins:  # one for all calls: its memory is warm, as an activation's is
+        made = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=value.device)
+        _stand_ins[key] = made.normal_() if value.is_floating_point() else made.fill_(1)
+    return _stand_ins[key]
+
+
+def _flop(function: Any, args: Any, result: Any, attentions: set[Any], convolutions: set[Any]) -> float:
+    if function in attentions:
+        query, key = args[0], args[1]
+        return 4.0 * query.numel() * key.shape[-2]
+    if function in convolutions:
+        return 2.0 * result.numel() * args[1][0].numel()
+    return 2.0 * result.numel() * args[0].shape[-1]
+
+
+def _peak(dtype: str, device: str) -> float:
+    """Operations a second of the best matrix product among some large ones."""
+    import torch
+
+    best = 0.0
+    for rows, inner, columns in PEAK_SIZES:
+        a = torch.randn(rows, inner, device=device).to(getattr(torch, dtype))
+        b = torch.randn(columns, inner, device=device).to(getattr(torch, dtype))
+        for _ in range(5):
+            _synchronise(device)
+            started = time.perf_counter()
+            torch.nn.functional.linear(a, b)
+            _synchronise(device)
+            best = max(best, 2.0 * rows * inner * columns / (time.perf_counter() - started))
+    return best
+
+
+def _synchronise(device: str) -> None:
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} CPU threads"
+
+
+def _print_table(lines: list[dict[str, Any]]) -> None:
+    head = ("dtype", "part", "s a clip", "TFLOP", "of peak", "ceiling of peak", "of ceiling")
+    names = (
+        "dtype", "part", "seconds_a_clip", "tflop_a_clip", "share_of_peak", "ceiling_share_of_peak", "share_of_ceiling",
+    )  # fmt: skip
+    rows = [head, *[tuple(str(line[name]) for name in names) for line in lines]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    for row in rows:
+        sys.stderr.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Out of memory in the middle of a run: batches are halved, and nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from emollama_hf import FaceMAEEmbed, ModelError, VideoMAEEmbed, fitting_batches
+from emollama_hf.fitting_batches import in_fitting_batches
+
+
+@pytest.fixture(autouse=True)
+def _no_memory_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting_batches, "_largest", {})
+
+
+def squares(most: int, seen: list[int]):
+    """Squares numbers; really asks for more memory than there is for more than `most` of them."""
+
+    def compute(items: list[int]) -> list[int]:
+        seen.append(len(items))
+        if len(items) > most:
+            torch.empty(2**60, dtype=torch.uint8)
+        return [item**2 for item in items]
+
+    return compute
+
+
+def test_batches_are_halved_and_stay_small(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[int] = []
+    with caplog.at_level(logging.WARNING):
+        assert in_fitting_batches(squares(2, seen), range(8), "squares") == [i**2 for i in range(8)]
+    assert seen == [8, 4, 2, 2, 2, 2]
+    assert "not enough memory for 8 clips together; going on with 4" in caplog.text
+    seen.clear()
+    assert in_fitting_batches(squares(2, seen), range(5), "squares") == [i**2 for i in range(5)]
+    assert seen == [2, 2, 1], "the next batch begins with what fitted"
+
+
+def test_one_clip_that_does_not_fit_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match=r"squares: not enough memory for a single clip .*quantize"):
+        in_fitting_batches(squares(0, []), range(3), "squares")
+
+
+def test_other_errors_pass() -> None:
+    def fail(items: list[int]) -> list[int]:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1"):
+        in_fitting_batches(fail, [1, 2], "shapes")
+
+
+def test_a_stage_gets_through_on_a_device_that_holds_two_clips() -> None:
+    stage = VideoMAEEmbed("random-tiny", batch_size=8)
+    clips = list(np.random.default_rng(3).integers(0, 256, (5, 16, 32, 32, 3), np.uint8))
+    expected = stage({"videomae_frames": clips})["videomae"]
+
+    def full_device(_module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    hook = stage.model().register_forward_pre_hook(full_device)
+    try:
+        computed = stage({"videomae_frames": clips})["videomae"]
+    finally:
+        hook.remove()
+    np.testing.assert_allclose(computed, expected, atol=1e-5)
+
+
+def test_equal_frames_are_encoded_once() -> None:
+    stage = FaceMAEEmbed("random-tiny")
+    frames = np.random.default_rng(5).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    short_clip = frames[[0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 0, 0]]
+    counts: list[int] = []
+    patches = stage.model().vit.patch_embed
+    hook = patches.register_forward_pre_hook(lambda _, inputs: counts.append(len(inputs[0])))
+    try:
+        vector = stage({"facemae_frames": [short_clip]})["facemae"][0]
+    finally:
+        hook.remove()
+    assert counts == [3]
+    with torch.inference_mode():
+        each = stage.model().frame_features(stage.model().pixels(short_clip)).numpy()
+    np.testing.assert_allclose(vector, each.mean(axis=0), atol=1e-5)
