@@ -6,9 +6,7 @@ it holds the lock of a queue or an event stops all the others for ever.
 
 from __future__ import annotations
 
-import pickle
 import signal
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -16,7 +14,9 @@ from typing import Any
 import multiprocess
 import multiprocess.connection
 
-from emollama_hf.engines.worker import ShardSize, Stopped, work
+from emollama_hf.engines.open_shard import ShardSize
+from emollama_hf.engines.sendable import sendable
+from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.errors import StoreError
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
@@ -116,16 +116,7 @@ def _worker(
     except Stopped:
         pass
     except BaseException as error:
-        send(_sendable(error))
-
-
-def _sendable(error: BaseException) -> BaseException:
-    """The error if it survives the way to the parent, else its text."""
-    try:
-        pickle.loads(pickle.dumps(error))
-        return error
-    except Exception:
-        return RuntimeError("".join(traceback.format_exception_only(error)).strip())
+        send(sendable(error))
 
 
 def _uses_cuda(computation: Computation) -> bool:

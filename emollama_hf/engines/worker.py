@@ -9,32 +9,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from filelock import FileLock
 
-from emollama_hf.errors import StoreError
+from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.store.computation import Computation, Report, Unit
 from emollama_hf.store.work_store import Publisher
 
 logger = logging.getLogger(__name__)
 
-#: A shard is published after this much work or this many bytes, whichever comes first.
-SHARD_SECONDS = 60.0
-SHARD_BYTES = 100_000_000
 WAIT_SECONDS = 0.5
 #: Each claim is an open file, and many systems allow 256.
 MOST_CLAIMS = 100
-
-
-@dataclass(frozen=True)
-class ShardSize:
-    """When a shard is full. rows: after this many, None for `seconds` instead; `nbytes` and `MOST_CLAIMS` always."""
-
-    rows: int | None = None
-    seconds: float = SHARD_SECONDS
-    nbytes: int = SHARD_BYTES
 
 
 class Stopped(Exception):
@@ -47,7 +34,7 @@ def work(
     made_with: dict[str, Any],
     *,
     start: int = 0,
-    size: ShardSize = ShardSize(),
+    size: ShardSize,
     report: Callable[[Report], None] = lambda report: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -57,21 +44,16 @@ def work(
     neighbouring rows. report: told of each unit and each shard. stopped: asked after each unit.
     Raises what computing raises, StoreError and Stopped; what was finished before is published first.
     """
-    with computation.store.writing(made_with) as publisher:
-        shard = _OpenShard(computation, publisher, size, report)
-        try:
-            _work_through(computation, units[start:] + units[:start], shard, stopped)
-            shard.publish()
-        except StoreError:
-            raise
-        except BaseException:
-            shard.publish()  # a failed clip, a lack of memory or Ctrl-C must not cost what was finished
-            raise
-        finally:
-            shard.release()
+    with (
+        computation.store.writing(made_with) as publisher,
+        _ClaimedShard(computation, publisher, size, report) as shard,
+    ):
+        _work_through(computation, units[start:] + units[:start], shard, stopped)
 
 
-def _work_through(computation: Computation, todo: list[Unit], shard: _OpenShard, stopped: Callable[[], bool]) -> None:
+def _work_through(
+    computation: Computation, todo: list[Unit], shard: _ClaimedShard, stopped: Callable[[], bool]
+) -> None:
     taken: set[str] = set()  # by others, as far as we know
     done: set[str] = set()  # here; of a clip that changed meanwhile nothing is stored, and it must not come round again
     told = False
@@ -104,16 +86,23 @@ def _work_through(computation: Computation, todo: list[Unit], shard: _OpenShard,
         computation.store.refresh()
 
 
-class _OpenShard:
+class _ClaimedShard(OpenShard):
     """The shard that is being filled, and the claims on the rows in it."""
 
     def __init__(
         self, computation: Computation, publisher: Publisher, size: ShardSize, report: Callable[[Report], None]
     ) -> None:
-        self._computation, self._publisher, self._size, self._report = computation, publisher, size, report
+        super().__init__(computation, publisher, size, report)
         self._locks: dict[str, FileLock] = {}
-        self._rows = 0
-        self._since = time.monotonic()
+
+    def __enter__(self) -> _ClaimedShard:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            self._release()
 
     def claim(self, unit: Unit) -> bool:
         lock = self._computation.store.try_claim(unit.id)
@@ -124,22 +113,16 @@ class _OpenShard:
         return True
 
     def compute(self, unit: Unit) -> None:
-        task = self._computation.task(unit).run(self._computation.pipeline.stages)
-        done = self._computation.add(task, self._publisher)
-        self._rows += done.rows
-        self._report(done)
-        full = self._size.rows is not None and self._rows >= self._size.rows
-        late = self._size.rows is None and time.monotonic() - self._since >= self._size.seconds
-        if full or late or self._publisher.nbytes >= self._size.nbytes or len(self._locks) >= MOST_CLAIMS:
-            self.publish()
+        self.add(self._computation.task(unit).run(self._computation.pipeline.stages))
+
+    def is_full(self) -> bool:
+        return super().is_full() or len(self._locks) >= MOST_CLAIMS
 
     def publish(self) -> None:
-        if self._publisher.publish():
-            self._report(Report(shards=1))
-        self.release()
-        self._rows, self._since = 0, time.monotonic()
+        super().publish()
+        self._release()
 
-    def release(self) -> None:
+    def _release(self) -> None:
         for lock in self._locks.values():
             self._computation.store.release(lock)
         self._locks.clear()

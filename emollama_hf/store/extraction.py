@@ -18,7 +18,7 @@ from datasets.config import HF_DATASETS_CACHE
 from emollama_hf import schema, timing
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.engines.local import run_local
-from emollama_hf.engines.worker import ShardSize
+from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.errors import ModelError
 from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.stage import check_choice, named
