@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
-    from emollama_hf.store import extract
+    from emollama_hf.store.extraction import extract
 
 __version__ = version("emollama_hf")
 
@@ -38,7 +38,7 @@ _HOMES = {
     "facemae_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
-    "extract": "emollama_hf.store",
+    "extract": "emollama_hf.store.extraction",
     "push": "emollama_hf.sharing.push",
 }
 

@@ -89,7 +89,10 @@ def extract(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
     batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
-    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
+    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes, each with a GPU of its own.")] = None,
+    num_readers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode ahead of each worker's models.")
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
@@ -136,8 +139,11 @@ def extract(
         show_status(source, out, **options)
     else:
         _finish(
-            run_extract(source, out, num_proc=num_proc, shard_rows=shard_rows, retry_failed=retry_failed, **options)
-        )
+            run_extract(
+                source, out, num_proc=num_proc, num_readers=num_readers, shard_rows=shard_rows,
+                retry_failed=retry_failed, **options,
+            )
+        )  # fmt: skip
 
 
 @app.command()

@@ -15,6 +15,7 @@ DtypeName = Literal["float32", "float16", "bfloat16"]
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 _forked_with_torch = False
+_rank: int | None = None
 _prepared_pid: int | None = None
 
 
@@ -44,15 +45,28 @@ def prepare_to_compute() -> None:
     _prepared_pid = os.getpid()
 
 
+def take_gpu(rank: int | None) -> None:
+    """Let this worker be number `rank`: "auto" and "cuda" are its own GPU from now on, the next one in turn."""
+    global _rank
+    _rank = rank
+
+
+def gpu_of(rank: int) -> str:
+    """The GPU of worker number `rank`."""
+    import torch
+
+    return f"cuda:{rank % torch.cuda.device_count()}"
+
+
 def resolve_device(device: str) -> str:
-    """A torch device; "auto" takes CUDA where there is one.
+    """A torch device; "auto" takes CUDA where there is one, a worker with a number its own GPU of several.
 
     Raises ValueError for a name that torch does not know and for a device that is not there.
     """
     import torch
 
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
@@ -67,7 +81,7 @@ def resolve_device(device: str) -> str:
             "CUDA cannot be used in a forked worker of a process that has used it already. Put "
             "`import multiprocess; multiprocess.set_start_method('spawn')` before map, or leave num_proc out."
         )
-    return device
+    return gpu_of(_rank) if device == "cuda" and _rank is not None else device
 
 
 def resolve_dtype(dtype: str, device: str) -> DtypeName:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from datasets import Features
 
-from emollama_hf import schema
+from emollama_hf import process, schema
 from emollama_hf.rows import Rows
 
 if TYPE_CHECKING:
@@ -73,14 +73,18 @@ class Transform(abc.ABC):
         """32 hexadecimal digits that change exactly when results can."""
         return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:32]
 
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray | list[Any]]:
+    def __call__(self, batch: Mapping[str, Any], rank: int | None = None) -> dict[str, np.ndarray | list[Any]]:
         """The new columns of a batch.
 
         batch: the lazy batch of `ds.map(..., batched=True)` or a dict of columns.
+        rank: with `ds.map(..., num_proc=N, with_rank=True)` the number of the worker, which takes the GPU of that
+            number.
         Returns the columns of `features`: numpy arrays (rows, *shape); lists where rows are null, text or pictures.
         Raises ClipError, which names the row, with on_error="raise"; with "null" such a row gets nulls and its
         status. ModelError if the model cannot be had.
         """
+        if rank is not None:
+            process.take_gpu(rank)
         rows = Rows.from_batch(batch)
         features = self.features
         self._warn_of_large_output(features, rows.length)

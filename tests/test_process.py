@@ -34,3 +34,15 @@ def test_threads_of_this_process_are_left_alone() -> None:
     assert not process.is_worker()
     process.prepare_to_compute()
     assert torch.get_num_threads() == before
+
+
+def test_a_rank_chooses_a_gpu_and_nothing_else() -> None:
+    import torch
+
+    try:
+        process.take_gpu(1)
+        if torch.cuda.is_available():
+            assert process.resolve_device("auto") == f"cuda:{1 % torch.cuda.device_count()}"
+        assert process.resolve_device("cpu") == "cpu"
+    finally:
+        process.take_gpu(None)

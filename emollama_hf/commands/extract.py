@@ -31,6 +31,7 @@ def run_extract(
     labels: Path | None = None,
     split: str | None = None,
     num_proc: int | None = None,
+    num_readers: int | None = None,
     shard_rows: int | None = None,
     log_shards: bool = True,
     **options: Any,
@@ -41,7 +42,7 @@ def run_extract(
     run = _open(source, out, labels, split, options)
     rows = range(len(run.ds))
     known = sum(run.known(row) is not None for row in rows)
-    result = run.finish(num_proc=num_proc, shard_rows=shard_rows)
+    result = run.finish(num_proc=num_proc, num_readers=num_readers, shard_rows=shard_rows)
     screen = console()
     statuses = Counter(result[schema.STATUS])
     written = without_media(result, keep=run.pipeline.keep)

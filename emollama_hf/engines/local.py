@@ -6,6 +6,7 @@ it holds the lock of a queue or an event stops all the others for ever.
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,12 +15,17 @@ from typing import Any
 import multiprocess
 import multiprocess.connection
 
+from emollama_hf import process as process_facts
 from emollama_hf.engines.open_shard import ShardSize
+from emollama_hf.engines.read_ahead import ReadAhead, default_readers
+from emollama_hf.engines.runner import InPlace, Runner
 from emollama_hf.engines.sendable import sendable
 from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.errors import StoreError
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
+
+logger = logging.getLogger(__name__)
 
 GOODBYE_SECONDS = 60.0
 
@@ -30,16 +36,27 @@ def run_local(
     made_with: dict[str, Any],
     *,
     num_proc: int | None,
+    num_readers: int | None,
     size: ShardSize,
     report: Callable[[Report], None],
 ) -> None:
-    """Return when every unit has been computed. Raises what a worker raises; what was finished is kept."""
+    """Return when every unit has been computed. Raises what a worker raises; what was finished is kept.
+
+    num_proc: worker processes, None for this one. num_readers: processes of each worker that decode ahead of its
+    models; None for as many as there are cores for where a GPU computes, and for none where all cores do.
+    """
+    count = 1 if num_proc is None else min(num_proc, len(units))
+    if num_readers is None:
+        num_readers = default_readers(count) if _uses_cuda(computation) else 0
     if num_proc is None:
-        work(computation, units, made_with, size=size, report=report)
+        work(computation, units, made_with, size=size, runner=_runner(computation, num_readers), report=report)
         return
+    # A process that was forked from one that has used CUDA cannot use it.
     context = multiprocess.get_context("spawn" if _uses_cuda(computation) else None)
+    _say_where(computation, count, num_readers)
     stop = context.RawValue("b", 0)
-    workers, pipes = [], []
+    workers: list[Any] = []
+    pipes: list[Any] = []
     changed = 0
 
     def listen(message: Report) -> None:
@@ -48,12 +65,20 @@ def run_local(
         report(message)
 
     try:
-        for rank in range(min(num_proc, len(units))):
-            start = rank * len(units) // num_proc
+        for rank in range(count):
             pipe, end = context.Pipe(duplex=False)
-            worker = context.Process(
-                target=_worker, args=(computation, units, made_with, start, size, end, stop), daemon=True
+            arguments = (
+                computation,
+                units,
+                made_with,
+                rank,
+                rank * len(units) // count,
+                num_readers,
+                size,
+                end,
+                stop,
             )
+            worker = context.Process(target=_worker, args=arguments, daemon=True)
             worker.start()
             end.close()  # so that the pipe ends with its worker
             workers.append(worker)
@@ -97,10 +122,19 @@ def _listen(pipes: list[Any], report: Callable[[Report], None]) -> None:
                 raise message
 
 
+def _runner(computation: Computation, num_readers: int) -> Runner:
+    stages = computation.pipeline.stages
+    if not num_readers or isinstance(stages[0], ModelStage):
+        return InPlace(stages)
+    devices = [stage.device() for stage in stages if isinstance(stage, ModelStage)]
+    return ReadAhead(stages, readers=num_readers, device=devices[0] if devices else "cpu")
+
+
 def _worker(
-    computation: Computation, units: list[Unit], made_with: dict[str, Any], start: int, size: ShardSize, parent: Any,
-    stop: Any,
+    computation: Computation, units: list[Unit], made_with: dict[str, Any], rank: int, start: int, num_readers: int,
+    size: ShardSize, parent: Any, stop: Any,
 ) -> None:  # fmt: skip
+    process_facts.take_gpu(rank)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks to stop
     process = multiprocess.parent_process()
 
@@ -112,7 +146,10 @@ def _worker(
             parent.send(message)
 
     try:
-        work(computation, units, made_with, start=start, size=size, report=send, stopped=stopped)
+        runner = _runner(computation, num_readers)
+        work(
+            computation, units, made_with, start=start, size=size, runner=runner, report=send, stopped=stopped
+        )  # fmt: skip
     except Stopped:
         pass
     except BaseException as error:
@@ -120,6 +157,11 @@ def _worker(
 
 
 def _uses_cuda(computation: Computation) -> bool:
-    # A process that was forked from one that has used CUDA cannot use it.
     models = [stage for stage in computation.pipeline.stages if isinstance(stage, ModelStage)]
     return any(stage.device().startswith("cuda") for stage in models)
+
+
+def _say_where(computation: Computation, workers: int, num_readers: int) -> None:
+    if _uses_cuda(computation):
+        places = ", ".join(f"worker {rank}: {process_facts.gpu_of(rank)}" for rank in range(workers))
+        logger.info("%d worker processes (spawned), each with %d that read clips; %s", workers, num_readers, places)

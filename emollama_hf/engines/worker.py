@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing
 from typing import Any
 
 from filelock import FileLock
 
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
+from emollama_hf.engines.runner import Runner
 from emollama_hf.store.computation import Computation, Report, Unit
+from emollama_hf.store.task import Task
 from emollama_hf.store.work_store import Publisher
 
 logger = logging.getLogger(__name__)
@@ -35,18 +40,21 @@ def work(
     *,
     start: int = 0,
     size: ShardSize,
+    runner: Runner,
     report: Callable[[Report], None] = lambda report: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Return when every unit has been computed, here or by another worker.
 
     start: place of the first unit to take, so that several workers begin apart from each other and each gets runs of
-    neighbouring rows. report: told of each unit and each shard. stopped: asked after each unit.
+    neighbouring rows. runner: takes the units through the stages; closed at the end. report: told of each unit and each
+    shard. stopped: asked after each unit.
     Raises what computing raises, StoreError and Stopped; what was finished before is published first.
     """
     with (
+        closing(runner),
         computation.store.writing(made_with) as publisher,
-        _ClaimedShard(computation, publisher, size, report) as shard,
+        _ClaimedShard(computation, publisher, size, report, runner) as shard,
     ):
         _work_through(computation, units[start:] + units[:start], shard, stopped)
 
@@ -60,6 +68,7 @@ def _work_through(
     while todo := [unit for unit in todo if unit.id not in done and computation.missing(unit)]:
         free = [unit for unit in todo if unit.id not in taken]
         if not free:
+            shard.finish()
             shard.publish()  # others may wait for these rows as we wait for theirs
             if not computation.store.refresh() and taken:
                 if not told:
@@ -75,7 +84,7 @@ def _work_through(
             unit = free[place]
             if shard.claim(unit):
                 if computation.missing(unit):
-                    shard.compute(unit)
+                    shard.start(unit)
                 done.add(unit.id)
                 place += 1
             else:
@@ -83,17 +92,25 @@ def _work_through(
                 place += 1 + (len(free) - place) // 2  # leave its neighbours to whoever is at work there
             if stopped():
                 raise Stopped
+        shard.finish()
         computation.store.refresh()
 
 
 class _ClaimedShard(OpenShard):
-    """The shard that is being filled, and the claims on the rows in it."""
+    """The shard that is being filled, and the claims on the rows in it and on those that are being computed."""
 
     def __init__(
-        self, computation: Computation, publisher: Publisher, size: ShardSize, report: Callable[[Report], None]
+        self,
+        computation: Computation,
+        publisher: Publisher,
+        size: ShardSize,
+        report: Callable[[Report], None],
+        runner: Runner,
     ) -> None:
         super().__init__(computation, publisher, size, report)
         self._locks: dict[str, FileLock] = {}
+        self._runner = runner
+        self._running: OrderedDict[str, Future[Task]] = OrderedDict()
 
     def __enter__(self) -> _ClaimedShard:
         return self
@@ -102,6 +119,7 @@ class _ClaimedShard(OpenShard):
         try:
             super().__exit__(*error)
         finally:
+            self._running.clear()
             self._release()
 
     def claim(self, unit: Unit) -> bool:
@@ -112,8 +130,20 @@ class _ClaimedShard(OpenShard):
         self._computation.store.refresh()  # it may have been finished before the claim was free
         return True
 
-    def compute(self, unit: Unit) -> None:
-        self.add(self._computation.task(unit).run(self._computation.pipeline.stages))
+    def start(self, unit: Unit) -> None:
+        """Compute a unit that was claimed, and take in the first of those before it if enough are running."""
+        self._running[unit.id] = self._runner.start(self._computation.task(unit))
+        self._take_in(self._runner.ahead)
+
+    def finish(self) -> None:
+        """Take in all that is running."""
+        self._take_in(0)
+
+    def _take_in(self, leave: int) -> None:
+        while len(self._running) > leave:
+            task = next(iter(self._running.values())).result()
+            self._running.popitem(last=False)
+            self.add(task)
 
     def is_full(self) -> bool:
         return super().is_full() or len(self._locks) >= MOST_CLAIMS
@@ -123,6 +153,5 @@ class _ClaimedShard(OpenShard):
         self._release()
 
     def _release(self) -> None:
-        for lock in self._locks.values():
-            self._computation.store.release(lock)
-        self._locks.clear()
+        for unit in [unit for unit in self._locks if unit not in self._running]:
+            self._computation.store.release(self._locks.pop(unit))

@@ -47,6 +47,7 @@ def extract(
     out: str | os.PathLike[str] | None = None,
     shard_rows: int | None = None,
     num_proc: int | None = None,
+    num_readers: int | None = None,
     engine: str = "local",
     on_error: str = "null",
     keep: Iterable[str] = (),
@@ -68,8 +69,10 @@ def extract(
         the cache of `datasets`.
     shard_rows: rows a shard, which is what a killed run loses at most, and a Parquet file in `out`; by default about
         a minute of work, and about 256 MB. A shard ends after 100 MB and after 100 micro-batches in any case.
-    num_proc: worker processes, each with a model of its own and one thread. A second run beside this one shares the
-        work, too.
+    num_proc: worker processes, each with a model of its own and one thread; on a machine with several GPUs each with
+        one of them, in turn. A second run beside this one shares the work, too.
+    num_readers: processes of each worker that decode clips and find faces ahead of its models; by default as many as
+        there are cores for if a GPU computes, and 0 if the cores compute themselves.
     engine: "local". on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
     overwrite: replace a feature data set in `out` that was not made there.
@@ -88,14 +91,18 @@ def extract(
         62
     """
     check_choice("engine", engine, ENGINES)
-    for name, number in (("num_proc", num_proc), ("shard_rows", shard_rows)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-            raise ValueError(f"{name}={number!r}: expected a whole number of at least 1, or None")
+    for name, number, least in (
+        ("num_proc", num_proc, 1),
+        ("num_readers", num_readers, 0),
+        ("shard_rows", shard_rows, 1),
+    ):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
+            raise ValueError(f"{name}={number!r}: expected a whole number of at least {least}, or None")
     run = open_run(
         ds, model, stages=stages, out=out, on_error=on_error, keep=keep, overwrite=overwrite,
         retry_failed=retry_failed, **options,
     )  # fmt: skip
-    done = run.finish(num_proc=num_proc, shard_rows=shard_rows)
+    done = run.finish(num_proc=num_proc, num_readers=num_readers, shard_rows=shard_rows)
     failed = Counter(status for status in done[schema.STATUS] if status != schema.OK)
     if failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common())
@@ -130,12 +137,12 @@ class Run:
         """What the store has of a row; None if nothing, if not all, or if its files cannot be read."""
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
-    def finish(self, *, num_proc: int | None, shard_rows: int | None) -> Dataset:
+    def finish(self, *, num_proc: int | None, num_readers: int | None, shard_rows: int | None) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
         self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)
-        self._compute(num_proc, ShardSize(rows=shard_rows))
+        self._compute(num_proc, num_readers, ShardSize(rows=shard_rows))
         assembly = Assembly(self.computation, unreadable)
         if self.out is not None:
             self._write(assembly, self.out, shard_rows)
@@ -147,7 +154,7 @@ class Run:
             if isinstance(outcome, Failure):
                 raise named(outcome.error(), self.computation.label(row))
 
-    def _compute(self, num_proc: int | None, size: ShardSize) -> None:
+    def _compute(self, num_proc: int | None, num_readers: int | None, size: ShardSize) -> None:
         computation = self.computation
         rows = self.failed_before if self._retry_failed else None
         units = [unit for unit in computation.units(rows) if computation.missing(unit)]
@@ -163,7 +170,10 @@ class Run:
 
         try:
             if units:
-                run_local(computation, units, made_with(), num_proc=num_proc, size=size, report=report)
+                run_local(
+                    computation, units, made_with(), num_proc=num_proc, num_readers=num_readers, size=size,
+                    report=report,
+                )  # fmt: skip
         finally:
             progress.close()
         left = sum(len(computation.missing(unit)) for unit in computation.units()) if self._retry_failed else 0

@@ -1,0 +1,105 @@
+"""The frames stage in processes of its own, ahead of the models, so that a GPU does not wait for it.
+
+    tasks ─► readers (processes): decode, find faces ─► lanes (threads of this process): the models ─► tasks, in order
+
+Two lanes share one GPU: while one waits for it, the other prepares its next batch and lets the results of its last one
+go. Each has a stream of its own, so that copies run beside computation.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
+from itertools import takewhile
+from typing import Any
+
+from emollama_hf.errors import StoreError
+from emollama_hf.stage import Stage
+from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.store.task import Task
+
+#: Beyond what the readers have in hand, tasks that wait for a lane.
+WAITING = 2
+#: Tasks in flight are claimed, and each claim is an open file.
+MOST_AHEAD = 40
+
+
+def default_readers(workers: int) -> int:
+    """Reader processes of each of `workers` that compute on GPUs: the cores, but one for each worker itself."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_AHEAD // 2, cores // workers - 1))
+
+
+class ReadAhead:
+    """Takes tasks through the stages that come before the first model in `readers` processes, then in `lanes` threads.
+
+    device: of the models; a lane on a GPU computes in its own stream.
+    """
+
+    def __init__(self, stages: Sequence[Stage], *, readers: int, device: str, lanes: int | None = None) -> None:
+        first = list(takewhile(lambda stage: not isinstance(stage, ModelStage), stages))
+        self._later = stages[len(first) :]
+        on_gpu = device.startswith("cuda")
+        lanes = lanes or (2 if on_gpu else 1)
+        self.ahead = min(MOST_AHEAD, readers + lanes + WAITING)
+        self._device = device if on_gpu else None
+        self._stream = threading.local()
+        # Spawned: a process that was forked from one with threads may hang.
+        context = multiprocessing.get_context("spawn")
+        self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps(first),))
+        self._lanes = ThreadPoolExecutor(lanes, "lane")
+
+    def start(self, task: Task) -> Future[Task]:
+        return self._lanes.submit(self._finish, self._readers.submit(_read, task))
+
+    def close(self) -> None:
+        self._lanes.shutdown(wait=False, cancel_futures=True)
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._lanes.shutdown(wait=True)
+
+    def _finish(self, reading: Future[Task]) -> Task:
+        try:
+            task = reading.result()
+        except BrokenProcessPool as error:
+            raise StoreError(
+                "a process that reads clips died (often a lack of memory). What was computed before is kept: run the "
+                "same again, perhaps with fewer of them (num_readers)."
+            ) from error
+        with self._own_stream():
+            return task.run(self._later)
+
+    def _own_stream(self) -> AbstractContextManager[Any]:
+        if self._device is None:
+            return nullcontext()
+        import torch
+
+        if not hasattr(self._stream, "of_this_thread"):
+            self._stream.of_this_thread = torch.cuda.Stream(self._device)
+        return torch.cuda.stream(self._stream.of_this_thread)
+
+
+_stages: list[Stage] = []
+
+
+def _become_reader(stages: bytes) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its readers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _stages[:] = pickle.loads(stages)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # a parent that was killed tells nobody
+        os._exit(1)
+
+
+def _read(task: Task) -> Task:
+    return task.run(_stages)

@@ -1,0 +1,116 @@
+"""The frames stage in processes ahead of the models: the same results, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from emollama_hf import extract
+from emollama_hf.errors import StoreError
+from tests import videos
+from tests.store.crops import OPTIONS, crops
+
+ROOT = Path(__file__).parents[2]
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started, which still run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z" and b"resource_tracker" not in command:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Dataset:
+    paths = [str(videos.write_video(tmp_path / f"{i}.mp4", videos.still(20, x=100 + i))) for i in range(5)]
+    (tmp_path / "3.mp4").write_text("no video")
+    return Dataset.from_dict({"video": paths})
+
+
+def test_rows_are_those_that_one_process_makes(clips: Dataset, tmp_path: Path) -> None:
+    ahead = extract(clips, "random-tiny", num_readers=2, out=tmp_path / "ahead", keep="facemae_frames")
+    alone = extract(clips, "random-tiny", num_readers=0, out=tmp_path / "alone", keep="facemae_frames")
+    assert alone["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
+    assert ahead.features == alone.features
+    assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
+    assert children(os.getpid()) == []
+
+
+def test_each_worker_has_readers_of_its_own(clips: Dataset, tmp_path: Path) -> None:
+    both = extract(clips, "random-tiny", num_proc=2, num_readers=1, out=tmp_path / "both")
+    assert both["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
+    assert children(os.getpid()) == []
+
+
+def test_a_killed_reader_ends_the_run_with_what_is_kept(tmp_path: Path) -> None:
+    def kill_a_reader() -> None:
+        while not (readers := children(os.getpid())):
+            time.sleep(0.01)
+        os.kill(readers[0], signal.SIGKILL)
+
+    ds = crops(tmp_path, *range(12))
+    killer = threading.Thread(target=kill_a_reader)
+    killer.start()
+    with pytest.raises(StoreError, match="num_readers"):
+        extract(ds, "random-tiny", num_readers=1, out=tmp_path / "out", **OPTIONS)
+    killer.join()
+    assert children(os.getpid()) == []
+    assert set(extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"]) == {"ok"}
+
+
+RUN = """
+import sys
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+from pathlib import Path
+folder = Path(sys.argv[1])
+if __name__ == "__main__":
+    extract(crops(folder, *range(400)), "random-tiny", num_readers=2, out=folder / "out", **OPTIONS)
+"""
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own that has begun to read."""
+    (tmp_path / "run.py").write_text(RUN)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "home")}
+    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(children(process.pid)) < 2 and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(2)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_readers_end_with_their_parent(running: subprocess.Popen[str], how: signal.Signals) -> None:
+    readers = children(running.pid)
+    assert len(readers) == 2
+    if how == signal.SIGINT:
+        os.killpg(running.pid, how)  # as a terminal does
+    else:
+        running.kill()
+    running.wait(60)
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{reader}").exists() for reader in readers):
+        assert time.monotonic() < deadline, "readers outlived their parent"
+        time.sleep(0.1)
