@@ -89,6 +89,10 @@ class Rows:
         for start in range(0, self.length, size):
             yield self.select(list(range(start, min(start + size, self.length))))
 
+    def with_columns(self, columns: Mapping[str, Any]) -> Rows:
+        """These rows with more columns, or others in their place."""
+        return Rows({**self._columns, **columns}, self.length)
+
     def add(self, name: str, values: Any) -> None:
         self._columns[name] = values
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from datasets import Image
 
+from emollama_hf import schema
 from emollama_hf.store.arrow_columns import nulls, to_arrow
 
 CELL = pa.struct([("shape", pa.list_(pa.int32())), ("zstd", pa.large_binary())])
@@ -22,6 +23,11 @@ def to_cell(value: Any) -> dict[str, Any]:
     if pixels.dtype != np.uint8:
         raise TypeError(f"pictures are stored as uint8, got {pixels.dtype}")
     return {"shape": list(pixels.shape), "zstd": _CODEC.compress(pixels, asbytes=True)}
+
+
+def with_cells(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row with those in `schema.MEDIA` as cells."""
+    return {name: to_cell(value) if name in schema.MEDIA else value for name, value in columns.items()}
 
 
 def from_cell(cell: dict[str, Any]) -> np.ndarray:

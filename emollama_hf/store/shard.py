@@ -24,7 +24,7 @@ from emollama_hf import schema
 from emollama_hf.digest import json_digest, remember, sha256_file
 from emollama_hf.errors import ClipError, ErrorKind, StoreError
 from emollama_hf.store.arrow_columns import to_arrow
-from emollama_hf.store.media_cells import CELL, to_cell
+from emollama_hf.store.media_cells import CELL
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class ShardWriter:
         self._stages: dict[str, _StageWriter] = {}
 
     def add(self, stage: str, features: Features, key: str, outcome: dict[str, Any] | ClipError) -> None:
-        """What a stage made of the row `key`. features: the types of the stage's own columns."""
+        """What a stage made of the row `key`, pictures as cells. features: the types of the stage's own columns."""
         if stage not in self._stages:
             self._stages[stage] = _StageWriter(self.folder, stage, features)
         self.nbytes += self._stages[stage].add(key, outcome)
@@ -102,9 +102,8 @@ class _StageWriter:
             self._failed[key] = [outcome.kind, str(outcome)]
             return 0
         self._keys.append(key)
-        row = {**outcome, **{name: to_cell(outcome[name]) for name in self._pictures}}
-        size = schema.row_bytes(self._features) + sum(len(row[name]["zstd"]) for name in self._pictures)
-        self._waiting.append(row)
+        size = schema.row_bytes(self._features) + sum(len(outcome[name]["zstd"]) for name in self._pictures)
+        self._waiting.append(outcome)
         self._waiting_bytes += size
         if self._waiting_bytes >= BATCH_BYTES:
             self._flush()

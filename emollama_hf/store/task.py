@@ -13,8 +13,10 @@ from typing import Any
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Rows
 from emollama_hf.stage import Stage
+from emollama_hf.store.media_cells import with_cells
 from emollama_hf.timing import StageTime
 
+#: The columns that a stage made of a row, pictures as cells (`media_cells`); or why it could not.
 Outcome = dict[str, Any] | ClipError
 
 
@@ -37,8 +39,17 @@ class Task:
         self.outcomes: dict[str, dict[int, Outcome]] = {}
         self.failures: dict[int, ClipError] = {}
         self.times: dict[str, StageTime] = {}
-        self._needed = needed
+        self._needed = [set(stages) for stages in needed]
         self._values = {column: dict(values) for column, values in known.items()}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to compute."""
+        return not any(stages for i, stages in enumerate(self._needed) if i not in self.failures)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What stages read of each other is several megabytes a clip; nobody reads it at the end.
+        return {**vars(self), "_values": {}} if self.is_done else vars(self)
 
     def run(self, stages: Iterable[Stage]) -> Task:
         """Take the rows through those of the next stages that they need, as far as nothing has failed them."""
@@ -49,17 +60,21 @@ class Task:
         return self
 
     def _run(self, stage: Stage, places: list[int]) -> None:
-        for column in stage.given(self._values):
-            values = self._values[column]
-            self.batch.add(column, [values.get(i) for i in range(len(self.rows))])
+        given = {
+            column: [self._values[column].get(i) for i in range(len(self.rows))] for column in stage.given(self._values)
+        }
         stage.ready()
         started = time.perf_counter()
-        outcomes = dict(zip(places, stage.outcomes(self.batch, places), strict=True))
+        outcomes = stage.outcomes(self.batch.with_columns(given), places)
         self.times[stage.name] = StageTime(time.perf_counter() - started, len(places))
-        self.outcomes[stage.name] = outcomes
-        for i, outcome in outcomes.items():
+        self.outcomes[stage.name] = {}
+        for i, outcome in zip(places, outcomes, strict=True):
+            self._needed[i].discard(stage.name)
             if isinstance(outcome, ClipError):
                 self.failures[i] = outcome
+                self.outcomes[stage.name][i] = outcome
                 continue
             for column, value in outcome.items():
                 self._values.setdefault(column, {})[i] = value
+            # Compressed here, where several processes may do it at once, and not where all is written.
+            self.outcomes[stage.name][i] = with_cells(outcome)
