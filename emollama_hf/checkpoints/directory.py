@@ -7,6 +7,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
+from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.checkpoints.source import PARTS, Dtype, ModelSource, Part
 from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
@@ -55,14 +56,14 @@ class DirectorySource(ModelSource):
     def _own_tokenizer(self) -> PromptTokenizer:
         return LlamaTokenizer(self._settings("emotion_llama"))
 
-    def _load(self, part: Part, dtype: Dtype, device: str) -> Any:
+    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any:
         import torch
 
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
         from emollama_hf.checkpoints.strict_load import load_strict, weight_files
 
         folder = self._weights(part) / part
-        network = empty_network(part, self.config(part), getattr(torch, dtype))
+        network = empty_network(part, self.config(part), getattr(torch, dtype), quantize)
         load_strict(
             weights_of(network),
             weight_files(folder),

@@ -73,7 +73,7 @@ class ModelStage(Stage):
         """The loaded network; from this process's cache after the first time."""
         process.prepare_to_compute()
         device, dtype = self.device(), self._dtype()
-        key = (self.model_digest(), dtype, device)
+        key = (self.model_digest(), dtype, device, str(getattr(self.config, "quantize", None)))
         return cached(self.part, key, lambda: self._load(self.source, dtype, device))
 
     def resolved_placement(self) -> Placement:
