@@ -21,6 +21,8 @@ QUANTIZATIONS: tuple[Quantize, ...] = get_args(Quantize)
 
 #: Inputs above this are multiplied in the type that is computed in: LLM.int8() (Dettmers et al., 2022), section 3.2.
 _OUTLIERS_FROM = 6.0
+#: Values that are quantized at once.
+_PIECE = 4_000_000
 
 
 def check_installed(quantize: str | None) -> None:
@@ -39,8 +41,8 @@ def replace_linear_layers(layers: nn.Module, quantize: Quantize, dtype: torch.dt
     Source: the settings that transformers' BitsAndBytesConfig has by itself, but NF4 for the 4 bits.
     """
     check_installed(quantize)
-    # At every call of every layer it says that float32 and bfloat16 inputs pass through float16 to 8 bits; at its import,
-    # on some CPUs, that a kernel is missing which is not used here.
+    # It says at every call of every layer that float32 and bfloat16 inputs pass through float16 to 8 bits, and at its
+    # import, on some CPUs, that a kernel is missing which is not used here.
     for name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops"):
         logging.getLogger(name).setLevel(logging.ERROR)
     import torch
@@ -69,12 +71,41 @@ def put(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
 
     owner, _, leaf = name.rpartition(".")
     layer = module.get_submodule(owner)
-    empty = getattr(layer, leaf)
     if leaf in layer._buffers:
         setattr(layer, leaf, tensor)
-    elif type(empty) is nn.Parameter:
+    elif type(getattr(layer, leaf)) is nn.Parameter:
         setattr(layer, leaf, nn.Parameter(tensor, requires_grad=False))
     else:
-        # bitsandbytes' own class of parameters, which quantizes when it is moved; the one of 8 bits only from the CPU.
-        source = tensor.cpu() if type(empty).__name__ == "Int8Params" else tensor
-        setattr(layer, leaf, type(empty)(source, requires_grad=False, **vars(empty)).to(tensor.device))
+        setattr(layer, leaf, _quantized(tensor, layer))
+
+
+def _quantized(weight: torch.Tensor, layer: Any) -> nn.Parameter:
+    """The weight of one of bitsandbytes' layers, in that layer's own class of parameters.
+
+    What `Params4bit.to` and `Int8Params.to` do, in pieces of rows: the whole of a large matrix takes six times its size
+    on a CPU, which then stays lost between the tensors that are kept.
+    """
+    import torch
+    from bitsandbytes import functional
+    from bitsandbytes.nn import Int8Params, Params4bit
+
+    empty = layer.weight
+    # A multiple of 64 rows has whole blocks of 64 values.
+    pieces = weight.split(max(64, _PIECE // weight.shape[1] // 64 * 64))
+    if isinstance(empty, Int8Params):
+        rows, scales, _ = zip(*(functional.int8_vectorwise_quant(piece.half()) for piece in pieces), strict=True)
+        values = torch.cat(rows)
+        return Int8Params(values, requires_grad=False, **{**vars(empty), "CB": values, "SCB": torch.cat(scales)})
+    settings = {name: vars(empty)[name] for name in ("blocksize", "compress_statistics", "quant_type", "quant_storage")}
+    packed, states = zip(*(functional.quantize_4bit(piece, **settings) for piece in pieces), strict=True)
+    first = states[0]
+    layer.quant_state = functional.QuantState(
+        absmax=torch.cat([state.absmax for state in states]),
+        shape=weight.shape,
+        code=first.code,
+        blocksize=first.blocksize,
+        quant_type=first.quant_type,
+        dtype=weight.dtype,
+    )
+    done = {**vars(empty), "quant_state": layer.quant_state, "bnb_quantized": True}
+    return Params4bit(torch.cat(packed), requires_grad=False, **done)

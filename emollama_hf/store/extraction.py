@@ -163,7 +163,9 @@ class Run:
 
         try:
             if units:
-                run_local(computation, units, made_with(), num_proc=num_proc, size=size, report=report)
+                run_local(
+                    computation, units, made_with(self.pipeline.stages), num_proc=num_proc, size=size, report=report
+                )
         finally:
             progress.close()
         left = sum(len(computation.missing(unit)) for unit in computation.units()) if self._retry_failed else 0
@@ -196,7 +198,7 @@ class Run:
         ]
 
     def _made(self, assembly: Assembly) -> dict[str, Any]:
-        versions = merged(assembly.made_with() or [made_with()])
+        versions = merged(assembly.made_with() or [made_with(self.pipeline.stages)])
         return describe_run(self.pipeline, made_with=versions)
 
     def _result(self, assembly: Assembly) -> Dataset:
