@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ class DirectorySource(ModelSource):
             except ValueError as error:
                 raise ModelError(f"{path}: not JSON ({error}). Fetch or convert it again.") from error
         return self._configs[part]
+
+    def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
+        found: dict[str, tuple[str, int]] = {}
+        for path in part_files(self._weights(part) / part):
+            if path.suffix == ".safetensors":
+                found |= read_header(path)
+        ignored = [re.compile(pattern) for pattern in network_ignores(part)]
+        return {name: tensor for name, tensor in found.items() if not any(one.search(name) for one in ignored)}
 
     def origin(self) -> dict[str, Any]:
         return recorded_origin(Path(self.name))
@@ -128,6 +137,20 @@ def part_files(folder: Path) -> list[Path]:
         for path in sorted(folder.iterdir())
         if path.is_file() and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
     ]
+
+
+def read_header(path: Path) -> dict[str, tuple[str, int]]:
+    """Dtype and bytes of each tensor of a safetensors file; empty if it is none, which loading says better."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return {
+            name: (entry["dtype"], entry["data_offsets"][1] - entry["data_offsets"][0])
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError):
+        return {}
 
 
 def recorded_digest(root: Path, part: Part) -> str | None:

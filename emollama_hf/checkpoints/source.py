@@ -77,6 +77,13 @@ class ModelSource(ABC):
             return combined(own, self._other_tokenizer.digest)
         return own
 
+    def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
+        """Dtype, as safetensors names it, and bytes of each tensor in the part's files; empty if there are no files.
+
+        On a CPU what is computed in that dtype stays in the files, mapped, and processes share it.
+        """
+        return {}
+
     def origin(self) -> dict[str, Any]:
         """What the weights were converted from, JSON-able: name, size and sha256 of each file; empty if not known."""
         return {}

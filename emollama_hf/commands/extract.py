@@ -13,6 +13,7 @@ import datasets
 
 from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
+from emollama_hf.store import memory_check
 from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.extraction import Run, open_run
 from emollama_hf.store.manifest import read_manifest
@@ -115,6 +116,8 @@ def is_random(out: Path) -> bool:
 def quiet_unless_terminal(*, log_shards: bool = True) -> None:
     """Progress bars for people only, a log line a shard elsewhere; libraries' remarks on themselves for nobody."""
     logging.basicConfig(format="emollama-hf: %(message)s", level=logging.WARNING)
+    if log_shards:
+        logging.getLogger(memory_check.__name__).setLevel(logging.INFO)  # what was picked, on a terminal as well
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
         if log_shards:
