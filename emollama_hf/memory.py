@@ -30,7 +30,7 @@ STORED_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 #: A process that has imported torch, transformers, datasets and OpenCV and has computed once holds 0.95 to 1.0 GB;
 #: decoded clips and a shard of results are the rest.
-PROCESS_BYTES = 1_200_000_000
+PROCESS_BYTES = 1_170_000_000
 #: A context with its kernels, and the workspaces of cuBLAS.
 CUDA_BYTES = 600_000_000
 
@@ -42,10 +42,12 @@ MAKING_BYTES: dict[Quantize, int] = {"4bit": 8, "8bit": 16}
 
 #: Tokens of the prompt and its frame beside the visual ones, and room for a longer instruction.
 PROMPT_TOKENS = 100
-#: Values a token, in units of a block's width and of its inner width, that exist at once: residual stream and its
-#: norm; the inner layer before and after its activation function; the decoder's gate, its activation, the other half
-#: and their product. VideoMAE's as measured: 0.12 GB a clip in float32.
-WIDTHS, VIDEOMAE_WIDTHS, INNER, DECODER_INNER = 2, 7, 2, 4
+#: Values a token that exist at once, in units of a block's width: residual stream, its norm and what torch adds, as
+#: measured on a CPU (0.15 GB a clip of FaceMAE in float32, 0.12 GB of VideoMAE).
+WIDTHS = {"facemae": 4, "videomae": 7, "emotion_llama": 2}
+#: In units of the inner width: that layer before and after its activation function; the decoder's gate, its activation,
+#: the other half and their product.
+INNER, DECODER_INNER = 2, 4
 
 #: Of a GPU's memory, what is planned with: its allocator does not fill it to the last byte.
 USABLE = 0.9
@@ -153,14 +155,17 @@ def activation_bytes(part: Part, config: Config, dtype: DtypeName) -> int:
     """
     count = tokens(part, config)
     if part == "facemae":
-        values, pixels = _block_values(count, facemae_blocks(config)), 16 * _side(config["model_args"], "img_size") ** 2
+        values, pixels = (
+            _block_values(count, facemae_blocks(config), WIDTHS[part]),
+            16 * _side(config["model_args"], "img_size") ** 2,
+        )
     elif part == "videomae":
-        values, pixels = _block_values(count, videomae_blocks(config), VIDEOMAE_WIDTHS), 16 * _side(config) ** 2
+        values, pixels = _block_values(count, videomae_blocks(config), WIDTHS[part]), 16 * _side(config) ** 2
     else:
         blocks = decoder_blocks(config)
         length = (count - 1) // int(config.get("patches_per_token", 4)) + 4 + PROMPT_TOKENS
-        decoder = length * (WIDTHS * blocks.width + DECODER_INNER * blocks.mlp)
-        values = max(_block_values(count, vision_blocks(config)), decoder)
+        decoder = length * (WIDTHS[part] * blocks.width + DECODER_INNER * blocks.mlp)
+        values = max(_block_values(count, vision_blocks(config), WIDTHS[part]), decoder)
         pixels = _side(config.get("vision_config", {})) ** 2
     # Pixels: as float32 clip by clip, stacked, and in the dtype.
     return values * ITEM_BYTES[dtype] + 3 * pixels * (4 + 4 + ITEM_BYTES[dtype])
@@ -176,7 +181,7 @@ def mapped_bytes(source: ModelSource, part: Part, dtype: DtypeName, quantize: Qu
     )
 
 
-def _block_values(count: int, blocks: Blocks, widths: int = WIDTHS) -> int:
+def _block_values(count: int, blocks: Blocks, widths: int) -> int:
     return count * (widths * blocks.width + INNER * blocks.mlp)
 
 
