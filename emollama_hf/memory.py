@@ -155,12 +155,11 @@ def activation_bytes(part: Part, config: Config, dtype: DtypeName) -> int:
     """
     count = tokens(part, config)
     if part == "facemae":
-        values, pixels = (
-            _block_values(count, facemae_blocks(config), WIDTHS[part]),
-            16 * _side(config["model_args"], "img_size") ** 2,
-        )
+        values = _block_values(count, facemae_blocks(config), WIDTHS[part])
+        pixels = 16 * _side(config["model_args"], "img_size") ** 2
     elif part == "videomae":
-        values, pixels = _block_values(count, videomae_blocks(config), WIDTHS[part]), 16 * _side(config) ** 2
+        values = _block_values(count, videomae_blocks(config), WIDTHS[part])
+        pixels = int(config.get("num_frames", 16)) * _side(config) ** 2
     else:
         blocks = decoder_blocks(config)
         length = (count - 1) // int(config.get("patches_per_token", 4)) + 4 + PROMPT_TOKENS

@@ -21,7 +21,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def machine(root: Path, cgroup: str, **files: str) -> Path:
-    info = f"MemTotal: {64 * GB // 1024} kB\nMemFree: 1 kB\nMemAvailable: {40 * GB // 1024} kB\n"
+    info = f"MemTotal: {64 * GB // 1024 + 1} kB\nMemFree: 1 kB\nMemAvailable: {40 * GB // 1024 + 1} kB\n"
     named = {name.replace("__", "/"): text for name, text in files.items()}
     return write(root, {"proc/meminfo": info, "proc/self/cgroup": cgroup, **named})
 
@@ -31,7 +31,7 @@ def test_without_limits(tmp_path: Path) -> None:
     write(root, {"sys/fs/cgroup/user/memory.max": "max\n", "sys/fs/cgroup/user/memory.current": "5\n"})
     found = system_memory(root)
     assert found is not None
-    assert (found.total // GB, found.available // GB) == (63, 39)
+    assert (found.total // GB, found.available // GB) == (64, 40)
 
 
 def test_a_limit_of_any_group_above_holds(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_each_process_has_a_model_of_its_own_but_for_mapped_weights(tmp_path: Pa
         (16, "float16", "8bit", 16),
         (12, "float16", "4bit", 16),
         (6, "float16", "4bit", 1),
-        (40, "float32", None, 4),
+        (40, "float32", None, 8),
     ],
 )
 def test_clips_together_on_a_gpu(gigabytes: float, dtype: Any, quantize: Any, batch: int) -> None:

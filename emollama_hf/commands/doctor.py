@@ -153,10 +153,9 @@ def fitting(device: str, memory: Memory) -> str:
         if cuda:
             clips = fitting_batch(source, parts, dtype=dtype, quantize=quantize, total_bytes=memory.total)
         peak = predict(source, parts, dtype=dtype, quantize=quantize, clips=clips, cuda=cuda).peak
-        together = f"fits, {clips} clips together" if clips > 1 else "fits"
-        verdict = (
-            together if peak <= memory.available else "fits once memory is free" if peak <= memory.total else "too much"
-        )
+        verdict = "too much" if peak > memory.total else "fits once memory is free"
+        if peak <= memory.available:
+            verdict = f"fits, {clips} clips together" if clips > 1 else "fits"
         bits = "" if quantize is None else f" with the decoder in {quantize}"
         told.append(f"{peak / 1e9:.1f} GB in {dtype}{bits} ({verdict})")
     return f"{name} takes {', '.join(told)}"

@@ -18,6 +18,8 @@ from emollama_hf.stages.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
+PROCESSES = "--num-proc"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -84,7 +86,12 @@ def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], avail
         return None
     fitting: list[dict[str, str]] = []
     for changes, other in sorted(_others(plan, parts), key=lambda one: len(one[0])):
-        redundant = any(set(simpler.items()) <= set(changes.items()) for simpler in fitting)
+        # Less is changed by another that fits, or the same and more processes run.
+        redundant = any(
+            simpler.keys() <= changes.keys()
+            and all(changes[key] == simpler[key] for key in simpler if key != PROCESSES)
+            for simpler in fitting
+        )
         if not redundant and other.takes(source, parts).least <= available:
             fitting.append(changes)
     several = f" in {plan.processes} processes" if plan.processes > 1 else ""
@@ -110,7 +117,7 @@ def _others(plan: Plan, parts: tuple[Part, ...]) -> Iterator[tuple[dict[str, str
                 changes = {
                     **({"--dtype": dtype} if dtype != plan.dtype else {}),
                     **({"--quantize": str(quantize)} if quantize != plan.quantize else {}),
-                    **({"--num-proc": str(processes)} if processes != plan.processes else {}),
+                    **({PROCESSES: str(processes)} if processes != plan.processes else {}),
                 }
                 if changes:
                     yield changes, replace(plan, dtype=dtype, quantize=quantize, processes=processes)
