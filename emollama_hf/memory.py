@@ -29,8 +29,8 @@ ITEM_BYTES: dict[DtypeName, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 STORED_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 #: A process that has imported torch, transformers, datasets and OpenCV and has computed once holds 0.95 to 1.0 GB;
-#: decoded clips and a shard of results are the rest.
-PROCESS_BYTES = 1_170_000_000
+#: decoded clips and a shard of results are the rest. What loading and running a part leaves behind comes on top.
+PROCESS_BYTES, PART_BYTES = 1_100_000_000, 50_000_000
 #: A context with its kernels, and the workspaces of cuBLAS.
 CUDA_BYTES = 600_000_000
 
@@ -44,7 +44,7 @@ MAKING_BYTES: dict[Quantize, int] = {"4bit": 8, "8bit": 16}
 PROMPT_TOKENS = 100
 #: Values a token that exist at once, in units of a block's width: residual stream, its norm and what torch adds, as
 #: measured on a CPU (0.15 GB a clip of FaceMAE in float32, 0.12 GB of VideoMAE).
-WIDTHS = {"facemae": 4, "videomae": 7, "emotion_llama": 2}
+WIDTHS = {"facemae": 5, "videomae": 7, "emotion_llama": 2}
 #: In units of the inner width: that layer before and after its activation function; the decoder's gate, its activation,
 #: the other half and their product.
 INNER, DECODER_INNER = 2, 4
@@ -110,7 +110,7 @@ def predict(
         weights=weights,
         shared=0 if cuda else sum(mapped_bytes(source, part, dtype, quantize) for part in parts),
         activations=max(stages, default=0) + making,
-        libraries=CUDA_BYTES if cuda else PROCESS_BYTES,
+        libraries=CUDA_BYTES if cuda else PROCESS_BYTES + len(configs) * PART_BYTES,
     )
 
 

@@ -85,6 +85,6 @@ def _normal_block() -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(_SEED).standard_normal(_BLOCK, dtype=np.float32))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)  # the layers of one stack have six distributions at most; a block is 17 MB in float32
 def _scaled_block(mean: float, std: float, dtype: torch.dtype, device: str) -> torch.Tensor:
     return (_normal_block() * std + mean).to(dtype).to(device)

@@ -88,8 +88,7 @@ def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], avail
     for changes, other in sorted(_others(plan, parts), key=lambda one: len(one[0])):
         # Less is changed by another that fits, or the same and more processes run.
         redundant = any(
-            simpler.keys() <= changes.keys()
-            and all(changes[key] == simpler[key] for key in simpler if key != PROCESSES)
+            all(key in changes and (key == PROCESSES or changes[key] == value) for key, value in simpler.items())
             for simpler in fitting
         )
         if not redundant and other.takes(source, parts).least <= available:
