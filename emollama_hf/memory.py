@@ -37,8 +37,8 @@ CUDA_BYTES = 600_000_000
 #: NF4: four bits, and a float32 for every 64 values.
 BLOCK_4BIT = 64
 #: Bytes for each value of the decoder's largest matrix while quantization makes or uses it: in 4 bits its float32
-#: values and their copy in the dtype; in 8 bits, what bitsandbytes takes if all columns of an input have outliers.
-MAKING_BYTES: dict[Quantize, int] = {"4bit": 8, "8bit": 16}
+#: values, their copy in the dtype, pieces; in 8 bits, what bitsandbytes takes if all columns of an input have outliers.
+MAKING_BYTES: dict[Quantize, int] = {"4bit": 10, "8bit": 16}
 
 #: Tokens of the prompt and its frame beside the visual ones, and room for a longer instruction.
 PROMPT_TOKENS = 100

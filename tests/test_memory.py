@@ -49,6 +49,7 @@ MEASURED = {
     (("videomae",), "bfloat16", None, 1): 1742,
     (("videomae",), "bfloat16", None, 4): 2043,
     (("emotion_llama",), "bfloat16", None, 1): 16436,
+    (("emotion_llama",), "bfloat16", "4bit", 1): 7524,
 }
 
 

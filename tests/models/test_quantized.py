@@ -158,7 +158,7 @@ def test_a_missing_library_is_an_error_before_anything_is_decoded(tmp_path: Path
         "from datasets import Dataset\n"
         "from emollama_hf import EmoLlamaEmbed, extract\n"
         "from emollama_hf.errors import ModelError\n"
-        "ds = Dataset.from_dict({'video': ['there_is_no_such_clip.mp4']})\n"
+        "ds = Dataset.from_dict({'video': [sys.argv[1]]})\n"
         "for call in (lambda: extract(ds, 'random-tiny', quantize='4bit', on_error='raise'),\n"
         "             lambda: EmoLlamaEmbed('random-tiny', quantize='8bit')(ds[:])):\n"
         "    try:\n"
@@ -166,8 +166,9 @@ def test_a_missing_library_is_an_error_before_anything_is_decoded(tmp_path: Path
         "    except ModelError as error:\n"
         "        print(error)\n"
     )
+    (tmp_path / "clip.mp4").write_text("decoding this would fail")
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, str(tmp_path / "clip.mp4")],
         capture_output=True,
         text=True,
         check=True,

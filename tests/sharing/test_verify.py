@@ -56,7 +56,7 @@ def test_real_clips_in_a_folder(tmp_path: Path) -> None:
 def test_a_quantized_set_is_verified_quantized_and_compared_with_the_decoder_as_it_is(tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: the extra quantization")
     out = lab(tmp_path, 1, 2, pooling="all", quantize="4bit")
-    made = json.loads((out / "provenance.json").read_text())["configs"]["default"]["made"]
+    made = json.loads((out / "provenance.json").read_text())["configs"]["default"]
     assert made["stages"][-1]["config"]["quantize"] == "4bit"
     assert "bitsandbytes" in made["libraries"]
     clips = rows(tmp_path / "again", 1, 2)
