@@ -88,6 +88,9 @@ def extract(
     revision: Annotated[str | None, typer.Option(help="Revision of a Hub id given as --model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    quantize: Annotated[
+        str | None, typer.Option(help="4bit or 8bit: keep the decoder in so many bits, in less memory.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
     num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes, each with a GPU of its own.")] = None,
     num_readers: Annotated[
@@ -128,6 +131,7 @@ def extract(
         "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),
         "store_dtype": (store_dtype, "float16"), "tokenizer": (tokenizer, None), "revision": (revision, None),
         "device": (device, "auto"), "dtype": (dtype, "auto"), "batch_size": (batch_size, None),
+        "quantize": (quantize, None),
     }  # fmt: skip
     # An option without effect is an error, so only those that differ from their defaults are passed on.
     options = {name: value for name, (value, default) in given.items() if value != default}
@@ -244,6 +248,10 @@ def verify(
     key_secret: Annotated[Path | None, typer.Option(help="File with the secret of hashed names.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="Compute in another type than stated.")] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="none, 4bit or 8bit: another decoder than stated, to see what quantizing changes."),
+    ] = None,
     peak: Annotated[str | None, typer.Option(help="openface:DIR, for peaks that OpenFace chose.")] = None,
 ) -> None:
     """Compute a few clips again with the stated model and compare: are the features what they say?
@@ -255,7 +263,7 @@ def verify(
     _finish(
         run_verify(
             target, source, sample=sample, model=model, seed=seed, config_name=config, revision=revision, labels=labels,
-            key_secret=key_secret, device=device, dtype=dtype, peak=peak,
+            key_secret=key_secret, device=device, dtype=dtype, quantize=quantize, peak=peak,
         )
     )  # fmt: skip
 

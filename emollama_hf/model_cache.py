@@ -11,7 +11,7 @@ _loaded: dict[str, tuple[tuple[str, ...], Any]] = {}
 
 
 def cached(part: str, key: tuple[str, ...], load: Callable[[], Any]) -> Any:
-    """The model of `part` for `key` (digest, dtype, device); loads it, dropping another one, if it is not there."""
+    """The model of `part` for `key` (digest, dtype, device, quantization); loads it if need be, in place of another."""
     with _lock:
         found = _loaded.get(part)
         if found is not None and found[0] == key:

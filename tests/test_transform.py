@@ -92,6 +92,8 @@ def test_the_fingerprint_changes_exactly_when_results_can() -> None:
         EmoLlamaEmbed("random-tiny", store_dtype="float32"),
         EmoLlamaEmbed("random-tiny", chat_template=True),
         EmoLlamaEmbed("random-tiny", dtype="bfloat16"),
+        EmoLlamaEmbed("random-tiny", quantize="4bit"),
+        EmoLlamaEmbed("random-tiny", quantize="8bit"),
         EmoLlamaEmbed("random-full"),
         FaceMAEEmbed("random-tiny"),
         VideoMAEEmbed("random-tiny"),
@@ -101,6 +103,14 @@ def test_the_fingerprint_changes_exactly_when_results_can() -> None:
     assert len(set(fingerprints)) == len(fingerprints)
     assert len(base.fingerprint) == 32
     assert EmoLlamaEmbed("random-tiny", pooling="6:10").fingerprint == others[4].fingerprint
+
+
+def test_without_quantization_the_fingerprint_is_what_it_was_before_there_was_any() -> None:
+    """Recorded then, so that what was computed is still found. Another value is right if a stage's version rises."""
+    embed = EmoLlamaEmbed("random-tiny", device="cpu")
+    assert "quantize" not in embed.resolved_config()
+    assert embed.fingerprint == "49ff5d63b2b8819011c41420e80ef077"
+    assert EmoLlamaEmbed("random-tiny", device="cpu", quantize="8bit").resolved_config()["quantize"] == "8bit"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +148,7 @@ def test_a_pickle_brings_what_was_configured(monkeypatch: pytest.MonkeyPatch) ->
     ("make", "message"),
     [
         (lambda: EmoLlamaEmbed("random-tiny", layout="sideways"), "'fork', 'upstream'"),
+        (lambda: EmoLlamaEmbed("random-tiny", quantize="5bit"), "None, '4bit', '8bit'"),
         (lambda: EmoLlamaEmbed("random-tiny", pooling="median"), "image_mean"),
         (lambda: EmoLlamaEmbed("random-tiny", store_dtype="int8"), "'float16', 'float32'"),
         (lambda: EmoLlamaEmbed("random-tiny", instruction=""), "instruction"),

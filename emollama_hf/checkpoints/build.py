@@ -8,13 +8,17 @@ import torch
 from torch import nn
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+from emollama_hf.checkpoints.quantized import Quantize, replace_linear_layers
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, FaceMAE, VideoMAE
 
 Network = FaceMAE | VideoMAE | EmotionLlamaModel
 
 
-def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype) -> Network:
-    """A part's network in `dtype` on the meta device: shapes and names, no memory."""
+def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype, quantize: Quantize | None = None) -> Network:
+    """A part's network in `dtype` on the meta device: shapes and names, no memory.
+
+    quantize: what the decoder's linear layers will keep their weights in.
+    """
     network: Network
     with torch.device("meta"):
         if part == "facemae":
@@ -23,7 +27,10 @@ def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype) -> Netw
             network = VideoMAE.from_config(config)
         else:
             network = EmotionLlamaModel(EmotionLlamaConfig(**config))
-    return _cast(network, dtype)
+    _cast(network, dtype)
+    if quantize is not None and isinstance(network, EmotionLlamaModel):
+        replace_linear_layers(network.language_model.layers, quantize, dtype)
+    return network
 
 
 def weights_of(network: Network) -> nn.Module:
@@ -50,10 +57,9 @@ def ready(network: Network, device: str) -> Network:
     return network.requires_grad_(False).eval()
 
 
-def _cast(network: Network, dtype: torch.dtype) -> Network:
+def _cast(network: Network, dtype: torch.dtype) -> None:
     # nn.Module.to, since transformers' own wrapper is typed as taking no dtype.
     nn.Module.to(network, dtype=dtype)
-    return network
 
 
 def _tensors(network: nn.Module) -> list[tuple[str, torch.Tensor]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
+from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.checkpoints.source import PARTS, Dtype, ModelSource, Part
 from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
@@ -43,6 +45,14 @@ class DirectorySource(ModelSource):
                 raise ModelError(f"{path}: not JSON ({error}). Fetch or convert it again.") from error
         return self._configs[part]
 
+    def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
+        found: dict[str, tuple[str, int]] = {}
+        for path in part_files(self._weights(part) / part):
+            if path.suffix == ".safetensors":
+                found |= read_header(path)
+        ignored = [re.compile(pattern) for pattern in network_ignores(part)]
+        return {name: tensor for name, tensor in found.items() if not any(one.search(name) for one in ignored)}
+
     def origin(self) -> dict[str, Any]:
         return recorded_origin(Path(self.name))
 
@@ -55,14 +65,14 @@ class DirectorySource(ModelSource):
     def _own_tokenizer(self) -> PromptTokenizer:
         return LlamaTokenizer(self._settings("emotion_llama"))
 
-    def _load(self, part: Part, dtype: Dtype, device: str) -> Any:
+    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any:
         import torch
 
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
         from emollama_hf.checkpoints.strict_load import load_strict, weight_files
 
         folder = self._weights(part) / part
-        network = empty_network(part, self.config(part), getattr(torch, dtype))
+        network = empty_network(part, self.config(part), getattr(torch, dtype), quantize)
         load_strict(
             weights_of(network),
             weight_files(folder),
@@ -127,6 +137,20 @@ def part_files(folder: Path) -> list[Path]:
         for path in sorted(folder.iterdir())
         if path.is_file() and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
     ]
+
+
+def read_header(path: Path) -> dict[str, tuple[str, int]]:
+    """Dtype and bytes of each tensor of a safetensors file; empty if it is none, which loading says better."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return {
+            name: (entry["dtype"], entry["data_offsets"][1] - entry["data_offsets"][0])
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError):
+        return {}
 
 
 def recorded_digest(root: Path, part: Part) -> str | None:

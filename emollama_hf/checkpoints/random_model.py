@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from emollama_hf.checkpoints.architecture import FULL, TINY
+from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.checkpoints.source import Dtype, ModelSource, Part
 from emollama_hf.digest import combined, json_digest
@@ -35,13 +36,12 @@ class RandomSource(ModelSource):
     def _own_tokenizer(self) -> PromptTokenizer:
         return RecordedTokenizer(bytes_for_the_rest=self.name == "random-tiny")
 
-    def _load(self, part: Part, dtype: Dtype, device: str) -> Any:
+    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any:
         import torch
 
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
         from emollama_hf.checkpoints.random_weights import fill_randomly
 
-        network = empty_network(part, self.config(part), getattr(torch, dtype))
-        weights_of(network).to_empty(device=device)
-        fill_randomly(weights_of(network))
+        network = empty_network(part, self.config(part), getattr(torch, dtype), quantize)
+        fill_randomly(weights_of(network), device)
         return ready(network, device)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from emollama_hf.checkpoints.quantized import put
+
 # When a number or a rule below changes, raise GENERATOR_VERSION in random_model.py: it is in the digests.
 _SEED = 20240613
 # A prime, so that the rows of a matrix never start at the same place of the block.
@@ -22,21 +24,26 @@ _TABLES = ("cls_token", "pos_embed", "class_embedding", "position_embedding")
 
 
 @torch.no_grad()
-def fill_randomly(module: nn.Module) -> None:
-    """Give every parameter its values, directly in its dtype and on its device; no float32 copy of the whole.
+def fill_randomly(module: nn.Module, device: str) -> None:
+    """Give every parameter of a module on the meta device its values, one after the other, in its dtype.
 
     A value depends on the parameter's name and its place only: another dtype gives the same one, rounded.
     """
-    for name, parameter in module.named_parameters():
-        mean, std = _distribution(name, parameter)
-        flat = parameter.data.view(-1)
-        if std == 0:
-            flat.fill_(mean)
-            continue
-        block = _scaled_block(mean, std, parameter.dtype, str(parameter.device))
-        for start, stop, source in _pieces(len(flat), _offset(name)):
-            flat[start:stop] = block[source : source + stop - start]
+    for name, parameter in list(module.named_parameters()):
+        put(module, name, _random_values(name, parameter, device))
     _scaled_block.cache_clear()
+
+
+def _random_values(name: str, parameter: torch.Tensor, device: str) -> torch.Tensor:
+    mean, std = _distribution(name, parameter)
+    if std == 0:
+        return torch.full(parameter.shape, mean, dtype=parameter.dtype, device=device)
+    values = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
+    flat = values.view(-1)
+    block = _scaled_block(mean, std, parameter.dtype, str(values.device))
+    for start, stop, source in _pieces(len(flat), _offset(name)):
+        flat[start:stop] = block[source : source + stop - start]
+    return values
 
 
 def _distribution(name: str, parameter: torch.Tensor) -> tuple[float, float]:
@@ -52,7 +59,7 @@ def _distribution(name: str, parameter: torch.Tensor) -> tuple[float, float]:
         return 1.0, 0.1  # weights of norms
     if layer.endswith("embed_tokens"):
         return 0.0, 1.0
-    scale = 1 / math.sqrt(parameter[0].numel())
+    scale = 1 / math.sqrt(parameter.shape[1:].numel())
     if layer.endswith(_RESIDUAL_WRITERS):
         return 0.0, 0.5 * scale
     if layer.endswith(_PATCH_EMBEDDINGS):
@@ -78,6 +85,6 @@ def _normal_block() -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(_SEED).standard_normal(_BLOCK, dtype=np.float32))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)  # the layers of one stack have six distributions at most; a block is 17 MB in float32
 def _scaled_block(mean: float, std: float, dtype: torch.dtype, device: str) -> torch.Tensor:
     return (_normal_block() * std + mean).to(dtype).to(device)

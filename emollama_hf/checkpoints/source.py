@@ -12,6 +12,7 @@ from emollama_hf.checkpoints.architecture import (
     videomae_width,
     visual_tokens,
 )
+from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.digest import combined
 from emollama_hf.prompt import PromptTokenizer
 
@@ -47,7 +48,7 @@ class ModelSource(ABC):
     def _own_tokenizer(self) -> PromptTokenizer: ...
 
     @abstractmethod
-    def _load(self, part: Part, dtype: Dtype, device: str) -> Any: ...
+    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any: ...
 
     def feature_width(self, part: Literal["facemae", "videomae"]) -> int:
         """Length of an encoder's clip feature, 1024 at real size."""
@@ -76,6 +77,13 @@ class ModelSource(ABC):
             return combined(own, self._other_tokenizer.digest)
         return own
 
+    def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
+        """Dtype, as safetensors names it, and bytes of each tensor in the part's files; empty if there are no files.
+
+        On a CPU what is computed in that dtype stays in the files, mapped, and processes share it.
+        """
+        return {}
+
     def origin(self) -> dict[str, Any]:
         """What the weights were converted from, JSON-able: name, size and sha256 of each file; empty if not known."""
         return {}
@@ -94,7 +102,9 @@ class ModelSource(ABC):
         model: VideoMAE = self._load("videomae", dtype, device)
         return model
 
-    def load_emotion_llama(self, *, dtype: Dtype = "float32", device: str = "cpu") -> EmotionLlamaModel:
-        """Image encoder, projections and decoder, ready to run."""
-        model: EmotionLlamaModel = self._load("emotion_llama", dtype, device)
+    def load_emotion_llama(
+        self, *, dtype: Dtype = "float32", device: str = "cpu", quantize: Quantize | None = None
+    ) -> EmotionLlamaModel:
+        """Image encoder, projections and decoder, ready to run; the decoder's linear layers in `quantize`."""
+        model: EmotionLlamaModel = self._load("emotion_llama", dtype, device, quantize)
         return model

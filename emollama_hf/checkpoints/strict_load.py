@@ -10,6 +10,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from emollama_hf.checkpoints.quantized import put
 from emollama_hf.checkpoints.tensor_names import check_names, split_unused
 from emollama_hf.errors import ModelError
 
@@ -33,9 +34,9 @@ def load_strict(
         used, _ = split_unused(homes, ignore)
         found = {name: tuple(homes[name].get_slice(name).get_shape()) for name in used}
         check_names({name: shape for name, (shape, _) in expected.items()}, found, where=where)
-        # Moved one by one, so that a change of dtype never holds a second copy of the whole.
-        tensors = {name: homes[name].get_tensor(name).to(expected[name][1]) for name in used}
-    module.load_state_dict(tensors, strict=True, assign=True)
+        # One by one, so that a change of dtype or a quantization never holds a second copy of the whole.
+        for name in used:
+            put(module, name, homes[name].get_tensor(name).to(expected[name][1]))
 
 
 def open_safetensors(path: Path, device: str = "cpu") -> safe_open:

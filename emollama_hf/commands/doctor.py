@@ -13,13 +13,18 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from emollama_hf import __version__
-from emollama_hf.checkpoints import open_model
+from emollama_hf.available_memory import Memory, cuda_memory, system_memory
+from emollama_hf.checkpoints import PARTS, ModelSource, open_model
+from emollama_hf.checkpoints.quantized import Quantize
+from emollama_hf.checkpoints.source import Part
 from emollama_hf.commands.report import console, table
 from emollama_hf.defaults import MODEL_VARIABLE, defaults
 from emollama_hf.errors import ModelError
+from emollama_hf.memory import fitting_batch, predict
+from emollama_hf.process import DtypeName
 
-#: Memory of the real model's weights, and what else a run takes, in GB by number type (8.2e9 parameters).
-WEIGHTS_GB = {"float32": 33.0, "float16": 16.5, "bfloat16": 16.5}
+#: Whose memory is predicted where no model is named: the real model's sizes.
+REAL_SIZES = "random-full"
 #: Names under which a package is imported, where that differs.
 MODULES = {
     "opencv-python-headless": "cv2",
@@ -115,31 +120,71 @@ def detector() -> list[Finding]:
 
 
 def devices() -> list[Finding]:
-    """Processor, memory and GPUs, and what the real model would be computed in on each."""
+    """Processor, memory and GPUs, what the model takes on each, in which type, and whether that is there."""
     try:
         import torch
     except Exception:
         return []  # reported among the packages
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / 1e9
-    cpu = f"{os.cpu_count()} cores, {memory:.0f} GB ({free:.0f} GB unused), {torch.get_num_threads()} torch threads"
-    found = [Finding("cpu", f"{cpu}; {_fits(memory, ('float32', 'bfloat16'))}")]
+    memory = system_memory()
+    cpu = f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"
+    found = [Finding("cpu", cpu if memory is None else f"{cpu}, {_there(memory)}; {fitting('cpu', memory)}")]
     if not torch.cuda.is_available():
         found.append(Finding("gpu", f"none that torch {torch.__version__} can use: device='auto' computes on the CPU"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         properties = torch.cuda.get_device_properties(index)
-        size = properties.total_memory / 1e9
-        found.append(
-            Finding(f"cuda:{index}", f"{properties.name}, {size:.0f} GB; {_fits(size, ('float16', 'bfloat16'))}")
-        )
+        device = f"cuda:{index}"
+        memory = cuda_memory(device)
+        found.append(Finding(device, f"{properties.name}, {_there(memory)}; {fitting(device, memory)}"))
     return found
 
 
-def _fits(memory_gb: float, dtypes: tuple[str, ...]) -> str:
-    fitting = [dtype for dtype in dtypes if WEIGHTS_GB[dtype] * 1.1 < memory_gb]
-    if fitting:
-        return f"the real model fits in {' or '.join(fitting)}"
-    return f"too small for the whole real model ({min(WEIGHTS_GB.values())} GB); encoders alone fit"
+def fitting(device: str, memory: Memory) -> str:
+    """What a model takes on a device in each type it may be computed in, and whether that fits.
+
+    "the real model takes 34.3 GB in float32 (too much), 17.8 GB in bfloat16 (fits), ..."
+    """
+    name, source, parts = _measured_model()
+    cuda = device.startswith("cuda")
+    half: DtypeName = "float16" if cuda else "bfloat16"
+    kinds: list[tuple[DtypeName, Quantize | None]] = [("float32", None), (half, None), (half, "8bit"), (half, "4bit")]
+    told = []
+    for dtype, quantize in kinds:
+        clips = 1
+        if cuda:
+            clips = fitting_batch(source, parts, dtype=dtype, quantize=quantize, total_bytes=memory.total)
+        peak = predict(source, parts, dtype=dtype, quantize=quantize, clips=clips, cuda=cuda).peak
+        verdict = "too much" if peak > memory.total else "fits once memory is free"
+        if peak <= memory.available:
+            verdict = f"fits, {clips} clips together" if clips > 1 else "fits"
+        bits = "" if quantize is None else f" with the decoder in {quantize}"
+        told.append(f"{peak / 1e9:.1f} GB in {dtype}{bits} ({verdict})")
+    return f"{name} takes {', '.join(told)}"
+
+
+def _measured_model() -> tuple[str, ModelSource, list[Part]]:
+    """The model that is named, as far as it can be read, else one of the real sizes; with the parts that it has."""
+    named = defaults().model
+    if named is not None:
+        try:
+            source = open_model(named, revision=defaults().revision)
+            parts = [part for part in PARTS if _has(source, part)]
+        except (ModelError, OSError):
+            parts = []
+        if parts:
+            return source.name, source, parts
+    return "the real model", open_model(REAL_SIZES), list(PARTS)
+
+
+def _has(source: ModelSource, part: Part) -> bool:
+    try:
+        source.config(part)
+    except ModelError:
+        return False
+    return True
+
+
+def _there(memory: Memory) -> str:
+    return f"{memory.total / 1e9:.0f} GB ({memory.available / 1e9:.0f} GB available)"
 
 
 def storage() -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ import datasets
 
 from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
+from emollama_hf.store import memory_check
 from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.extraction import Run, open_run
 from emollama_hf.store.manifest import read_manifest
@@ -55,10 +57,24 @@ def run_extract(
         screen.print()
         screen.print(times_table(times))
     _print_failures([error for error in result[schema.ERROR] if error])
+    if options.get("quantize") is not None:
+        screen.print(f"\n{comparison(source, out, labels=labels, options=options)}", markup=False)
     if is_random(out):
         screen.print(f"\n{RANDOM_WEIGHTS}", markup=False)
     screen.print(f'\nOpen it with: datasets.load_dataset("{out}", split="train")', markup=False)
     return sum(statuses.values()) - statuses[schema.OK]
+
+
+def comparison(source: str, out: Path, *, labels: Path | None, options: dict[str, Any]) -> str:
+    """What to run to see how far the quantized decoder's hidden states are from those of the decoder as it is."""
+    command = ["emollama-hf", "verify", str(out), "--source", source, "--sample", "5", "--quantize", "none"]
+    command += ["--model", str(options["model"])] if options.get("model") else []
+    command += ["--labels", str(labels)] if labels is not None else []
+    command += ["--peak", options["peak"]] if str(options.get("peak")).startswith("openface:") else []
+    return (
+        f"The decoder was quantized to {options['quantize']}. How far that takes the hidden states of your model from "
+        f"those without it, on five of your clips:\n{shlex.join(command)}"
+    )
 
 
 def show_status(
@@ -101,6 +117,8 @@ def is_random(out: Path) -> bool:
 def quiet_unless_terminal(*, log_shards: bool = True) -> None:
     """Progress bars for people only, a log line a shard elsewhere; libraries' remarks on themselves for nobody."""
     logging.basicConfig(format="emollama-hf: %(message)s", level=logging.WARNING)
+    if log_shards:
+        logging.getLogger(memory_check.__name__).setLevel(logging.INFO)  # what was picked, on a terminal as well
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
         if log_shards:

@@ -24,15 +24,24 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
     report = table("row", *columns)
     for row in done.rows:
         found = {check.column: check for check in row.columns}
-        cells = [f"{found[name].deviation:.2g}" if name in found else "-" for name in columns]
+        cells = [_cell(found[name]) if name in found else "-" for name in columns]
         report.add_row(row.name, *cells)
     if columns:
         screen.print(report)
         screen.print(
-            f"\nLargest deviation as a share of what is allowed: {done.limit:g} of the row's spread for features (and "
-            "a step of the stored type), 0.001 for facts, none for whole numbers.",
+            f"\nLargest deviation as a share of what is allowed: {done.limit:g} of the row's spread for features"
+            + (f", {done.states_limit:g} for hidden states" if done.states_limit != done.limit else "")
+            + " (and a step of the stored type), 0.001 for facts, none for whole numbers.",
             markup=False,
         )
+        differences = [check.difference for row in done.rows for check in row.columns if check.difference is not None]
+        if differences:
+            screen.print(
+                "The hidden states were computed with another quantization than stated and are held to no limit: their "
+                "differences (root mean square, as a share of the row's spread) are at most "
+                f"{max(differences):.2%}, on average {sum(differences) / len(differences):.2%}.",
+                markup=False,
+            )
     for row in done.rows:
         if row.problem:
             screen.print(f"{row.name}: could not be computed: {row.problem}", markup=False)
@@ -41,3 +50,7 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
     verdicts = [f"{wrong} not what they say"] * bool(wrong) + [f"{unknown} could not be computed"] * bool(unknown)
     screen.print(f"\n{len(done.rows)} rows: {', '.join(verdicts) or 'all are what they say'}.", markup=False)
     return len(failed)
+
+
+def _cell(check: Any) -> str:
+    return f"{check.deviation:.2g}" if check.difference is None else f"{check.difference:.2%} away"

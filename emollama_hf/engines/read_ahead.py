@@ -21,6 +21,7 @@ from itertools import takewhile
 from typing import Any
 
 from emollama_hf.errors import StoreError
+from emollama_hf.memory import LANES
 from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.task import Task
@@ -47,7 +48,7 @@ class ReadAhead:
         first = list(takewhile(lambda stage: not isinstance(stage, ModelStage), stages))
         self._later = stages[len(first) :]
         on_gpu = device.startswith("cuda")
-        lanes = lanes or (2 if on_gpu else 1)
+        lanes = lanes or (LANES if on_gpu else 1)
         self.ahead = min(MOST_AHEAD, readers + lanes + WAITING)
         self._device = device if on_gpu else None
         self._stream = threading.local()

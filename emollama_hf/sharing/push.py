@@ -289,7 +289,7 @@ def _made_by(rows: SourceRows, transform: Transform) -> SourceRows:
 
     present = set(rows.features) - set(transform.features)
     stages = transform.chain(present)
-    return replace(rows, made=describe_run(Pipeline(stages), made_with=made_with()))
+    return replace(rows, made=describe_run(Pipeline(stages), made_with=made_with(stages)))
 
 
 def _abandoned(place: Place, manifest: Manifest) -> list[str]:

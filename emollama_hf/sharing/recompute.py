@@ -11,7 +11,7 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.sharing.open_place import HUB_ID
 from emollama_hf.stage import Stage
-from emollama_hf.stages import STAGES
+from emollama_hf.stages import STAGES, EmoLlamaEmbed
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.store.manifest import FeatureConfig
@@ -23,14 +23,16 @@ def recorded_pipeline(
     *,
     device: str = "auto",
     dtype: str | None = None,
+    quantize: str | None = None,
     peak: str | None = None,
 ) -> Pipeline:
     """The stages with the stated settings, for a model that has the stated digests.
 
-    model: by default the one that is named. dtype, peak: instead of the stated ones.
+    model: by default the one that is named. dtype, quantize ("none" for none), peak: instead of the stated ones.
     Raises ShareError if the model is another one, or this version computes something else.
     """
-    stages = [_stage(stated, _model(config, model), device, dtype, peak) for stated in config.made["stages"]]
+    name = _model(config, model)
+    stages = [_stage(stated, name, device, dtype, quantize, peak) for stated in config.made["stages"]]
     for stage, stated in zip(stages, config.made["stages"], strict=True):
         if isinstance(stage, ModelStage) and stage.model_digest() != stated["model"]:
             raise ShareError(
@@ -53,7 +55,16 @@ def _model(config: FeatureConfig, model: str | os.PathLike[str] | None) -> str |
     )
 
 
-def _stage(stated: Mapping[str, Any], model: str | None, device: str, dtype: str | None, peak: str | None) -> Stage:
+def stated_quantization(config: FeatureConfig) -> str:
+    """What the decoder was quantized to: "none", "4bit" or "8bit"."""
+    return next(
+        (stage["config"]["quantize"] for stage in config.made["stages"] if stage["config"].get("quantize")), "none"
+    )
+
+
+def _stage(
+    stated: Mapping[str, Any], model: str | None, device: str, dtype: str | None, quantize: str | None, peak: str | None
+) -> Stage:
     cls = next((stage for stage in STAGES if stage.name == stated["stage"]), None)
     if cls is None or cls.version != stated["version"]:
         here = "does not know it" if cls is None else f"has version {cls.version}"
@@ -64,6 +75,8 @@ def _stage(stated: Mapping[str, Any], model: str | None, device: str, dtype: str
     options = {name: _plain(value) for name, value in stated["config"].items() if value is not None}
     if issubclass(cls, ModelStage):
         options |= {"model": model, "device": device} | ({} if dtype is None else {"dtype": dtype})
+        if quantize is not None and issubclass(cls, EmoLlamaEmbed):
+            options["quantize"] = None if quantize == "none" else quantize
     elif peak is not None:
         options["peak"] = peak
     elif str(options.get("peak", "")).startswith("openface:"):

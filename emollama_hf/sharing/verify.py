@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from emollama_hf import schema
+from emollama_hf.checkpoints.quantized import QUANTIZATIONS
 from emollama_hf.errors import ShareError
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Place
-from emollama_hf.sharing.recompute import recorded_pipeline
+from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.sharing.row_names import RowNames, choose_names
+from emollama_hf.stage import check_choice
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.store.media import undecoded
@@ -30,6 +32,9 @@ from emollama_hf.store.sources import open_source
 #: was computed in. Two kinds of processors round differently; another model is further away than that, and is
 #: refused by its digest before.
 LIMITS = {"float32": 3e-4, "float16": 2e-2, "bfloat16": 1e-1}
+#: The same for hidden states in 8 bits: activations are rounded to 8 bits as well, and which are too large for that
+#: depends on the clips that were computed together (0.05 between 1 and 4 clips together, with random weights).
+LIMIT_8BIT = 2e-1
 #: Facts of a clip, relative: a detector's boxes come out of another network than the features.
 FACT_LIMIT = 1e-3
 NAMES_SHOWN = 5
@@ -37,14 +42,19 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True)
 class ColumnCheck:
-    """deviation, limit: largest difference over what is allowed at that place; up to 1 is within."""
+    """deviation: largest difference over what is allowed at that place; up to 1 is within.
+
+    difference: of hidden states that were computed with another quantization than stated, and are held to no limit:
+    root mean square of the difference, as a share of the row's spread.
+    """
 
     column: str
     deviation: float
+    difference: float | None = None
 
     @property
     def holds(self) -> bool:
-        return self.deviation <= 1
+        return self.deviation <= 1 or self.difference is not None
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,8 @@ class RowCheck:
 
 @dataclass(frozen=True)
 class Verified:
-    """rows: those that were computed again. limit: of a feature column, in units of its spread.
+    """rows: those that were computed again. limit: of a feature column, in units of its spread; states_limit: the same
+    for hidden states.
 
     checked_files: files whose sha256 is the stated one; unchecked_files: those whose place does not tell it.
     """
@@ -71,6 +82,7 @@ class Verified:
     config: str
     rows: tuple[RowCheck, ...]
     limit: float
+    states_limit: float
     checked_files: int
     unchecked_files: int
 
@@ -92,6 +104,7 @@ def verify(
     key_secret: str | bytes | None = None,
     device: str = "auto",
     dtype: str | None = None,
+    quantize: str | None = None,
     peak: str | None = None,
 ) -> Verified:
     """Compute a few rows of a shared set again, with the model and settings that it states, and compare.
@@ -101,6 +114,8 @@ def verify(
     model: the model, which has to have the stated digests; by default the one that is named, if it is on the Hub.
     labels: CSV with what names rows, or with the column of peaks. key_secret: what hashed names were hashed with.
     device: where to compute. dtype: to compute in another type than stated, on a machine without that one.
+    quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
+    states are from the stated ones; they are held to no limit then.
     peak: "openface:DIR" for a set that was made with OpenFace's files.
 
     Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found;
@@ -111,13 +126,14 @@ def verify(
     """
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
         raise ShareError(f"sample={sample!r}: expected a number of rows of at least 1")
+    check_choice("quantize", quantize, (None, "none", *QUANTIZATIONS))
     place = open_place(target, revision=revision)
     manifest = place.manifest()
     if manifest is None:
         raise ShareError(f"{place.name} holds no feature data set: there is no provenance.json.")
     name, config = _chosen(place, manifest, config_name)
     checked, unchecked = _check_files(place, config)
-    pipeline = recorded_pipeline(config, model, device=device, dtype=dtype, peak=peak)
+    pipeline = recorded_pipeline(config, model, device=device, dtype=dtype, quantize=quantize, peak=peak)
     clips = undecoded(source) if isinstance(source, Dataset) else open_source(os.fspath(source), labels=labels)
     for stage in pipeline.stages:
         stage.check_columns(clips.column_names)
@@ -132,8 +148,10 @@ def verify(
             f"({_shown([row.name for row in published])}), the clips {_shown(list(there))}."
         )
     chosen = random.Random(seed).sample(found, min(sample, len(found)))
-    rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]])) for row in chosen)
-    return Verified(place.name, name, rows, _limit(config), checked, unchecked)
+    compared = quantize is not None and quantize != stated_quantization(config)
+    rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]]), compared) for row in chosen)
+    limits = _limit(schema.FACEMAE, config), _limit(schema.EMOLLAMA, config)
+    return Verified(place.name, name, rows, *limits, checked, unchecked)
 
 
 @dataclass(frozen=True)
@@ -200,15 +218,20 @@ def _clips_by_name(clips: Dataset, names: RowNames) -> dict[str, int]:
     return found
 
 
-def _check_row(place: Place, config: FeatureConfig, row: _PublishedRow, pipeline: Pipeline, clip: Dataset) -> RowCheck:
+def _check_row(
+    place: Place, config: FeatureConfig, row: _PublishedRow, pipeline: Pipeline, clip: Dataset, compared: bool
+) -> RowCheck:
+    """compared: the hidden states are of another quantization, and it is asked how far they are away."""
     columns = [name for name in pipeline.features if name in config.features and name not in _NOT_COMPARED]
     stated = _read_row(place, row, columns)
     made = Rows.from_batch(pipeline(clip.with_format("arrow")[:]))
     if made.value(schema.STATUS, 0) != schema.OK:
         return RowCheck(row.name, problem=f"{made.value(schema.STATUS, 0)}: {made.value(schema.ERROR, 0)}")
-    checks = [
-        ColumnCheck(name, _deviation(name, stated.value(name, 0), made.value(name, 0), config)) for name in columns
-    ]
+    checks = []
+    for name in columns:
+        there, here = stated.value(name, 0), made.value(name, 0)
+        difference = _difference(there, here) if compared and name == schema.EMOLLAMA else None
+        checks.append(ColumnCheck(name, _deviation(name, there, here, config), difference))
     return RowCheck(row.name, tuple(checks))
 
 
@@ -238,7 +261,7 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
         return float("inf") if (there != here).any() else 0.0
     if name in (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA):
         # What it was stored in rounds as well: half a step of each side.
-        allowed = _limit(config) * there.std() + float(np.finfo(dtype).eps) * np.abs(there)
+        allowed = _limit(name, config) * there.std() + float(np.finfo(dtype).eps) * np.abs(there)
     else:
         allowed = FACT_LIMIT * np.maximum(1, np.abs(there))
     same = np.isnan(there) & np.isnan(here)
@@ -246,7 +269,14 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
     return float(np.nan_to_num(ratio, nan=np.inf).max(initial=0))
 
 
-def _limit(config: FeatureConfig) -> float:
+def _difference(stated: Any, made: Any) -> float:
+    there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
+    return float(np.sqrt(np.square(there - here).mean()) / there.std())
+
+
+def _limit(column: str, config: FeatureConfig) -> float:
+    if column == schema.EMOLLAMA and stated_quantization(config) == "8bit":
+        return LIMIT_8BIT
     dtypes = [stage["config"].get("dtype", "float32") for stage in config.made["stages"]]
     return max((LIMITS[dtype] for dtype in dtypes), default=LIMITS["float32"])
 

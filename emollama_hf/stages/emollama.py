@@ -13,6 +13,7 @@ from datasets import Features
 
 from emollama_hf import process, schema
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.checkpoints.quantized import QUANTIZATIONS, Quantize
 from emollama_hf.errors import ClipError
 from emollama_hf.pooling import canonical_pooling, pool, pooled_shape
 from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
@@ -43,11 +44,13 @@ class EmoLlamaConfig(ModelStageConfig):
     pooling: str = "all"
     store_dtype: StoreDtype = "float16"
     chat_template: bool = False
+    quantize: Quantize | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("layout", self.layout, tuple(LAYOUTS))
         check_choice("store_dtype", self.store_dtype, ("float16", "float32"))
+        check_choice("quantize", self.quantize, (None, *QUANTIZATIONS))
         prompt_segments(self.task, self.instruction)  # refuses an instruction that cannot be asked
 
 
@@ -82,6 +85,8 @@ class EmoLlamaEmbed(ModelStage):
     store_dtype: "float16" or "float32". chat_template: wrap the prompt as in a chat.
     tokenizer: directory or Hub id, for models that come without one.
     device: "auto" or a torch device. dtype: "auto", "float32", "float16", "bfloat16" for the computation.
+    quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result, less
+    memory. None keeps them in `dtype`.
     batch_size: clips that are computed together. on_error: "raise" or "null".
 
         >>> EmoLlamaEmbed("random-tiny", pooling="mean")({"video": ["clip.mp4"]})["emollama"].shape
@@ -114,6 +119,7 @@ class EmoLlamaEmbed(ModelStage):
         revision: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
+        quantize: Quantize | None = None,
         batch_size: int | None = None,
         on_error: OnError = "raise",
     ) -> None:
@@ -126,6 +132,7 @@ class EmoLlamaEmbed(ModelStage):
             pooling=canonical_pooling(pooling),
             store_dtype=store_dtype,
             chat_template=chat_template,
+            quantize=quantize,
         )
         super().__init__(config, placement(model, revision, device, batch_size, tokenizer))
 
@@ -142,6 +149,10 @@ class EmoLlamaEmbed(ModelStage):
             # As wide as the decoder takes them: rows may bring them, and the encoders need not be there.
             return schema.vector_feature(self.source.feature_size())
         return super().carried_feature(column)
+
+    def resolved_config(self) -> dict[str, Any]:
+        # Not named when there is none: what was computed before there was a choice is found again.
+        return {name: value for name, value in super().resolved_config().items() if (name, value) != ("quantize", None)}
 
     def given(self, columns: Collection[str]) -> tuple[str, ...]:
         read = (schema.PEAK_FRAME, *LAYOUTS[self.config.layout])
@@ -191,7 +202,7 @@ class EmoLlamaEmbed(ModelStage):
         return [self._stored(state) for state in pooled]
 
     def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
-        return source.load_emotion_llama(dtype=dtype, device=device)
+        return source.load_emotion_llama(dtype=dtype, device=device, quantize=self.config.quantize)
 
     def _prompt(self) -> PromptIds:
         # Reading a tokenizer takes a while, and every batch asks for the prompt's length.

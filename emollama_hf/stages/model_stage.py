@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from emollama_hf import process
-from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.available_memory import cuda_memory
+from emollama_hf.checkpoints import PARTS, ModelSource, open_model
+from emollama_hf.checkpoints.source import Part
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.fitting_batches import in_fitting_batches
+from emollama_hf.memory import fitting_batch
 from emollama_hf.model_cache import cached
 from emollama_hf.stage import Placement, Stage, StageConfig, check_choice
 
 if TYPE_CHECKING:
     from torch import nn
-
-CUDA_MICRO_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,20 @@ class ModelStage(Stage):
         if self.placement.batch_size is not None:
             return self.placement.batch_size
         # A CPU is as fast with one clip as with many, and one at a time gives the same bits in any batch.
-        return CUDA_MICRO_BATCH if self.device().startswith("cuda") else 1
+        device = self.device()
+        return self._fitting_batch(device) if device.startswith("cuda") else 1
+
+    def _fitting_batch(self, device: str) -> int:
+        # Earlier parts stay loaded beside a later one, also where rows bring their columns: the same batch either way.
+        parts = PARTS if self.part == "emotion_llama" else (self.part,)
+        there = [part for part in parts if part == self.part or _converted(self.source, part)]
+        return fitting_batch(
+            self.source,
+            there,
+            dtype=self._dtype(),
+            quantize=getattr(self.config, "quantize", None),
+            total_bytes=cuda_memory(device).total,
+        )
 
     def model_digest(self) -> str:
         if self._digest is not None:
@@ -82,7 +96,7 @@ class ModelStage(Stage):
         """The loaded network; from this process's cache after the first time."""
         process.prepare_to_compute()
         device, dtype = self.device(), self._dtype()
-        key = (self.model_digest(), dtype, device)
+        key = (self.model_digest(), dtype, device, str(getattr(self.config, "quantize", None)))
         return cached(self.part, key, lambda: self._load(self.source, dtype, device))
 
     def resolved_placement(self) -> Placement:
@@ -106,6 +120,14 @@ class ModelStage(Stage):
 
     def _dtype(self) -> process.DtypeName:
         return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
+
+
+def _converted(source: ModelSource, part: Part) -> bool:
+    try:
+        source.config(part)
+    except ModelError:
+        return False
+    return True
 
 
 def placement(

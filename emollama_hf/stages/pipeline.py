@@ -12,6 +12,7 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.stage import Stage
 from emollama_hf.stages import STAGES
+from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.transform import Transform
 
 
@@ -47,7 +48,9 @@ class Pipeline(Transform):
 
     @property
     def micro_batch(self) -> int:
-        return max(stage.micro_batch for stage in self.stages)
+        # What one model can take together, all stages do; stages without a model take any number.
+        models = [stage.micro_batch for stage in self.stages if isinstance(stage, ModelStage)]
+        return min(models) if models else max(stage.micro_batch for stage in self.stages)
 
     def chain(self, present: set[str]) -> list[Stage]:
         """The given stages, each computed anew, and before them what they read and nobody makes."""

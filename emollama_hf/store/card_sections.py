@@ -49,6 +49,7 @@ WORDS = {
     "task": "task tag",
     "store_dtype": "stored as",
     "dtype": "computed in",
+    "quantize": "decoder's weights",
 }
 
 

@@ -29,6 +29,7 @@ from emollama_hf.store.computation import Computation, Report
 from emollama_hf.store.destination import check_destination
 from emollama_hf.store.feature_set import FeatureRows, rows_a_file, write_feature_set
 from emollama_hf.store.media import SHOWS_PEOPLE, media_columns, undecoded, without_media
+from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.store.row_keys import row_keys
 from emollama_hf.store.shard import Failure
@@ -83,8 +84,8 @@ def extract(
     Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed. A `video` column
     comes back undecoded (path or bytes), so that rows can be read without torchcodec.
     Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
-    there is no such model, ClipError with on_error="raise", FileExistsError if `out` holds something else, StoreError
-    if the disk is full or a worker dies. What was computed before an error is kept.
+    there is no such model or not enough memory for it, ClipError with on_error="raise", FileExistsError if `out` holds
+    something else, StoreError if the disk is full or a worker dies. What was computed before an error is kept.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
@@ -158,6 +159,8 @@ class Run:
         computation = self.computation
         rows = self.failed_before if self._retry_failed else None
         units = [unit for unit in computation.units(rows) if computation.missing(unit)]
+        if units:
+            check_memory(self.pipeline, None if num_proc is None else min(num_proc, len(units)))
         progress = Progress(sum(len(computation.missing(unit)) for unit in units))
 
         def report(done: Report) -> None:
@@ -171,8 +174,8 @@ class Run:
         try:
             if units:
                 run_local(
-                    computation, units, made_with(), num_proc=num_proc, num_readers=num_readers, size=size,
-                    report=report,
+                    computation, units, made_with(self.pipeline.stages),
+                    num_proc=num_proc, num_readers=num_readers, size=size, report=report,
                 )  # fmt: skip
         finally:
             progress.close()
@@ -206,7 +209,7 @@ class Run:
         ]
 
     def _made(self, assembly: Assembly) -> dict[str, Any]:
-        versions = merged(assembly.made_with() or [made_with()])
+        versions = merged(assembly.made_with() or [made_with(self.pipeline.stages)])
         return describe_run(self.pipeline, made_with=versions)
 
     def _result(self, assembly: Assembly) -> Dataset:

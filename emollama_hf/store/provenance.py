@@ -16,12 +16,15 @@ LIBRARIES = (
     "av", "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "timm", "torch", "transformers",
 )  # fmt: skip
 
+#: Recorded where it computes.
+QUANTIZING_LIBRARY = "bitsandbytes"
+
 RANDOM_WEIGHTS = "These weights are random: the features mean nothing and only show what the pipeline does."
 
 
-def library_versions() -> dict[str, str]:
+def library_versions(names: Iterable[str]) -> dict[str, str]:
     found = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -29,12 +32,13 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def made_with() -> dict[str, Any]:
-    """What computes now: recorded with each shard, since a run may go on for weeks and updates."""
+def made_with(stages: Iterable[Stage]) -> dict[str, Any]:
+    """What computes these stages now: recorded with each shard, since a run may go on for weeks and updates."""
+    quantized = any(stage.resolved_config().get("quantize") for stage in stages)
     return {
         "emollama_hf": version("emollama_hf"),
         "python": platform.python_version(),
-        "libraries": library_versions(),
+        "libraries": library_versions((*LIBRARIES, *[QUANTIZING_LIBRARY] * quantized)),
     }
 
 

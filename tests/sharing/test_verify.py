@@ -53,6 +53,26 @@ def test_real_clips_in_a_folder(tmp_path: Path) -> None:
         verify(tmp_path / "hashed", tmp_path / "clips", key_secret="room 6")
 
 
+def test_a_quantized_set_is_verified_quantized_and_compared_with_the_decoder_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: the extra quantization")
+    out = lab(tmp_path, 1, 2, pooling="all", quantize="4bit")
+    made = json.loads((out / "provenance.json").read_text())["configs"]["default"]
+    assert made["stages"][-1]["config"]["quantize"] == "4bit"
+    assert "bitsandbytes" in made["libraries"]
+    clips = rows(tmp_path / "again", 1, 2)
+    again = verify(out, clips)
+    assert again.holds
+    assert all(check.difference is None for row in again.rows for check in row.columns)
+    compared = verify(out, clips, quantize="none")
+    checks = {check.column: check for check in compared.rows[0].columns}
+    assert compared.holds
+    assert checks["emollama"].deviation > 100
+    assert 0.1 < (checks["emollama"].difference or 0) < 0.4
+    assert checks["facemae"].difference is None
+    with pytest.raises(ValueError, match="'none', '4bit', '8bit'"):
+        verify(out, clips, quantize="no")
+
+
 def test_another_clip_under_the_name_is_noticed(place: Path) -> None:
     clips = rows(place / "others", 1, 2)
     write_crops(place / "others", 99)

@@ -1,0 +1,68 @@
+"""A run that cannot fit ends before it begins and says what would; one that can says what it picked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emollama_hf import extract
+from emollama_hf.checkpoints import PARTS, open_model
+from emollama_hf.store.memory_check import Plan, does_not_fit, say
+from tests.store.crops import OPTIONS, crops
+
+FULL = open_model("random-full")
+GB = 10**9
+CPU = Plan("cpu", "float32", None, 1)
+CUDA = Plan("cuda", "float16", None, 8)
+
+
+def test_what_fits_is_no_problem() -> None:
+    assert does_not_fit(CPU, FULL, PARTS, 40 * GB) is None
+    assert does_not_fit(replace(CPU, dtype="bfloat16"), FULL, PARTS, 20 * GB) is None
+    assert does_not_fit(CPU, FULL, ("facemae",), 4 * GB) is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "gigabytes", "options"),
+    [
+        (CPU, 20, "--quantize 8bit; --quantize 4bit; --dtype bfloat16"),
+        (CPU, 9, "--dtype bfloat16 --quantize 4bit"),
+        (replace(CPU, dtype="bfloat16", processes=3), 40, "--num-proc 2; --quantize 8bit; --quantize 4bit"),
+        (replace(CPU, dtype="bfloat16", processes=2), 10, "--quantize 4bit --num-proc 1"),
+        (CUDA, 16, "--quantize 8bit; --quantize 4bit"),
+        (replace(CUDA, dtype="float32"), 30, "--quantize 8bit; --quantize 4bit; --dtype float16"),
+        (replace(CUDA, quantize="8bit"), 10, "--quantize 4bit"),
+    ],
+)
+def test_options_are_typed_as_they_are_and_each_is_needed(plan: Plan, gigabytes: int, options: str) -> None:
+    told = does_not_fit(plan, FULL, PARTS, gigabytes * GB)
+    assert told is not None
+    assert f"{gigabytes}.0 GB are available" in told
+    assert set(told.split("This fits: ")[1].rstrip(".").split("; ")) == set(options.split("; "))
+
+
+def test_where_nothing_fits_it_says_how_much_is_needed() -> None:
+    told = does_not_fit(CPU, FULL, PARTS, 3 * GB)
+    assert told is not None
+    assert "at least 8.4 GB are needed" in told
+    encoders = does_not_fit(CPU, FULL, ("facemae",), GB)
+    assert encoders is not None
+    assert "--quantize" not in encoders
+
+
+def test_what_was_picked_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert say(replace(CUDA, quantize="4bit"), FULL, PARTS, None).startswith(
+        "computing on cuda in float16, the decoder in 4bit, 8 clips together: "
+    )
+    ds = crops(tmp_path, 1, 2)
+    with caplog.at_level(logging.INFO, "emollama_hf.store.memory_check"):
+        extract(ds, "random-tiny", out=tmp_path / "out", device="cpu", **OPTIONS)
+    [line] = [record.message for record in caplog.records]
+    assert line.startswith("computing on cpu in float32, 1 clip at a time: 1.3 GB at the peak, ")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "emollama_hf.store.memory_check"):
+        extract(ds, "random-tiny", out=tmp_path / "out", device="cpu", **OPTIONS)
+    assert not caplog.records, "nothing is computed"
