@@ -38,7 +38,7 @@ CUDA_BYTES = 600_000_000
 BLOCK_4BIT = 64
 #: Bytes for each value of the decoder's largest matrix while quantization makes or uses it: in 4 bits its float32
 #: values, their copy in the dtype, pieces; in 8 bits, what bitsandbytes takes if all columns of an input have outliers.
-MAKING_BYTES: dict[Quantize, int] = {"4bit": 10, "8bit": 16}
+MAKING_BYTES: dict[Quantize, int] = {"4bit": 10, "8bit": 20}
 
 #: Tokens of the prompt and its frame beside the visual ones, and room for a longer instruction.
 PROMPT_TOKENS = 100

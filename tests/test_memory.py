@@ -50,6 +50,7 @@ MEASURED = {
     (("videomae",), "bfloat16", None, 4): 2043,
     (("emotion_llama",), "bfloat16", None, 1): 16436,
     (("emotion_llama",), "bfloat16", "4bit", 1): 7524,
+    (("emotion_llama",), "bfloat16", "8bit", 1): 10815,
 }
 
 

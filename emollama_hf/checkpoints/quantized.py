@@ -91,21 +91,29 @@ def _quantized(weight: torch.Tensor, layer: Any) -> nn.Parameter:
 
     empty = layer.weight
     # A multiple of 64 rows has whole blocks of 64 values.
-    pieces = weight.split(max(64, _PIECE // weight.shape[1] // 64 * 64))
+    step = max(64, _PIECE // weight.shape[1] // 64 * 64)
+    pieces = [(at, weight[at : at + step]) for at in range(0, len(weight), step)]
     if isinstance(empty, Int8Params):
-        rows, scales, _ = zip(*(functional.int8_vectorwise_quant(piece.half()) for piece in pieces), strict=True)
-        values = torch.cat(rows)
-        return Int8Params(values, requires_grad=False, **{**vars(empty), "CB": values, "SCB": torch.cat(scales)})
+        values = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
+        scales = torch.empty(len(weight), dtype=torch.float32, device=weight.device)
+        for at, piece in pieces:
+            values[at : at + step], scales[at : at + step], _ = functional.int8_vectorwise_quant(piece.half())
+        return Int8Params(values, requires_grad=False, **{**vars(empty), "CB": values, "SCB": scales})
     settings = {name: vars(empty)[name] for name in ("blocksize", "compress_statistics", "quant_type", "quant_storage")}
-    packed, states = zip(*(functional.quantize_4bit(piece, **settings) for piece in pieces), strict=True)
-    first = states[0]
+    packed = torch.empty(-(weight.numel() // -2), 1, dtype=empty.quant_storage, device=weight.device)
+    absmax = torch.empty(-(weight.numel() // -empty.blocksize), dtype=torch.float32, device=weight.device)
+    for at, piece in pieces:
+        part, state = functional.quantize_4bit(piece, **settings)
+        first = at * weight.shape[1]
+        packed[first // 2 : first // 2 + len(part)] = part
+        absmax[first // empty.blocksize :][: len(state.absmax)] = state.absmax
     layer.quant_state = functional.QuantState(
-        absmax=torch.cat([state.absmax for state in states]),
+        absmax=absmax,
         shape=weight.shape,
-        code=first.code,
-        blocksize=first.blocksize,
-        quant_type=first.quant_type,
+        code=state.code,
+        blocksize=state.blocksize,
+        quant_type=state.quant_type,
         dtype=weight.dtype,
     )
     done = {**vars(empty), "quant_state": layer.quant_state, "bnb_quantized": True}
-    return Params4bit(torch.cat(packed), requires_grad=False, **done)
+    return Params4bit(packed, requires_grad=False, **done)

@@ -197,10 +197,19 @@ def test_convert_ends_with_one_line_and_nothing_written(sizes: str, tmp_path: Pa
 
 def test_doctor_reports_and_says_what_to_do() -> None:
     told = run("doctor").stdout
-    for what in ("torch", "datasets", "cpu", "disk", "package data", "EMOLLAMA_MODEL"):
+    for what in (
+        "the real model takes",
+        "decoder in 4bit",
+        "torch",
+        "datasets",
+        "cpu",
+        "disk",
+        "package data",
+        "EMOLLAMA_MODEL",
+    ):
         assert what in told
     told = run("doctor", EMOLLAMA_MODEL="random-tiny").stdout
-    assert "random-tiny" in told
+    assert "random-tiny takes 1." in " ".join(told.split())
 
 
 @pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("convert",), ("export",), ("info",), ("doctor",)])
