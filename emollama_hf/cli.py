@@ -92,6 +92,9 @@ def extract(
         str | None, typer.Option(help="4bit or 8bit: keep the decoder in so many bits, in less memory.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compute with torch.compile; needs a C++ compiler.")
+    ] = False,
     num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes, each with a GPU of its own.")] = None,
     num_readers: Annotated[
         int | None, typer.Option(min=0, help="Processes that decode ahead of each worker's models.")
@@ -131,6 +134,7 @@ def extract(
         "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),
         "store_dtype": (store_dtype, "float16"), "tokenizer": (tokenizer, None), "revision": (revision, None),
         "device": (device, "auto"), "dtype": (dtype, "auto"), "batch_size": (batch_size, None),
+        "compile": (compile_, False),
         "quantize": (quantize, None),
     }  # fmt: skip
     # An option without effect is an error, so only those that differ from their defaults are passed on.

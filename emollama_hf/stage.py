@@ -51,6 +51,7 @@ class Placement:
     tokenizer: str | None = None
     device: str = "auto"
     batch_size: int | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         size = self.batch_size

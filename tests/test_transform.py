@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from typing import Any
 
 import datasets
@@ -332,3 +333,15 @@ def test_a_second_map_finds_the_cache(tmp_path: Any, sampled: dict[str, list[Any
     assert first.cache_files == second.cache_files
     other = ds.map(FaceMAEEmbed("random-tiny", dtype="bfloat16"), batched=True)
     assert other.cache_files != first.cache_files
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++, which is not installed")
+@pytest.mark.parametrize("stage", [FaceMAEEmbed, VideoMAEEmbed])
+def test_compiled_stages_compute_the_same_and_have_the_same_fingerprint(stage, sampled) -> None:
+    plain, compiled = stage("random-tiny"), stage("random-tiny", compile=True)
+    assert compiled.fingerprint == plain.fingerprint
+    (column,) = plain.makes
+    expected = plain(sampled)[column]
+    compiled_blocks = [block for block in compiled.model().blocks() if block._compiled_call_impl is not None]
+    assert len(compiled_blocks) == 2
+    np.testing.assert_allclose(compiled(sampled)[column], expected, atol=1e-5)

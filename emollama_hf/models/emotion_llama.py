@@ -125,6 +125,10 @@ class EmotionLlamaModel(PreTrainedModel):
         embedded = table(input_ids.masked_fill(places, 0).to(device)).to(visual_tokens.dtype)
         return embedded.masked_scatter(places.to(device).unsqueeze(-1), visual_tokens.to(device))
 
+    def blocks(self) -> list[nn.Module]:
+        """The repeated layers in which the work is done."""
+        return [*self.vision_model.encoder.layers, *self.language_model.layers]
+
     def forward(
         self,
         pixel_values: torch.Tensor,

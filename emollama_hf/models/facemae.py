@@ -82,6 +82,10 @@ class FaceMAE(nn.Module):
         features = torch.cat([self.frame_features(part) for part in unit_pixels(frames, device).split(together)])
         return torch.stack([features[of_clip].mean(dim=0) for of_clip in places])
 
+    def blocks(self) -> list[nn.Module]:
+        """The repeated layers in which the work is done."""
+        return list(self.vit.blocks)
+
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """One vector a clip: (B, T, 3, S, S) in [0, 1] to (B, D) float32."""
         batch, frames = pixels.shape[:2]

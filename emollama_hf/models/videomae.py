@@ -80,6 +80,10 @@ class VideoMAE(nn.Module):
         device = self.encoder.embeddings.patch_embeddings.projection.weight.device
         return self(unit_pixels(np.stack(clips), device))
 
+    def blocks(self) -> list[nn.Module]:
+        """The repeated layers in which the work is done."""
+        return list(self.encoder.encoder.layer)
+
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """One vector a clip: (B, T, 3, S, S) in [0, 1] to (B, D) float32."""
         return self.tokens(pixels).float().mean(dim=1)

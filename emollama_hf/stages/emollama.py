@@ -87,7 +87,8 @@ class EmoLlamaEmbed(ModelStage):
     device: "auto" or a torch device. dtype: "auto", "float32", "float16", "bfloat16" for the computation.
     quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result, less
     memory. None keeps them in `dtype`.
-    batch_size: clips that are computed together. on_error: "raise" or "null".
+    batch_size: clips that are computed together. compile: with torch.compile, which needs a C++ compiler and a minute.
+    on_error: "raise" or "null".
 
         >>> EmoLlamaEmbed("random-tiny", pooling="mean")({"video": ["clip.mp4"]})["emollama"].shape
         (1, 64)
@@ -121,6 +122,7 @@ class EmoLlamaEmbed(ModelStage):
         dtype: str = "auto",
         quantize: Quantize | None = None,
         batch_size: int | None = None,
+        compile: bool = False,
         on_error: OnError = "raise",
     ) -> None:
         config = EmoLlamaConfig(
@@ -134,7 +136,7 @@ class EmoLlamaEmbed(ModelStage):
             chat_template=chat_template,
             quantize=quantize,
         )
-        super().__init__(config, placement(model, revision, device, batch_size, tokenizer))
+        super().__init__(config, placement(model, revision, device, batch_size, tokenizer, compile))
 
     def own_features(self) -> Features:
         prompt = self._prompt()
@@ -169,6 +171,7 @@ class EmoLlamaEmbed(ModelStage):
                 device=where.device,
                 dtype=self.config.dtype,
                 batch_size=where.batch_size,
+                compile=where.compile,
                 on_error=self.config.on_error,
             )
         return super().upstream(stage)

@@ -32,10 +32,12 @@ class EncoderStage(ModelStage):
         device: str = "auto",
         dtype: str = "auto",
         batch_size: int | None = None,
+        compile: bool = False,
         on_error: OnError = "raise",
     ) -> None:
         super().__init__(
-            ModelStageConfig(on_error=on_error, dtype=dtype), placement(model, revision, device, batch_size)
+            ModelStageConfig(on_error=on_error, dtype=dtype),
+            placement(model, revision, device, batch_size, compile=compile),
         )
 
     @property

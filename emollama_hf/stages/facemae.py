@@ -16,8 +16,8 @@ class FaceMAEEmbed(EncoderStage):
     set without that column it runs `sample_frames` first. Returns `facemae`, (1024,) float32 with the real model.
 
     model: model directory, Hub id, "random-tiny" or "random-full". revision: of a Hub id. device: "auto" or a torch
-    device. dtype: "auto", "float32", "float16", "bfloat16". batch_size: clips that are computed together.
-    on_error: "raise" or "null".
+    device. dtype: "auto", "float32", "float16", "bfloat16". batch_size: clips that are computed together. compile: with
+    torch.compile, which needs a C++ compiler and a minute. on_error: "raise" or "null".
 
         >>> FaceMAEEmbed("random-tiny")({"facemae_frames": [crops]})["facemae"].shape
         (1, 64)

@@ -96,8 +96,16 @@ class ModelStage(Stage):
         """The loaded network; from this process's cache after the first time."""
         process.prepare_to_compute()
         device, dtype = self.device(), self._dtype()
-        key = (self.model_digest(), dtype, device, str(getattr(self.config, "quantize", None)))
-        return cached(self.part, key, lambda: self._load(self.source, dtype, device))
+        quantize, compiled = str(getattr(self.config, "quantize", None)), self.placement.compile
+        key = (self.model_digest(), dtype, device, quantize, f"compiled {compiled}")
+
+        def load() -> Any:
+            network = self._load(self.source, dtype, device)
+            if compiled:
+                compile_blocks(network)
+            return network
+
+        return cached(self.part, key, load)
 
     def resolved_placement(self) -> Placement:
         # Ready instances know no model: what `configure` or the environment says is looked up at each use, so that
@@ -122,6 +130,15 @@ class ModelStage(Stage):
         return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
 
 
+def compile_blocks(network: Any) -> None:
+    """Let torch.compile fuse what lies between a network's matrix products, block by block.
+
+    The blocks are alike, so that one is compiled and the others use it: seconds instead of minutes.
+    """
+    for block in network.blocks():
+        block.compile()
+
+
 def _converted(source: ModelSource, part: Part) -> bool:
     try:
         source.config(part)
@@ -136,6 +153,7 @@ def placement(
     device: str,
     batch_size: int | None,
     tokenizer: str | os.PathLike[str] | None = None,
+    compile: bool = False,
 ) -> Placement:
     """The placement of a stage from its constructor's arguments."""
     return Placement(
@@ -144,4 +162,5 @@ def placement(
         tokenizer=None if tokenizer is None else os.fspath(tokenizer),
         device=device,
         batch_size=batch_size,
+        compile=compile,
     )
