@@ -90,6 +90,10 @@ def extract(
     dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
     batch_size: Annotated[int | None, typer.Option(help="Clips computed together.")] = None,
     num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster: HOST:PORT or auto. Default: RAY_ADDRESS, else this machine alone.")
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
@@ -136,8 +140,11 @@ def extract(
         show_status(source, out, **options)
     else:
         _finish(
-            run_extract(source, out, num_proc=num_proc, shard_rows=shard_rows, retry_failed=retry_failed, **options)
-        )
+            run_extract(
+                source, out, num_proc=num_proc, shard_rows=shard_rows, engine=engine, address=address,
+                retry_failed=retry_failed, **options,
+            )
+        )  # fmt: skip
 
 
 @app.command()

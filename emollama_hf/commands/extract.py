@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ import datasets
 from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
 from emollama_hf.store.card_sections import describe_column
-from emollama_hf.store.extraction import Run, open_run
+from emollama_hf.store.extraction import Run, check_engine, open_run
 from emollama_hf.store.manifest import read_manifest
 from emollama_hf.store.media import without_media
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
@@ -32,16 +33,21 @@ def run_extract(
     split: str | None = None,
     num_proc: int | None = None,
     shard_rows: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
     log_shards: bool = True,
     **options: Any,
 ) -> int:
     """Extract, print a summary, and return the number of failed clips. options: as `store.extraction.extract`."""
+    if engine == "ray":
+        keep_standard_error()
     quiet_unless_terminal(log_shards=log_shards)
     timing.reset()
+    check_engine(engine, address)
     run = _open(source, out, labels, split, options)
     rows = range(len(run.ds))
     known = sum(run.known(row) is not None for row in rows)
-    result = run.finish(num_proc=num_proc, shard_rows=shard_rows)
+    result = run.finish(num_proc=num_proc, shard_rows=shard_rows, engine=engine, address=address)
     screen = console()
     statuses = Counter(result[schema.STATUS])
     written = without_media(result, keep=run.pipeline.keep)
@@ -104,6 +110,13 @@ def quiet_unless_terminal(*, log_shards: bool = True) -> None:
         datasets.disable_progress_bars()
         if log_shards:
             logging.getLogger("emollama_hf").setLevel(logging.INFO)
+
+
+def keep_standard_error() -> None:
+    """Standard error for this program alone: Ray's core writes remarks there, past Python, that no setting stops."""
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _open(source: str, out: Path, labels: Path | None, split: str | None, options: dict[str, Any]) -> Run:

@@ -19,6 +19,8 @@ from emollama_hf import schema, timing
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.engines.local import run_local
 from emollama_hf.engines.open_shard import ShardSize
+from emollama_hf.engines.ray_cluster import check_ray
+from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.errors import ModelError
 from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.stage import check_choice, named
@@ -36,7 +38,7 @@ from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
 
 logger = logging.getLogger(__name__)
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 
 
 def extract(
@@ -48,6 +50,7 @@ def extract(
     shard_rows: int | None = None,
     num_proc: int | None = None,
     engine: str = "local",
+    address: str | None = None,
     on_error: str = "null",
     keep: Iterable[str] = (),
     overwrite: bool = False,
@@ -70,7 +73,13 @@ def extract(
         a minute of work, and about 256 MB. A shard ends after 100 MB and after 100 micro-batches in any case.
     num_proc: worker processes, each with a model of its own and one thread. A second run beside this one shares the
         work, too.
-    engine: "local". on_error: "null" (a failed clip gets nulls and its status) or "raise".
+    engine: "local", or "ray" for the machines of a Ray cluster (pip install 'emollama_hf[ray]'). There num_proc is the
+        number of workers with a model: by default one a GPU, else one a node with all of its threads. Clips and model
+        must lie under the same paths on every node. A run beside one with Ray may compute clips twice, which does no
+        harm.
+    address: of the cluster, HOST:PORT or "auto"; by default the one that this process has joined or RAY_ADDRESS names,
+        else Ray is started on this machine for the time of the run.
+    on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
     overwrite: replace a feature data set in `out` that was not made there.
     retry_failed: compute the clips again that have failed before, and no others. A file that was mended since is a
@@ -81,13 +90,13 @@ def extract(
     comes back undecoded (path or bytes), so that rows can be read without torchcodec.
     Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
     there is no such model, ClipError with on_error="raise", FileExistsError if `out` holds something else, StoreError
-    if the disk is full or a worker dies. What was computed before an error is kept.
+    if the disk is full or a worker dies, ConnectionError if no Ray answers. What was computed before an error is kept.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
         62
     """
-    check_choice("engine", engine, ENGINES)
+    check_engine(engine, address)
     for name, number in (("num_proc", num_proc), ("shard_rows", shard_rows)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
             raise ValueError(f"{name}={number!r}: expected a whole number of at least 1, or None")
@@ -95,12 +104,21 @@ def extract(
         ds, model, stages=stages, out=out, on_error=on_error, keep=keep, overwrite=overwrite,
         retry_failed=retry_failed, **options,
     )  # fmt: skip
-    done = run.finish(num_proc=num_proc, shard_rows=shard_rows)
+    done = run.finish(num_proc=num_proc, shard_rows=shard_rows, engine=engine, address=address)
     failed = Counter(status for status in done[schema.STATUS] if status != schema.OK)
     if failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common())
         logger.warning("%d of %d clips failed: %s. See the column %s.", failed.total(), len(done), kinds, schema.ERROR)
     return done
+
+
+def check_engine(engine: str, address: str | None) -> None:
+    """Raise an error within seconds if the engine is unknown, not installed or not to be reached."""
+    check_choice("engine", engine, ENGINES)
+    if engine == "ray":
+        check_ray(address)
+    elif address is not None:
+        raise ValueError(f"address={address!r} would have no effect: it is of a Ray cluster. Pass engine='ray', too.")
 
 
 class Run:
@@ -130,12 +148,14 @@ class Run:
         """What the store has of a row; None if nothing, if not all, or if its files cannot be read."""
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
-    def finish(self, *, num_proc: int | None, shard_rows: int | None) -> Dataset:
+    def finish(
+        self, *, num_proc: int | None, shard_rows: int | None, engine: str = "local", address: str | None = None
+    ) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
         self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)
-        self._compute(num_proc, ShardSize(rows=shard_rows))
+        self._compute(num_proc, ShardSize(rows=shard_rows), engine, address)
         assembly = Assembly(self.computation, unreadable)
         if self.out is not None:
             self._write(assembly, self.out, shard_rows)
@@ -147,7 +167,7 @@ class Run:
             if isinstance(outcome, Failure):
                 raise named(outcome.error(), self.computation.label(row))
 
-    def _compute(self, num_proc: int | None, size: ShardSize) -> None:
+    def _compute(self, num_proc: int | None, size: ShardSize, engine: str, address: str | None) -> None:
         computation = self.computation
         rows = self.failed_before if self._retry_failed else None
         units = [unit for unit in computation.units(rows) if computation.missing(unit)]
@@ -162,7 +182,9 @@ class Run:
                 progress.shard()
 
         try:
-            if units:
+            if units and engine == "ray":
+                run_ray(computation, units, made_with(), address=address, num_proc=num_proc, size=size, report=report)
+            elif units:
                 run_local(computation, units, made_with(), num_proc=num_proc, size=size, report=report)
         finally:
             progress.close()
