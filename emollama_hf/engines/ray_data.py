@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from emollama_hf.engines.last_words import last_words
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.engines.ray_cluster import joined, wait_until_free
 from emollama_hf.engines.ray_pools import Pool, plan_pools
@@ -69,7 +70,10 @@ def run_ray(
         changed += message.changed
         report(message)
 
-    with joined(address) as nodes:
+    with (
+        last_words(f"emollama-hf: this process was killed, or Ray ended it because its cluster died. {KEPT}"),
+        joined(address) as nodes,
+    ):
         pools = plan_pools([_pinned(stage) for stage in computation.pipeline.stages], nodes, num_proc)
         wait_until_free(sum(p.size * p.num_cpus for p in pools), sum(p.size * p.num_gpus for p in pools))
         try:
