@@ -23,6 +23,14 @@ from typing import Any
 import numpy as np
 from datasets import Array4D, Dataset, Features
 
+import emollama_hf.store.extraction  # noqa: F401  (first, since engines and the store know each other)
+from emollama_hf.engines.local import run_local
+from emollama_hf.engines.open_shard import ShardSize
+from emollama_hf.engines.ray_data import run_ray
+from emollama_hf.store.computation import Report
+from emollama_hf.store.extraction import open_run
+from emollama_hf.store.provenance import made_with
+
 WORKERS = (1, 2)
 
 
@@ -64,24 +72,21 @@ def idle_cores(seconds: float = 2.0) -> float:
 
 def run_once(engine: str, workers: int, ds: Dataset, model: Path, out: Path) -> float:
     """Clips a second between the first and the last finished one."""
-    from emollama_hf import extract
-    from emollama_hf.progress import Progress
-
+    run = open_run(
+        ds, model, stages=["facemae_embed"], out=out, on_error="null", keep=(), overwrite=False, retry_failed=False
+    )
     moments: list[float] = []
 
-    class Watched(Progress):
-        def advance(self, rows: int, *more: Any) -> None:
-            moments.append(time.perf_counter())
-            super().advance(rows, *more)
+    def report(done: Report) -> None:
+        moments.extend([time.perf_counter()] * done.rows)
 
-    import emollama_hf.store.extraction as extraction
-
-    extraction.Progress = Watched  # type: ignore[misc]
-    try:
-        extract(ds, model, stages="facemae_embed", out=out, engine=engine, num_proc=workers)
-    finally:
-        extraction.Progress = Progress  # type: ignore[misc]
-    # The second worker may begin later than the first: the clips of the first tenth are not counted.
+    common: dict[str, Any] = {"num_proc": workers, "size": ShardSize(), "report": report}
+    units = run.computation.units()
+    if engine == "ray":
+        run_ray(run.computation, units, made_with(), address=None, **common)
+    else:
+        run_local(run.computation, units, made_with(), **common)
+    # A second worker may begin later than the first, which finishes a few clips meanwhile.
     skipped = len(moments) // 10 + workers
     return (len(moments) - 1 - skipped) / (moments[-1] - moments[skipped])
 

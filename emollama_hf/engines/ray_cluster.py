@@ -21,8 +21,12 @@ STORE_SHARE, STORE_BYTES = 0.1, 8_000_000_000
 
 NOT_INSTALLED = "engine='ray' needs Ray, which is not installed: pip install 'emollama_hf[ray]'"
 
-#: Of a cluster of its own, where the user has not said otherwise: no statistics to anybody, no chatter.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+#: Where the user has not said otherwise: no statistics to anybody, no chatter.
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
 
 #: Keeps other users of this machine out. Ray's own would be written into the home directory; it remembers the first one
 #: that a process has.

@@ -16,10 +16,12 @@ import pickle
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from emollama_hf.engines.background import Background
 from emollama_hf.engines.last_words import last_words
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.engines.ray_cluster import joined, wait_until_free
@@ -41,6 +43,8 @@ SETTINGS = {
     "target_max_block_size": 1,  # else small tasks would gather in blocks of 128 MB
     "execution_no_progress_timeout_s": -1,  # a model may take its time
 }
+
+GOODBYE_SECONDS = 20.0
 
 KEPT = "What was finished before is kept: run the same again."
 
@@ -72,6 +76,8 @@ def run_ray(
 
     with (
         last_words(f"emollama-hf: this process was killed, or Ray ended it because its cluster died. {KEPT}"),
+        _settings(),
+        ExitStack() as afterwards,  # whoever still waits for results hears that Ray has ended, and is to end first
         joined(address) as nodes,
     ):
         pools = plan_pools([_pinned(stage) for stage in computation.pipeline.stages], nodes, num_proc)
@@ -81,7 +87,7 @@ def run_ray(
                 computation.store.writing(made_with) as publisher,
                 OpenShard(computation, publisher, size, listen) as shard,
             ):
-                _compute(computation, units, pools, shard)
+                _compute(computation, units, pools, shard, afterwards)
         except _RayFailed as failure:
             raise StoreError(str(failure)) from failure.__cause__
     computation.store.refresh()
@@ -90,14 +96,20 @@ def run_ray(
         raise StoreError(f"Ray ended the run before {lost} clips were computed. {KEPT}")
 
 
-def _compute(computation: Computation, units: list[Unit], pools: Sequence[Pool], shard: OpenShard) -> None:
+def _compute(
+    computation: Computation, units: list[Unit], pools: Sequence[Pool], shard: OpenShard, afterwards: ExitStack
+) -> None:
     from emollama_hf.engines.ray_source import Planner
 
     lock = threading.Lock()
     ahead = sum(pool.size for pool in pools) * IN_FLIGHT + 4
     done: set[int] = set()
-    with Planner(computation, units, lock, ahead) as planner:
-        for index, task, error in _results(planner.exchange, pools):
+    with (
+        Planner(computation, units, lock, ahead) as planner,
+        Background(partial(_results, planner.exchange, pools)) as results,
+    ):
+        afterwards.callback(results.join, GOODBYE_SECONDS)
+        for index, task, error in results:
             if error is not None:
                 raise error
             if index not in done and task is not None:
@@ -115,7 +127,7 @@ def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task |
     from emollama_hf.engines.ray_worker import TaskRunner
 
     try:
-        with _settings(), warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"):
             flow = ray.data.read_datasource(TaskSource(exchange), num_cpus=0, concurrency=1, override_num_blocks=1)
             for pool in pools:
                 flow = flow.map_batches(
@@ -144,20 +156,25 @@ def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task |
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Ray Data's settings for one data set: one task a block, no remarks."""
+    """Ray Data's settings for one data set: one task a block, no remarks, no other Ray after the end of this one."""
+    from ray._private import auto_init_hook
     from ray.data import DataContext
 
     context = DataContext.get_current()
     before = {name: getattr(context, name) for name in SETTINGS if hasattr(context, name)}  # older ones lack some
     loggers = {name: logging.getLogger(name) for name in ("ray", "ray.data")}
     levels = {name: logger.level for name, logger in loggers.items()}
+    # Whatever of Ray Data still runs after the end would start a new Ray by merely asking for its statistics.
+    automatic = getattr(auto_init_hook, "enable_auto_connect", False)
     try:
+        auto_init_hook.enable_auto_connect = False
         for name in before:
             setattr(context, name, SETTINGS[name])
         for logger in loggers.values():
             logger.setLevel(logging.CRITICAL)
         yield
     finally:
+        auto_init_hook.enable_auto_connect = automatic
         for name, value in before.items():
             setattr(context, name, value)
         for name, level in levels.items():

@@ -89,10 +89,10 @@ def actors() -> list[int]:
     return found
 
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60, still: Callable[[], Any] = lambda: "") -> Any:
     give_up = time.monotonic() + seconds
     while not (met := condition()):
-        assert time.monotonic() < give_up, "it never happened"
+        assert time.monotonic() < give_up, f"it never happened; {still()}"
         time.sleep(0.02)
     return met
 
@@ -293,7 +293,7 @@ def test_a_run_starts_its_own_ray_and_ends_it(tmp_path: Path) -> None:
         f"emollama-hf: {done} of 30 clips" for done in (10, 20, 30)
     ], "a line a shard, and nothing of Ray's"
     assert [path.name for path in (tmp_path / "home").iterdir() if path.name == ".ray"] == []
-    until(lambda: not left_over(tmp_path))
+    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -304,10 +304,10 @@ def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals, tmp_path: 
     run.send_signal(how)
     _, errors = run.communicate(timeout=100)
     if how == signal.SIGINT:
-        assert run.returncode == 130
+        assert run.returncode == 130, errors
         assert errors.splitlines()[-1] == "emollama-hf: interrupted"
-        assert "Traceback" not in errors
-    until(lambda: not left_over(tmp_path))
+        assert "Traceback" not in errors, Path("/tmp/h/t/tb").write_text(errors)
+    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
     assert 2 <= shards(tmp_path / "out") < 10
 
 
@@ -322,7 +322,7 @@ def test_a_ray_that_dies_is_one_line_that_says_what_is_kept(tmp_path: Path) -> N
     assert run.returncode == 1, "Ray's core ends the process"
     assert "kept: run the same again" in errors.splitlines()[-1]
     assert shards(tmp_path / "out") >= 2
-    until(lambda: not left_over(tmp_path))
+    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
 
 
 @pytest.mark.parametrize(
