@@ -96,8 +96,10 @@ def extract(
         bool, typer.Option("--compile", help="Compute with torch.compile; needs a C++ compiler.")
     ] = False,
     num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes, each with a GPU of its own.")] = None,
-    num_readers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that decode ahead of each worker's models.")
+    num_readers: Annotated[int | None, typer.Option(min=0, help="Processes that decode ahead of the models.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster: HOST:PORT or auto. Default: RAY_ADDRESS, else this machine alone.")
     ] = None,
     keep: Annotated[
         list[str] | None,
@@ -127,6 +129,7 @@ def extract(
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
     from emollama_hf.commands.extract import run_extract, show_status
+    from emollama_hf.engines.workers import Workers
 
     given: dict[str, tuple[Any, Any]] = {
         "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
@@ -146,9 +149,10 @@ def extract(
     if status:
         show_status(source, out, **options)
     else:
+        workers = Workers(engine, address, num_proc, num_readers)
         _finish(
             run_extract(
-                source, out, num_proc=num_proc, num_readers=num_readers, shard_rows=shard_rows,
+                source, out, workers=workers, shard_rows=shard_rows,
                 retry_failed=retry_failed, **options,
             )
         )  # fmt: skip

@@ -17,6 +17,9 @@ DTYPES = ("auto", "float32", "float16", "bfloat16")
 _forked_with_torch = False
 _rank: int | None = None
 _prepared_pid: int | None = None
+#: Of a worker of a cluster: how many threads it was told to compute with; None for as many as its machine has.
+_is_cluster_worker = False
+_worker_threads: int | None = 1
 
 
 def _after_fork() -> None:
@@ -28,9 +31,22 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def is_worker() -> bool:
-    """Whether this process was started by a process pool (of `datasets`, torch or the standard library)."""
+    """Whether a process pool (of `datasets`, torch or the standard library) or a cluster has started this process."""
+    if _is_cluster_worker:
+        return True
     pools = (sys.modules.get(name) for name in ("multiprocess.process", "multiprocessing.process"))
     return any(pool is not None and pool.parent_process() is not None for pool in pools)
+
+
+def become_worker(threads: int | None) -> None:
+    """Call first in a process that a cluster has started to compute here.
+
+    threads: of each operation of a model; None for those that this machine has for a process of its own.
+    """
+    global _is_cluster_worker, _worker_threads
+    _is_cluster_worker, _worker_threads = True, threads
+    if threads is None and "torch" not in sys.modules:
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to the share of CPUs that an actor has booked
 
 
 def prepare_to_compute() -> None:
@@ -41,7 +57,9 @@ def prepare_to_compute() -> None:
     import torch
 
     if _forked_with_torch or is_worker():
-        torch.set_num_threads(1)
+        threads = _worker_threads
+        if threads is not None:
+            torch.set_num_threads(threads)
     _prepared_pid = os.getpid()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
 from collections import Counter
@@ -13,9 +14,10 @@ import datasets
 
 from emollama_hf import schema, timing
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
+from emollama_hf.engines.workers import DEFAULT_WORKERS, Workers
 from emollama_hf.store import memory_check
 from emollama_hf.store.card_sections import describe_column
-from emollama_hf.store.extraction import Run, open_run
+from emollama_hf.store.extraction import Run, check_engine, open_run
 from emollama_hf.store.manifest import read_manifest
 from emollama_hf.store.media import without_media
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
@@ -32,19 +34,21 @@ def run_extract(
     *,
     labels: Path | None = None,
     split: str | None = None,
-    num_proc: int | None = None,
-    num_readers: int | None = None,
+    workers: Workers = DEFAULT_WORKERS,
     shard_rows: int | None = None,
     log_shards: bool = True,
     **options: Any,
 ) -> int:
     """Extract, print a summary, and return the number of failed clips. options: as `store.extraction.extract`."""
+    if workers.engine == "ray":
+        keep_standard_error()
     quiet_unless_terminal(log_shards=log_shards)
     timing.reset()
+    check_engine(workers)
     run = _open(source, out, labels, split, options)
     rows = range(len(run.ds))
     known = sum(run.known(row) is not None for row in rows)
-    result = run.finish(num_proc=num_proc, num_readers=num_readers, shard_rows=shard_rows)
+    result = run.finish(workers, shard_rows=shard_rows)
     screen = console()
     statuses = Counter(result[schema.STATUS])
     written = without_media(result, keep=run.pipeline.keep)
@@ -123,6 +127,13 @@ def quiet_unless_terminal(*, log_shards: bool = True) -> None:
         datasets.disable_progress_bars()
         if log_shards:
             logging.getLogger("emollama_hf").setLevel(logging.INFO)
+
+
+def keep_standard_error() -> None:
+    """Standard error for this program alone: Ray's core writes remarks there, past Python, that no setting stops."""
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _open(source: str, out: Path, labels: Path | None, split: str | None, options: dict[str, Any]) -> Run:

@@ -21,6 +21,7 @@ from emollama_hf.engines.read_ahead import ReadAhead, default_readers
 from emollama_hf.engines.runner import InPlace, Runner
 from emollama_hf.engines.sendable import sendable
 from emollama_hf.engines.worker import Stopped, work
+from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import StoreError
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
@@ -35,16 +36,16 @@ def run_local(
     units: list[Unit],
     made_with: dict[str, Any],
     *,
-    num_proc: int | None,
-    num_readers: int | None,
+    workers: Workers,
     size: ShardSize,
     report: Callable[[Report], None],
 ) -> None:
     """Return when every unit has been computed. Raises what a worker raises; what was finished is kept.
 
-    num_proc: worker processes, None for this one. num_readers: processes of each worker that decode ahead of its
-    models; None for as many as there are cores for where a GPU computes, and for none where all cores do.
+    workers: `num_proc` None is this process; `num_readers` None is as many as there are cores for where a GPU computes,
+    and none where all cores do.
     """
+    num_proc, num_readers = workers.num_proc, workers.num_readers
     count = 1 if num_proc is None else min(num_proc, len(units))
     if num_readers is None:
         num_readers = default_readers(count) if _uses_cuda(computation) else 0
@@ -55,7 +56,7 @@ def run_local(
     context = multiprocess.get_context("spawn" if _uses_cuda(computation) else None)
     _say_where(computation, count, num_readers)
     stop = context.RawValue("b", 0)
-    workers: list[Any] = []
+    processes: list[Any] = []
     pipes: list[Any] = []
     changed = 0
 
@@ -81,16 +82,16 @@ def run_local(
             worker = context.Process(target=_worker, args=arguments, daemon=True)
             worker.start()
             end.close()  # so that the pipe ends with its worker
-            workers.append(worker)
+            processes.append(worker)
             pipes.append(pipe)
         _listen(pipes, listen)
     except BaseException:
         stop.value = 1  # they publish what they have finished
-        for worker in workers:
+        for worker in processes:
             worker.join(GOODBYE_SECONDS)
         raise
     finally:
-        for worker in workers:
+        for worker in processes:
             if worker.is_alive():
                 worker.kill()
             worker.join()
@@ -99,7 +100,7 @@ def run_local(
     computation.store.refresh()
     lost = sum(len(computation.missing(unit)) for unit in units) - changed
     if lost > 0:
-        codes = ", ".join(str(worker.exitcode) for worker in workers if worker.exitcode)
+        codes = ", ".join(str(worker.exitcode) for worker in processes if worker.exitcode)
         raise StoreError(
             f"worker processes died (exit codes {codes}; -9 is often a lack of memory) before {lost} clips were "
             "computed. Everything else is kept: run the same again, perhaps with a smaller num_proc."

@@ -19,9 +19,12 @@ from emollama_hf import schema, timing
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.engines.local import run_local
 from emollama_hf.engines.open_shard import ShardSize
+from emollama_hf.engines.ray_cluster import check_ray
+from emollama_hf.engines.ray_data import run_ray
+from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.errors import ModelError
 from emollama_hf.progress import Progress, hashing_bar
-from emollama_hf.stage import check_choice, named
+from emollama_hf.stage import named
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.store.assembly import Assembly
 from emollama_hf.store.carried import carry_making
@@ -37,8 +40,6 @@ from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
 
 logger = logging.getLogger(__name__)
 
-ENGINES = ("local",)
-
 
 def extract(
     ds: Dataset,
@@ -50,6 +51,7 @@ def extract(
     num_proc: int | None = None,
     num_readers: int | None = None,
     engine: str = "local",
+    address: str | None = None,
     on_error: str = "null",
     keep: Iterable[str] = (),
     overwrite: bool = False,
@@ -74,7 +76,13 @@ def extract(
         one of them, in turn. A second run beside this one shares the work, too.
     num_readers: processes of each worker that decode clips and find faces ahead of its models; by default as many as
         there are cores for if a GPU computes, and 0 if the cores compute themselves.
-    engine: "local". on_error: "null" (a failed clip gets nulls and its status) or "raise".
+    engine: "local", or "ray" for the machines of a Ray cluster (pip install 'emollama_hf[ray]'). There num_proc is the
+        number of workers with a model: by default one a GPU, else one a node with all of its threads; num_readers is
+        the number of those that decode, by default the remaining cores. Clips and model must lie under the same paths
+        on every node. A run beside one with Ray may compute clips twice, which does no harm.
+    address: of the cluster, HOST:PORT or "auto"; by default the one that this process has joined or RAY_ADDRESS names,
+        else Ray is started on this machine for the time of the run.
+    on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
     overwrite: replace a feature data set in `out` that was not made there.
     retry_failed: compute the clips again that have failed before, and no others. A file that was mended since is a
@@ -85,30 +93,32 @@ def extract(
     comes back undecoded (path or bytes), so that rows can be read without torchcodec.
     Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
     there is no such model or not enough memory for it, ClipError with on_error="raise", FileExistsError if `out` holds
-    something else, StoreError if the disk is full or a worker dies. What was computed before an error is kept.
+    something else, StoreError if the disk is full or a worker dies, ConnectionError if no Ray answers. What was
+    computed before an error is kept.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
         62
     """
-    check_choice("engine", engine, ENGINES)
-    for name, number, least in (
-        ("num_proc", num_proc, 1),
-        ("num_readers", num_readers, 0),
-        ("shard_rows", shard_rows, 1),
-    ):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
-            raise ValueError(f"{name}={number!r}: expected a whole number of at least {least}, or None")
+    workers = Workers(engine, address, num_proc, num_readers)
+    check_engine(workers)
+    check_count("shard_rows", shard_rows, 1)
     run = open_run(
         ds, model, stages=stages, out=out, on_error=on_error, keep=keep, overwrite=overwrite,
         retry_failed=retry_failed, **options,
     )  # fmt: skip
-    done = run.finish(num_proc=num_proc, num_readers=num_readers, shard_rows=shard_rows)
+    done = run.finish(workers, shard_rows=shard_rows)
     failed = Counter(status for status in done[schema.STATUS] if status != schema.OK)
     if failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common())
         logger.warning("%d of %d clips failed: %s. See the column %s.", failed.total(), len(done), kinds, schema.ERROR)
     return done
+
+
+def check_engine(workers: Workers) -> None:
+    """Raise an error within seconds if the engine is not installed or not to be reached."""
+    if workers.engine == "ray":
+        check_ray(workers.address)
 
 
 class Run:
@@ -138,12 +148,12 @@ class Run:
         """What the store has of a row; None if nothing, if not all, or if its files cannot be read."""
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
-    def finish(self, *, num_proc: int | None, num_readers: int | None, shard_rows: int | None) -> Dataset:
+    def finish(self, workers: Workers, *, shard_rows: int | None) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
         self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)
-        self._compute(num_proc, num_readers, ShardSize(rows=shard_rows))
+        self._compute(workers, ShardSize(rows=shard_rows))
         assembly = Assembly(self.computation, unreadable)
         if self.out is not None:
             self._write(assembly, self.out, shard_rows)
@@ -155,11 +165,12 @@ class Run:
             if isinstance(outcome, Failure):
                 raise named(outcome.error(), self.computation.label(row))
 
-    def _compute(self, num_proc: int | None, num_readers: int | None, size: ShardSize) -> None:
+    def _compute(self, workers: Workers, size: ShardSize) -> None:
         computation = self.computation
         rows = self.failed_before if self._retry_failed else None
         units = [unit for unit in computation.units(rows) if computation.missing(unit)]
-        if units:
+        if units and workers.engine == "local":  # other machines have memory of their own
+            num_proc = workers.num_proc
             check_memory(self.pipeline, None if num_proc is None else min(num_proc, len(units)))
         progress = Progress(sum(len(computation.missing(unit)) for unit in units))
 
@@ -173,10 +184,8 @@ class Run:
 
         try:
             if units:
-                run_local(
-                    computation, units, made_with(self.pipeline.stages),
-                    num_proc=num_proc, num_readers=num_readers, size=size, report=report,
-                )  # fmt: skip
+                run = run_ray if workers.engine == "ray" else run_local
+                run(computation, units, made_with(self.pipeline.stages), workers=workers, size=size, report=report)
         finally:
             progress.close()
         left = sum(len(computation.missing(unit)) for unit in computation.units()) if self._retry_failed else 0

@@ -1,0 +1,63 @@
+"""An iterator in a thread of its own, so that Ctrl-C meets our code and never the middle of a library's."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+LOOK_SECONDS = 0.2
+GOODBYE_SECONDS = 3.0
+
+
+class Background(Generic[Item]):
+    """The items of the iterator that `make` gives, which is one item ahead at most; raises what it raises.
+
+    At the end of the block that it is used in, the iterator is told to end, which it does when it has made its next
+    item: the block waits for that a little, and `join` longer.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[Item]]) -> None:
+        self._make = make
+        self._items: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(1)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wait for results", daemon=True)
+
+    def __enter__(self) -> Background[Item]:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self.join(GOODBYE_SECONDS)
+
+    def __iter__(self) -> Iterator[Item]:
+        while (got := self._items.get()) is not None:
+            if isinstance(got, BaseException):
+                raise got
+            yield got[0]
+
+    def join(self, timeout: float) -> None:
+        """Wait for the iterator's end, seconds at most."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            for item in self._make():
+                if not self._put((item,)):
+                    return
+            self._put(None)
+        except BaseException as error:
+            self._put(error)
+
+    def _put(self, item: tuple[Item] | BaseException | None) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._items.put(item, timeout=LOOK_SECONDS)
+                return True
+            except queue.Full:
+                continue
+        return False

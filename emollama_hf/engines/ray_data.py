@@ -1,0 +1,191 @@
+"""Workers on a cluster, as actor pools of Ray Data; what they compute is stored here, as by every engine.
+
+    units ─► planner ─► pool without a model (decode) ─► pool with the models ─► here: shards
+
+Tasks come back as they are finished, and a bounded number is on its way. An actor that dies is started again, and
+its tasks with it. The driver makes no claims on rows: a run beside this one may compute rows twice, which costs time
+and does no harm, since the store takes either.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import pickle
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from emollama_hf.engines.background import Background
+from emollama_hf.engines.last_words import last_words
+from emollama_hf.engines.open_shard import OpenShard, ShardSize
+from emollama_hf.engines.ray_cluster import joined, wait_until_free
+from emollama_hf.engines.ray_pools import Pool, plan_pools
+from emollama_hf.engines.workers import Workers
+from emollama_hf.errors import StoreError
+from emollama_hf.stage import Stage
+from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.store.computation import Computation, Report, Unit
+from emollama_hf.store.task import Task
+
+#: Tasks that wait in front of a worker, so that it never waits for the driver.
+IN_FLIGHT = 2
+#: How many workers may die over one task before the run ends: a clip that kills each of them would do so for ever.
+MOST_DEATHS = 5
+
+SETTINGS = {
+    "enable_progress_bars": False,
+    "print_on_execution_start": False,
+    "target_max_block_size": 1,  # else small tasks would gather in blocks of 128 MB
+    "execution_no_progress_timeout_s": -1,  # a model may take its time
+}
+
+GOODBYE_SECONDS = 20.0
+
+KEPT = "What was finished before is kept: run the same again."
+
+
+class _RayFailed(Exception):
+    """Ray ended the run."""
+
+
+def run_ray(
+    computation: Computation,
+    units: list[Unit],
+    made_with: dict[str, Any],
+    *,
+    workers: Workers,
+    size: ShardSize,
+    report: Callable[[Report], None],
+) -> None:
+    """Return when every unit has been computed. Raises what a worker raises; what was finished is kept.
+
+    workers: as for `joined` and `plan_pools`, which say what else is raised. StoreError if Ray fails.
+    """
+    changed = 0
+
+    def listen(message: Report) -> None:
+        nonlocal changed
+        changed += message.changed
+        report(message)
+
+    with (
+        last_words(f"emollama-hf: this process was killed, or Ray ended it because its cluster died. {KEPT}"),
+        _settings(),
+        ExitStack() as afterwards,  # whoever still waits for results hears that Ray has ended, and is to end first
+        joined(workers.address) as nodes,
+    ):
+        stages = [_pinned(stage) for stage in computation.pipeline.stages]
+        pools = plan_pools(stages, nodes, workers.num_proc, workers.num_readers)
+        wait_until_free(sum(p.size * p.num_cpus for p in pools), sum(p.size * p.num_gpus for p in pools))
+        try:
+            with (
+                computation.store.writing(made_with) as publisher,
+                OpenShard(computation, publisher, size, listen) as shard,
+            ):
+                _compute(computation, units, pools, shard, afterwards)
+        except _RayFailed as failure:
+            raise StoreError(str(failure)) from failure.__cause__
+    computation.store.refresh()
+    lost = sum(len(computation.missing(unit)) for unit in units) - changed
+    if lost > 0:
+        raise StoreError(f"Ray ended the run before {lost} clips were computed. {KEPT}")
+
+
+def _compute(
+    computation: Computation, units: list[Unit], pools: Sequence[Pool], shard: OpenShard, afterwards: ExitStack
+) -> None:
+    from emollama_hf.engines.ray_source import Planner
+
+    lock = threading.Lock()
+    ahead = sum(pool.size for pool in pools) * IN_FLIGHT + 4
+    done: set[int] = set()
+    with (
+        Planner(computation, units, lock, ahead) as planner,
+        Background(partial(_results, planner.exchange, pools)) as results,
+    ):
+        afterwards.callback(results.join, GOODBYE_SECONDS)
+        for index, task, error in results:
+            if error is not None:
+                raise error
+            if index not in done and task is not None:
+                with lock:
+                    shard.add(task)
+            done.add(index)
+            planner.finished()
+
+
+def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task | None, BaseException | None]]:
+    """(number of the unit, its finished task, what went wrong) in the order in which they are finished."""
+    import ray.data
+
+    from emollama_hf.engines.ray_source import TaskSource
+    from emollama_hf.engines.ray_worker import TaskRunner
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            flow = ray.data.read_datasource(TaskSource(exchange), num_cpus=0, concurrency=1, override_num_blocks=1)
+            for pool in pools:
+                flow = flow.map_batches(
+                    TaskRunner,
+                    fn_constructor_args=(ray.cloudpickle.dumps(pool.stages), pool.threads, os.getcwd()),
+                    batch_size=1,
+                    batch_format="pyarrow",
+                    compute=ray.data.ActorPoolStrategy(size=pool.size, max_tasks_in_flight_per_actor=IN_FLIGHT),
+                    num_cpus=pool.num_cpus,
+                    num_gpus=pool.num_gpus,
+                    max_restarts=-1,
+                    max_task_retries=MOST_DEATHS,
+                )
+            batches = iter(flow.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
+            for batch in batches:
+                for index, task, error in zip(batch["index"], batch["task"], batch["error"], strict=True):
+                    yield (
+                        index.as_py(),
+                        pickle.loads(task.as_buffer()) if task.as_buffer().size else None,
+                        pickle.loads(error.as_buffer()) if error.is_valid else None,
+                    )
+    except Exception as error:
+        line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise _RayFailed(f"Ray ended the run ({type(error).__name__}: {line.strip()}). {KEPT}") from error
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Ray Data's settings for one data set: one task a block, no remarks, no other Ray after the end of this one."""
+    from ray._private import auto_init_hook
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    before = {name: getattr(context, name) for name in SETTINGS if hasattr(context, name)}  # older ones lack some
+    loggers = {name: logging.getLogger(name) for name in ("ray", "ray.data")}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    # Whatever of Ray Data still runs after the end would start a new Ray by merely asking for its statistics.
+    automatic = getattr(auto_init_hook, "enable_auto_connect", False)
+    try:
+        auto_init_hook.enable_auto_connect = False
+        for name in before:
+            setattr(context, name, SETTINGS[name])
+        for logger in loggers.values():
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        auto_init_hook.enable_auto_connect = automatic
+        for name, value in before.items():
+            setattr(context, name, value)
+        for name, level in levels.items():
+            loggers[name].setLevel(level)
+
+
+def _pinned(stage: Stage) -> Stage:
+    """The stage with the number type that its keys in the store name: "auto" may be another one elsewhere."""
+    if not isinstance(stage, ModelStage):
+        return stage
+    twin = copy.copy(stage)
+    twin.config = replace(stage.configured(), dtype=stage.resolved_config()["dtype"])
+    return twin

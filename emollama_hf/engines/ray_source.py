@@ -1,0 +1,131 @@
+"""Tasks for a cluster, planned when they are wanted: a million clips are never in memory at once.
+
+    planner (a thread of the driver) ─► exchange (an actor) ─► reader (a task of Ray Data) ─► the first pool
+
+Whatever dies on the way is started again by Ray and asks once more, for the same numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.data import Datasource
+from ray.data.block import BlockMetadata
+from ray.data.datasource import ReadTask
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from emollama_hf.engines.ray_worker import message
+from emollama_hf.store.computation import Computation, Unit
+
+GOODBYE_SECONDS = 10.0
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class Exchange:
+    """Where a reader asks for task number `index` and waits until the driver has put it there."""
+
+    def __init__(self) -> None:
+        self._wanted: asyncio.Queue[int] = asyncio.Queue()
+        self._given: dict[int, asyncio.Future[bytes]] = {}
+
+    async def take(self, index: int) -> bytes:
+        """A pickled (task, error), or (None, None) after the last."""
+        given: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._given[index] = given
+        await self._wanted.put(index)
+        return await given
+
+    async def wanted(self) -> int:
+        """The next number that is asked for; -1 after `stop`."""
+        return await self._wanted.get()
+
+    async def stop(self) -> None:
+        await self._wanted.put(-1)
+
+    async def give(self, index: int, task: bytes) -> None:
+        given = self._given.pop(index, None)
+        if given is not None and not given.done():
+            given.set_result(task)
+
+
+class TaskSource(Datasource):
+    """A source of Ray Data with one reader, which asks the exchange for one task after the other."""
+
+    def __init__(self, exchange: Any) -> None:
+        self._exchange = exchange
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        return None  # unknown, and not to be found out
+
+    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
+        exchange = self._exchange
+
+        def read() -> Iterator[pa.Table]:
+            index = 0
+            while True:
+                task, error = pickle.loads(ray.get(exchange.take.remote(index)))
+                if task is None and error is None:
+                    return
+                yield message(index, task or b"", error)
+                index += 1
+
+        return [ReadTask(read, BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None))]
+
+
+class Planner:
+    """Plans tasks while a block runs, `ahead` of what is `finished` at most.
+
+    lock: held while the computation is asked, since it is asked from elsewhere, too.
+    """
+
+    def __init__(self, computation: Computation, units: list[Unit], lock: threading.Lock, ahead: int) -> None:
+        self._computation, self._units, self._lock = computation, units, lock
+        self._room = threading.Semaphore(ahead)
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        self.exchange = Exchange.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+        self._stopped = False
+        self._planned = 0
+        self._thread = threading.Thread(target=self._run, name="plan tasks for Ray", daemon=True)
+
+    def __enter__(self) -> Planner:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stopped = True
+        self._room.release()
+        with suppress(Exception):  # it ends by itself when nobody has it any more
+            self.exchange.stop.remote()
+        self._thread.join(GOODBYE_SECONDS)
+
+    def finished(self) -> None:
+        """A task has come back: another one may be planned."""
+        self._room.release()
+
+    def _run(self) -> None:
+        with suppress(Exception):  # the exchange is gone, and with it whoever would ask
+            while not self._stopped:
+                index = ray.get(self.exchange.wanted.remote())
+                if index < 0:
+                    return
+                while self._planned <= index < len(self._units):
+                    self._room.acquire()  # but not for one that is asked for again
+                    self._planned += 1
+                ray.get(self.exchange.give.remote(index, self._plan(index)))
+
+    def _plan(self, index: int) -> bytes:
+        if self._stopped or index >= len(self._units):
+            return pickle.dumps((None, None))
+        try:
+            with self._lock:
+                task = self._computation.task(self._units[index])
+            return pickle.dumps((pickle.dumps(task, protocol=5) if task.rows else b"", None))
+        except Exception as error:
+            return pickle.dumps((None, error))

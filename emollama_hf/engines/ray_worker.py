@@ -1,0 +1,87 @@
+"""What runs in an actor: takes tasks a few stages further.
+
+A batch is a table with one task a row: `index` (int64), `task` (a pickled Task, empty if nothing is left to do) and
+`error` (a pickled exception, or null). An actor never raises: Ray would start a new one, and again, for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from contextlib import suppress
+
+import pyarrow as pa
+
+from emollama_hf import process
+from emollama_hf.engines.sendable import sendable
+from emollama_hf.errors import ModelError
+from emollama_hf.stage import Stage
+from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.store.task import Task
+
+SCHEMA = pa.schema([("index", pa.int64()), ("task", pa.large_binary()), ("error", pa.large_binary())])
+
+
+def message(index: int, task: bytes, error: BaseException | None = None) -> pa.Table:
+    """A batch of one task."""
+    told = None if error is None else pickle.dumps(sendable(error))
+    return pa.table({"index": [index], "task": [task], "error": [told]}, schema=SCHEMA)
+
+
+class TaskRunner:
+    """The callable of an actor pool.
+
+    stages: pickled, since they are a worker's only after the process knows that it is one. threads: as for
+    `process.become_worker`. folder: where relative paths begin, if there is such a folder here.
+    """
+
+    def __init__(self, stages: bytes, threads: int | None, folder: str) -> None:
+        process.become_worker(threads)
+        self._error: BaseException | None = None
+        self._stages: list[Stage] = []
+        try:
+            with suppress(OSError):
+                os.chdir(folder)
+            self._stages = pickle.loads(stages)
+            for stage in self._stages:
+                if isinstance(stage, ModelStage):
+                    check_model(stage)
+        except Exception as error:
+            self._error = error
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return pa.concat_tables([self._run(row) for row in batch.select(SCHEMA.names).to_batches() if row.num_rows])
+
+    def _run(self, rows: pa.RecordBatch) -> pa.Table:
+        return pa.concat_tables([self._run_one(rows.slice(i, 1)) for i in range(rows.num_rows)])
+
+    def _run_one(self, row: pa.RecordBatch) -> pa.Table:
+        if row["error"][0].is_valid or not row["task"][0].as_buffer().size:
+            return pa.Table.from_batches([row], schema=SCHEMA)  # nothing to do here
+        index = row["index"][0].as_py()
+        if self._error is not None:
+            return message(index, b"", self._error)
+        try:
+            task: Task = pickle.loads(row["task"][0].as_buffer())
+            return message(index, pickle.dumps(task.run(self._stages), protocol=5))
+        except Exception as error:
+            return message(index, b"", error)
+
+
+def check_model(stage: ModelStage) -> None:
+    """Raise ModelError, which names this machine, unless it has the model that the stage was made with."""
+    where = stage.resolved_placement().model
+    remedy = (
+        f"Every node needs the same files under that path: copy them to {where} there (rsync -a), or share the disk."
+    )
+    try:
+        found = stage.source.digest(stage.part)
+    except (ModelError, OSError) as error:
+        raise ModelError(f"node {socket.gethostname()}: {error} {remedy}") from error
+    expected = stage.model_digest()
+    if found != expected:
+        raise ModelError(
+            f"node {socket.gethostname()}: model={where!r} has another {stage.part} there (digest {found[:12]}) than "
+            f"here ({expected[:12]}). {remedy}"
+        )

@@ -1,0 +1,374 @@
+"""`engine="ray"` in a real Ray of two CPUs: equal to the local engine whoever is killed, and clear about mistakes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from emollama_hf import extract, timing
+from emollama_hf.checkpoints import open_model
+from emollama_hf.checkpoints.write import write_model
+from emollama_hf.errors import ClipError
+from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from tests.store.crops import OPTIONS, crops
+from tests.videos import pan, write_audio_only, write_video, zoom
+
+ROOT = Path(__file__).parents[2]
+VIDEO_OPTIONS = {"peak": "middle"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """HOST:PORT of a Ray that this process has joined."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home directory
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        import ray
+
+        ray.init(
+            "local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=150_000_000,
+            _node_ip_address="127.0.0.1",
+        )  # fmt: skip
+        yield ray.get_runtime_context().gcs_address
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the encoders of random-tiny."""
+    source = open_model("random-tiny")
+    folder = tmp_path_factory.mktemp("home") / "model"
+    encoders = {"facemae": source.load_facemae(), "videomae": source.load_videomae()}
+    return write_model(folder, **encoders, provenance={})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Two clips that work, one of them twice, one with sound alone, and one that is not there."""
+    folder = tmp_path_factory.mktemp("videos")
+    a = write_video(folder / "a.mp4", pan(24))
+    b = write_video(folder / "b.mp4", zoom(20))
+    sound = write_audio_only(folder / "sound.mp4")
+    paths = [str(path) for path in (a, sound, b, a, folder / "missing.mp4")]
+    return Dataset.from_dict({"video": paths, "uuid": list("abcde")})
+
+
+def assert_same(done: Dataset, expected: Dataset) -> None:
+    assert done.features == expected.features
+    assert done.column_names == expected.column_names
+    left, right = done.data.table, expected.data.table
+    for name in done.column_names:
+        one, other = left.column(name).combine_chunks(), right.column(name).combine_chunks()
+        # NaN, in the boxes of faces that nobody looked for, equals nothing.
+        assert one.equals(other) or repr(one.to_pylist()) == repr(other.to_pylist()), name
+
+
+def actors() -> list[int]:
+    """Processes of Ray Data's actors."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"TaskRunner" in command.read_bytes():
+                found.append(int(command.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], seconds: float = 60, still: Callable[[], Any] = lambda: "") -> Any:
+    give_up = time.monotonic() + seconds
+    while not (met := condition()):
+        assert time.monotonic() < give_up, f"it never happened; {still()}"
+        time.sleep(0.02)
+    return met
+
+
+def shards(out: Path) -> int:
+    return len(list((out / INSIDE_OUT / "shards").glob("*")))
+
+
+def rows_computed(call: Callable[[], Dataset]) -> tuple[Dataset, int]:
+    timing.reset()
+    done = call()
+    times = timing.stage_times()
+    return done, times["emollama_embed"].rows if "emollama_embed" in times else 0
+
+
+@pytest.mark.parametrize("num_proc", [1, 2, None])
+def test_the_result_is_that_of_the_local_engine(
+    num_proc: int | None, videos: Dataset, cluster: str, tmp_path: Path
+) -> None:
+    keep = ["facemae_frames", "peak_frame"] if num_proc == 1 else []
+    ways: dict[str, Any] = {"num_proc": num_proc, "keep": keep, **VIDEO_OPTIONS}
+    expected = extract(videos, "random-tiny", out=tmp_path / "local", **ways)
+    done = extract(videos, "random-tiny", out=tmp_path / "ray", engine="ray", **ways)
+    assert done["emollama_status"] == ["ok", "no_video_stream", "ok", "ok", "missing_file"]
+    assert_same(done, expected)
+    again, rows = rows_computed(lambda: extract(videos, "random-tiny", out=tmp_path / "ray", engine="ray", **ways))
+    assert rows == 0
+    assert_same(again, expected)
+
+
+def test_killed_actors_lose_and_double_no_row(cluster: str, tmp_path: Path) -> None:
+    ds = crops(tmp_path / "clips", *range(60))
+    out, killed = tmp_path / "out", []
+
+    def kill() -> None:
+        for count in (1, 4):
+            until(lambda count=count: shards(out) >= count)
+            for pid in actors():
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    ways: dict[str, Any] = {"shard_rows": 4, "num_proc": 1, **OPTIONS}
+    done, rows = rows_computed(lambda: extract(ds, "random-tiny", out=out, engine="ray", **ways))
+    killer.join()
+    assert len(set(killed)) == 4, "each pool's actor, twice"
+    assert rows == 60, "what a killed actor had not sent back counts once"
+    assert_same(done, extract(ds, "random-tiny", out=tmp_path / "local", **ways))
+
+
+def test_a_killed_driver_resumes(cluster: str, tmp_path: Path) -> None:
+    ds, out = crops(tmp_path / "clips", *range(60)), tmp_path / "out"
+    code = f"""
+from pathlib import Path
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+extract(crops(Path({str(tmp_path / "clips")!r}), *range(60)), "random-tiny", out={str(out)!r}, engine="ray",
+        address={cluster!r}, num_proc=1, shard_rows=2, **OPTIONS)
+"""
+    until(lambda: not actors())
+    driver = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    until(lambda: driver.poll() is not None or shards(out) >= 3)
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    published = len({key for stage, key in WorkStore(out / INSIDE_OUT)._found if stage == "emollama_embed"})
+    assert 6 <= published < 60
+    until(lambda: not actors())
+    done, rows = rows_computed(
+        lambda: extract(ds, "random-tiny", out=out, engine="ray", num_proc=1, shard_rows=2, **OPTIONS)
+    )
+    assert rows == 60 - published
+    assert_same(done, extract(ds, "random-tiny", out=tmp_path / "local", num_proc=1, **OPTIONS))
+
+
+def test_a_failed_clip_ends_the_run_and_what_was_finished_is_kept(cluster: str, tmp_path: Path) -> None:
+    ds = crops(tmp_path / "clips", *range(12))
+    np.save(tmp_path / "clips" / "11.npy", np.zeros((0, 24, 24, 3), np.uint8))
+    ways: dict[str, Any] = {"on_error": "raise", "num_proc": 1, **OPTIONS}
+    with pytest.raises(ClipError, match=r"11\.npy") as raised:
+        extract(ds, "random-tiny", out=tmp_path / "out", engine="ray", **ways)
+    assert raised.value.kind == "no_frames"
+    assert len(WorkStore(tmp_path / "out" / INSIDE_OUT).shard_names) == 1
+    until(lambda: not actors())
+
+
+def test_an_error_of_a_stage_arrives_as_it_is(cluster: str, model: Path, tmp_path: Path) -> None:
+    """Weights that are damaged, and look as they did when they were recorded."""
+    shutil.copytree(model, tmp_path / "model")
+    weights = tmp_path / "model" / "facemae" / "model.safetensors"
+    before, data = weights.stat(), bytearray(weights.read_bytes())
+    data[:100] = bytes(100)
+    weights.write_bytes(data)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    ds = crops(tmp_path / "clips", 1)
+    errors = []
+    for engine in ("local", "ray"):
+        with pytest.raises(Exception) as raised:  # noqa: PT011
+            extract(ds, tmp_path / "model", stages="facemae_embed", engine=engine, num_proc=1, **OPTIONS)
+        errors.append(raised.value)
+    local, ray = errors
+    assert (type(ray), str(ray)) == (type(local), str(local))
+
+
+@pytest.mark.parametrize("there", ["nothing", "another model"])
+def test_a_node_without_the_model_is_named(there: str, cluster: str, model: Path, tmp_path: Path) -> None:
+    """The workers have another home directory than the driver."""
+    home = tmp_path / "home"
+    home.mkdir()
+    if there == "another model":
+        shutil.copytree(model, home / "model")
+        config = home / "model" / "facemae" / "config.json"
+        config.write_text(config.read_text() + "\n")
+    crops(tmp_path / "clips", 1, 2)
+    code = f"""
+from pathlib import Path
+import ray
+from emollama_hf import extract
+from emollama_hf.errors import ModelError
+from tests.store.crops import OPTIONS, crops
+ray.init({cluster!r}, runtime_env={{"env_vars": {{"HOME": {str(home)!r}}}}}, log_to_driver=False)
+try:
+    extract(crops(Path({str(tmp_path / "clips")!r}), 1, 2), "~/model", stages="facemae_embed", engine="ray", **OPTIONS)
+except ModelError as error:
+    print(error)
+assert ray.is_initialized()
+"""
+    environment = {**os.environ, "HOME": str(model.parent)}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert f"node {socket.gethostname()}: " in ran.stdout
+    assert "copy them to ~/model there" in ran.stdout
+    assert ("has another facemae there" if there == "another model" else "there is no such directory") in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"engine": "local", "address": "10.0.0.1:6379"}, ValueError, "address='10.0.0.1:6379' would have no effect"),
+        ({"engine": "spark"}, ValueError, "'local', 'ray'"),
+        ({"num_proc": 3}, ValueError, "num_proc=3: the cluster has 2 CPUs"),
+        ({"device": "cuda"}, ValueError, "device='cuda' was asked for"),
+        ({"address": "ray://127.0.0.1:10001"}, ValueError, "ray job submit"),
+        ({"address": "somewhere"}, ValueError, "expected HOST:PORT"),
+        ({"address": "127.0.0.1:1"}, ConnectionError, "no Ray answers at 127.0.0.1:1 "),
+    ],
+)
+def test_what_cannot_work_is_an_error_within_seconds(
+    options: dict[str, Any], kind: type[Exception], message: str, cluster: str, tmp_path: Path
+) -> None:
+    import torch
+
+    if options.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    ds = crops(tmp_path / "clips", 1)
+    started = time.monotonic()
+    with pytest.raises(kind, match=message):
+        extract(ds, "random-tiny", **{"engine": "ray", **OPTIONS, **options})
+    assert time.monotonic() - started < 15
+
+
+def command_line(tmp_path: Path, *arguments: str, before: str = "", **environment: str) -> subprocess.Popen[str]:
+    """`emollama-hf extract` of two clips, in a session and with a home directory of its own."""
+    crops(tmp_path / "clips", *range(30))
+    Dataset.from_dict({"frames": [str(path) for path in sorted((tmp_path / "clips").iterdir())]}).save_to_disk(
+        str(tmp_path / "rows")
+    )
+    (tmp_path / "home").mkdir(exist_ok=True)
+    code = f"import sys; {before}\nfrom emollama_hf.cli import main; main()"
+    command = [
+        sys.executable, "-c", code, "extract", str(tmp_path / "rows"), "--out", str(tmp_path / "out"), "--model",
+        "random-tiny", "--faces", "none", "--peak", "middle", "--engine", "ray", *arguments,
+    ]  # fmt: skip
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    inherited |= {"HOME": str(tmp_path / "home"), "EMOLLAMA_TEST": str(tmp_path), **environment}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=inherited, stdout=pipe, stderr=pipe, text=True)
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    """Processes of a command line, by their environment."""
+    mark, found = f"EMOLLAMA_TEST={tmp_path}".encode(), []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in environment.read_bytes().split(b"\0"):
+                found.append((environment.parent / "cmdline").read_text()[:100])
+        except OSError:
+            continue
+    return found
+
+
+def test_a_run_starts_its_own_ray_and_ends_it(tmp_path: Path) -> None:
+    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "10")
+    told, errors = run.communicate(timeout=200)
+    assert run.returncode == 0, errors
+    assert "30 clips: 30 ok" in told
+    assert [line.split(",")[0] for line in errors.splitlines()] == [
+        f"emollama-hf: {done} of 30 clips" for done in (10, 20, 30)
+    ], "a line a shard, and nothing of Ray's"
+    assert [path.name for path in (tmp_path / "home").iterdir() if path.name == ".ray"] == []
+    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals, tmp_path: Path) -> None:
+    wake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "3", before=wake)
+    until(lambda: run.poll() is not None or shards(tmp_path / "out") >= 2, 120)
+    run.send_signal(how)
+    _, errors = run.communicate(timeout=100)
+    if how == signal.SIGINT:
+        assert run.returncode == 130, errors
+        assert errors.splitlines()[-1] == "emollama-hf: interrupted"
+        assert "Traceback" not in errors, errors
+    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
+    assert 2 <= shards(tmp_path / "out") < 10
+
+
+def test_a_ray_that_dies_is_one_line_that_says_what_is_kept(tmp_path: Path) -> None:
+    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "3")
+    until(lambda: run.poll() is not None or shards(tmp_path / "out") >= 2, 120)
+    for status in Path("/proc").glob("[0-9]*/status"):
+        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        if fields["PPid"] == str(run.pid) and fields["Name"] in ("raylet", "gcs_server"):
+            os.kill(int(status.parent.name), signal.SIGKILL)
+    _, errors = run.communicate(timeout=150)
+    assert run.returncode == 1, "Ray's core ends the process"
+    assert "kept: run the same again" in errors.splitlines()[-1]
+    assert shards(tmp_path / "out") >= 2
+    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("before", "arguments", "message"),
+    [
+        ("sys.modules['ray'] = None", (), "pip install 'emollama_hf[ray]'"),
+        ("", ("--address", "127.0.0.1:1"), "no Ray answers"),
+        ("", ("--num-proc", "4000"), "num_proc=4000: the cluster has"),
+    ],
+)
+def test_the_command_line_says_in_one_line_what_is_wrong(
+    before: str, arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    run = command_line(tmp_path, *arguments, before=before)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert message in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_the_local_engine_does_not_import_ray(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+extract(crops(Path({str(tmp_path)!r}), 1), "random-tiny", **OPTIONS)
+assert "ray" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_stages_in_a_cluster_worker_keep_the_digest_that_they_came_with(model: Path) -> None:
+    """Sixteen gigabytes are not hashed again by each worker."""
+    from emollama_hf.stages import FaceMAEEmbed
+
+    stage = FaceMAEEmbed(str(model))
+    code = f"""
+import pickle, sys
+from emollama_hf import process
+process.become_worker(3)
+stage = pickle.loads({pickle.dumps(stage)!r})
+assert process.is_worker()
+assert stage._digest == {stage.model_digest()!r}
+process.prepare_to_compute()
+import torch
+assert torch.get_num_threads() == 3
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
