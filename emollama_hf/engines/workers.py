@@ -34,10 +34,10 @@ class Workers:
             )
 
 
-DEFAULT_WORKERS = Workers()
-
-
 def check_count(name: str, number: object, least: int) -> None:
     """Raise ValueError unless `number` is None or a whole number of at least `least`."""
     if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
         raise ValueError(f"{name}={number!r}: expected a whole number of at least {least}, or None")
+
+
+DEFAULT_WORKERS = Workers()
