@@ -10,14 +10,14 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 LOOK_SECONDS = 0.2
-GOODBYE_SECONDS = 3.0
+GOODBYE_SECONDS = 60.0
 
 
 class Background(Generic[Item]):
     """The items of the iterator that `make` gives, which is one item ahead at most; raises what it raises.
 
     At the end of the block that it is used in, the iterator is told to end, which it does when it has made its next
-    item: the block waits for that a little, and `join` longer.
+    item; the block waits for that, GOODBYE_SECONDS at most, and so does `join`.
     """
 
     def __init__(self, make: Callable[[], Iterator[Item]]) -> None:
@@ -32,7 +32,7 @@ class Background(Generic[Item]):
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self.join(GOODBYE_SECONDS)
+        self.join()
 
     def __iter__(self) -> Iterator[Item]:
         while (got := self._items.get()) is not None:
@@ -40,9 +40,9 @@ class Background(Generic[Item]):
                 raise got
             yield got[0]
 
-    def join(self, timeout: float) -> None:
-        """Wait for the iterator's end, seconds at most."""
-        self._thread.join(timeout)
+    def join(self) -> None:
+        """Wait for the iterator's end."""
+        self._thread.join(GOODBYE_SECONDS)
 
     def _run(self) -> None:
         try:

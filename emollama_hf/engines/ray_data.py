@@ -45,8 +45,6 @@ SETTINGS = {
     "execution_no_progress_timeout_s": -1,  # a model may take its time
 }
 
-GOODBYE_SECONDS = 20.0
-
 KEPT = "What was finished before is kept: run the same again."
 
 
@@ -105,11 +103,9 @@ def _compute(
     lock = threading.Lock()
     ahead = sum(pool.size for pool in pools) * IN_FLIGHT + 4
     done: set[int] = set()
-    with (
-        Planner(computation, units, lock, ahead) as planner,
-        Background(partial(_results, planner.exchange, pools)) as results,
-    ):
-        afterwards.callback(results.join, GOODBYE_SECONDS)
+    planner = Planner(computation, units, lock, ahead)
+    with Background(partial(_results, planner.exchange, pools)) as results, planner:
+        afterwards.callback(results.join)
         for index, task, error in results:
             if error is not None:
                 raise error
