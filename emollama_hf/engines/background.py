@@ -16,12 +16,12 @@ GOODBYE_SECONDS = 60.0
 class Background(Generic[Item]):
     """The items of the iterator that `make` gives, which is one item ahead at most; raises what it raises.
 
-    At the end of the block that it is used in, the iterator is told to end, which it does when it has made its next
-    item; the block waits for that, GOODBYE_SECONDS at most, and so does `join`.
+    end: told at the end of the block that it is used in; the iterator is closed when it has made its next item, or
+    ends because of that. The block waits for it, GOODBYE_SECONDS at most, and so does `join`.
     """
 
-    def __init__(self, make: Callable[[], Iterator[Item]]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Iterator[Item]], end: Callable[[], None]) -> None:
+        self._make, self._end = make, end
         self._items: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(1)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wait for results", daemon=True)
@@ -32,6 +32,7 @@ class Background(Generic[Item]):
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
+        self._end()
         self.join()
 
     def __iter__(self) -> Iterator[Item]:

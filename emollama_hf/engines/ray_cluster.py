@@ -9,13 +9,14 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from emollama_hf.engines.ray_pools import Node
 
 ANSWER_SECONDS = 3.0
 FREE_SECONDS = 10.0
+GOODBYE_SECONDS = 2.0
 #: What a cluster of this process's own may use of the memory for tasks on their way, and at most.
 STORE_SHARE, STORE_BYTES = 0.1, 8_000_000_000
 
@@ -71,11 +72,14 @@ def joined(address: str | None) -> Iterator[list[Node]]:
         return
     there = _answering(address or os.environ.get("RAY_ADDRESS"))
     with _environment(QUIET if there else {**QUIET, **TOKEN}):
+        others = set(_children())
         try:
             _start(there)
             yield _nodes()
         finally:
+            started = [process for child in set(_children()) - others for process in (child, *_children(child))]
             ray.shutdown()
+            _end(started)
 
 
 def wait_until_free(cpus: float, gpus: float) -> None:
@@ -167,6 +171,25 @@ def _start(there: str | None) -> None:
             f"address={there!r}: Ray answers, but this machine cannot join it: {line} It must be a node of the cluster "
             "(ray start --address HOST:PORT) with the same versions of Ray and Python."
         ) from error
+
+
+def _children(of: Any = None) -> list[Any]:
+    """Children of this process, or all processes below the given one."""
+    import psutil  # Ray brings it
+
+    try:
+        return list((of or psutil.Process()).children(recursive=of is not None))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(processes: list[Any]) -> None:
+    """See that processes end: if Ray has to kill its raylet, the agents of that live on for minutes."""
+    import psutil
+
+    for process in psutil.wait_procs(processes, timeout=GOODBYE_SECONDS)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _nodes() -> list[Node]:

@@ -10,6 +10,7 @@ and does no harm, since the store takes either.
 from __future__ import annotations
 
 import copy
+import gc
 import logging
 import os
 import pickle
@@ -103,17 +104,22 @@ def _compute(
     lock = threading.Lock()
     ahead = sum(pool.size for pool in pools) * IN_FLIGHT + 4
     done: set[int] = set()
-    planner = Planner(computation, units, lock, ahead)
-    with Background(partial(_results, planner.exchange, pools)) as results, planner:
-        afterwards.callback(results.join)
-        for index, task, error in results:
-            if error is not None:
-                raise error
-            if index not in done and task is not None:
-                with lock:
-                    shard.add(task)
-            done.add(index)
-            planner.finished()
+    try:
+        with (
+            Planner(computation, units, lock, ahead) as planner,
+            Background(partial(_results, planner.exchange, pools), planner.end) as results,
+        ):
+            afterwards.callback(results.join)
+            for index, task, error in results:
+                if error is not None:
+                    raise error
+                if index not in done and task is not None:
+                    with lock:
+                        shard.add(task)
+                done.add(index)
+                planner.finished()
+    finally:
+        gc.collect()  # actors end when nobody has them, and what has them, in Ray Data, has itself
 
 
 def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task | None, BaseException | None]]:

@@ -90,7 +90,7 @@ class Planner:
         self._room = threading.Semaphore(ahead)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         self.exchange = Exchange.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-        self._stopped = False
+        self._ended = False
         self._planned = 0
         self._thread = threading.Thread(target=self._run, name="plan tasks for Ray", daemon=True)
 
@@ -99,11 +99,15 @@ class Planner:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._stopped = True
-        self._room.release()
+        self.end()
         with suppress(Exception):  # it ends by itself when nobody has it any more
             self.exchange.stop.remote()
         self._thread.join(GOODBYE_SECONDS)
+
+    def end(self) -> None:
+        """Whoever asks for another task hears that there is none."""
+        self._ended = True
+        self._room.release()
 
     def finished(self) -> None:
         """A task has come back: another one may be planned."""
@@ -111,17 +115,17 @@ class Planner:
 
     def _run(self) -> None:
         with suppress(Exception):  # the exchange is gone, and with it whoever would ask
-            while not self._stopped:
+            while True:
                 index = ray.get(self.exchange.wanted.remote())
                 if index < 0:
                     return
-                while self._planned <= index < len(self._units):
+                while self._planned <= index < len(self._units) and not self._ended:
                     self._room.acquire()  # but not for one that is asked for again
                     self._planned += 1
                 ray.get(self.exchange.give.remote(index, self._plan(index)))
 
     def _plan(self, index: int) -> bytes:
-        if self._stopped or index >= len(self._units):
+        if self._ended or index >= len(self._units):
             return pickle.dumps((None, None))
         try:
             with self._lock:
