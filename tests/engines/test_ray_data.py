@@ -28,6 +28,8 @@ from tests.store.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
 
 ROOT = Path(__file__).parents[2]
+#: In the environment of the cluster's processes.
+MARK = f"EMOLLAMA_TEST_CLUSTER={os.getpid()}"
 VIDEO_OPTIONS = {"peak": "middle"}
 
 
@@ -37,6 +39,7 @@ def cluster() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home directory
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv(*MARK.split("=", 1))  # its processes inherit it
         import ray
 
         ray.init(
@@ -77,16 +80,21 @@ def assert_same(done: Dataset, expected: Dataset) -> None:
         assert one.equals(other) or repr(one.to_pylist()) == repr(other.to_pylist()), name
 
 
-def actors() -> list[int]:
-    """Processes of Ray Data's actors."""
-    found = []
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
+def marked(mark: str) -> dict[int, str]:
+    """Processes with something in their environment, and their command lines: others may use Ray on this machine."""
+    found = {}
+    for environment in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if b"TaskRunner" in command.read_bytes():
-                found.append(int(command.parent.name))
+            if mark.encode() in environment.read_bytes().split(b"\0"):
+                found[int(environment.parent.name)] = (environment.parent / "cmdline").read_text().strip("\0")[:100]
         except OSError:
             continue
     return found
+
+
+def actors() -> list[int]:
+    """Processes of the cluster's actors that run stages."""
+    return [pid for pid, command in marked(MARK).items() if "TaskRunner" in command]
 
 
 def until(condition: Callable[[], Any], seconds: float = 60, still: Callable[[], Any] = lambda: "") -> Any:
@@ -273,15 +281,8 @@ def command_line(tmp_path: Path, *arguments: str, before: str = "", **environmen
 
 
 def left_over(tmp_path: Path) -> list[str]:
-    """Processes of a command line, by their environment."""
-    mark, found = f"EMOLLAMA_TEST={tmp_path}".encode(), []
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in environment.read_bytes().split(b"\0"):
-                found.append((environment.parent / "cmdline").read_text()[:100])
-        except OSError:
-            continue
-    return found
+    """Processes of a command line."""
+    return list(marked(f"EMOLLAMA_TEST={tmp_path}").values())
 
 
 def test_a_run_starts_its_own_ray_and_ends_it(tmp_path: Path) -> None:
