@@ -50,7 +50,7 @@ def middle_model() -> None:
 
 
 class Busy:
-    """When networks compute: intervals by their forward calls, on a GPU by events of its own clock."""
+    """When networks compute: from the first to the last of their blocks, on a GPU by events of its own clock."""
 
     def __init__(self, networks: list[Any], device: str) -> None:
         self._cuda = device.startswith("cuda")
@@ -58,8 +58,9 @@ class Busy:
         self._first = self._now()
         for network in networks:
             began: dict[int, Any] = {}
-            network.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()}))
-            network.register_forward_hook(
+            first, last = network.blocks()[0], network.blocks()[-1]
+            first.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()}))
+            last.register_forward_hook(
                 lambda *_, began=began: self._intervals.append((began.pop(_thread()), self._now()))
             )
 
