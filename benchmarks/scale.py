@@ -46,8 +46,7 @@ def write_middle_model(folder: Path) -> Path:
 
     config = facemae_config(image_size=224, patch_size=16, embed_dim=384, depth=12, num_heads=6)
     network = empty_network("facemae", config, torch.float32)
-    weights_of(network).to_empty(device="cpu")
-    fill_randomly(weights_of(network))
+    fill_randomly(weights_of(network), "cpu")
     return write_model(folder, facemae=ready(network, "cpu"), provenance={})  # type: ignore[arg-type]
 
 
