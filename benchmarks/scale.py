@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 from datasets import Array4D, Dataset, Features
 
-import emollama_hf.store.extraction  # noqa: F401  (first, since engines and the store know each other)
 from emollama_hf.engines.local import run_local
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.ray_data import run_ray

@@ -175,7 +175,7 @@ def _start(there: str | None) -> None:
 
 def _children(of: Any = None) -> list[Any]:
     """Children of this process, or all processes below the given one."""
-    import psutil  # Ray brings it
+    import psutil
 
     try:
         return list((of or psutil.Process()).children(recursive=of is not None))
