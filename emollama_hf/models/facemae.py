@@ -79,7 +79,8 @@ class FaceMAE(nn.Module):
         frames = np.frombuffer(bytearray().join(distinct), np.uint8).reshape(-1, size, size, 3)
         device = self.vit.patch_embed.proj.weight.device
         together = CPU_FRAMES if device.type == "cpu" else len(frames)
-        features = torch.cat([self.frame_features(part) for part in unit_pixels(frames, device).split(together)])
+        # Every frame as a clip of its own: through `forward`, so that hooks on the module see it.
+        features = torch.cat([self(part.unsqueeze(1)) for part in unit_pixels(frames, device).split(together)])
         return torch.stack([features[of_clip].mean(dim=0) for of_clip in places])
 
     def blocks(self) -> list[nn.Module]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,30 +38,41 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.fixture
+def new_children() -> Callable[[], list[int]]:
+    """Processes that this one has started since the test began; other tests' servers may still run."""
+    before = set(children(os.getpid()))
+    return lambda: [child for child in children(os.getpid()) if child not in before]
+
+
+@pytest.fixture
 def clips(tmp_path: Path) -> Dataset:
     paths = [str(videos.write_video(tmp_path / f"{i}.mp4", videos.still(20, x=100 + i))) for i in range(5)]
     (tmp_path / "3.mp4").write_text("no video")
     return Dataset.from_dict({"video": paths})
 
 
-def test_rows_are_those_that_one_process_makes(clips: Dataset, tmp_path: Path) -> None:
+def test_rows_are_those_that_one_process_makes(
+    clips: Dataset, new_children: Callable[[], list[int]], tmp_path: Path
+) -> None:
     ahead = extract(clips, "random-tiny", num_readers=2, out=tmp_path / "ahead", keep="facemae_frames")
     alone = extract(clips, "random-tiny", num_readers=0, out=tmp_path / "alone", keep="facemae_frames")
     assert alone["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
     assert ahead.features == alone.features
     assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
-    assert children(os.getpid()) == []
+    assert new_children() == []
 
 
-def test_each_worker_has_readers_of_its_own(clips: Dataset, tmp_path: Path) -> None:
+def test_each_worker_has_readers_of_its_own(
+    clips: Dataset, new_children: Callable[[], list[int]], tmp_path: Path
+) -> None:
     both = extract(clips, "random-tiny", num_proc=2, num_readers=1, out=tmp_path / "both")
     assert both["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
-    assert children(os.getpid()) == []
+    assert new_children() == []
 
 
-def test_a_killed_reader_ends_the_run_with_what_is_kept(tmp_path: Path) -> None:
+def test_a_killed_reader_ends_the_run_with_what_is_kept(new_children: Callable[[], list[int]], tmp_path: Path) -> None:
     def kill_a_reader() -> None:
-        while not (readers := children(os.getpid())):
+        while not (readers := new_children()):
             time.sleep(0.01)
         os.kill(readers[0], signal.SIGKILL)
 
@@ -71,7 +82,7 @@ def test_a_killed_reader_ends_the_run_with_what_is_kept(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="num_readers"):
         extract(ds, "random-tiny", num_readers=1, out=tmp_path / "out", **OPTIONS)
     killer.join()
-    assert children(os.getpid()) == []
+    assert new_children() == []
     assert set(extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"]) == {"ok"}
 
 
