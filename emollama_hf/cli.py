@@ -146,10 +146,10 @@ def extract(
         "model": model, "labels": labels, "split": split, "keep": tuple(keep or ()), "on_error": on_error,
         "overwrite": overwrite,
     }  # fmt: skip
+    workers = Workers(engine, address, num_proc, num_readers)
     if status:
         show_status(source, out, **options)
     else:
-        workers = Workers(engine, address, num_proc, num_readers)
         _finish(
             run_extract(
                 source, out, workers=workers, shard_rows=shard_rows,
@@ -249,10 +249,13 @@ def verify(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="The stated model. Default: the Hub id or random model named.")
     ] = None,
+    model_revision: Annotated[str | None, typer.Option(help="Revision of a Hub id given as --model.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Tokenizer, for a model without one.")] = None,
     seed: Annotated[int, typer.Option(help="Which clips are chosen.")] = 0,
     config: Annotated[str | None, typer.Option(help="Configuration. Default: default.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV joined by file_name or uuid.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of a data set.")] = None,
     key_secret: Annotated[Path | None, typer.Option(help="File with the secret of hashed names.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="Compute in another type than stated.")] = None,
@@ -270,7 +273,8 @@ def verify(
 
     _finish(
         run_verify(
-            target, source, sample=sample, model=model, seed=seed, config_name=config, revision=revision, labels=labels,
+            target, source, sample=sample, model=model, model_revision=model_revision, tokenizer=tokenizer, seed=seed,
+            config_name=config, revision=revision, labels=labels, split=split,
             key_secret=key_secret, device=device, dtype=dtype, quantize=quantize, peak=peak,
         )
     )  # fmt: skip

@@ -66,13 +66,8 @@ class Prediction:
     libraries: int
 
     @property
-    def least(self) -> int:
-        """Below this it cannot run, whatever is computed together."""
-        return self.weights + self.libraries
-
-    @property
     def peak(self) -> int:
-        return self.least + self.activations
+        return self.weights + self.libraries + self.activations
 
     def of_processes(self, count: int) -> Prediction:
         """All of several processes on one device."""

@@ -71,6 +71,8 @@ class Stage(Transform):
     #: The dataclass of its configuration.
     Config: ClassVar[type[StageConfig]] = StageConfig
 
+    #: Whether a run has fixed what could become something else while it lasts.
+    is_pinned: bool = False
     _makers: ClassVar[dict[str, type[Stage]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -138,6 +140,10 @@ class Stage(Transform):
     def configured(self) -> StageConfig:
         """The configuration with what `configure` adds."""
         return self.config
+
+    def pinned(self) -> Stage:
+        """The stage for one run: with the weights that are there now, and what `configure` has set by now."""
+        return self
 
     # What every stage has
 
@@ -231,7 +237,7 @@ class Stage(Transform):
         except ModelError:
             digest = None  # no model was named yet; the call will say so
         config = json.dumps(asdict(self.configured()), sort_keys=True)
-        return _restore, (type(self), config, tuple(asdict(self.resolved_placement()).items()), digest)
+        return _restore, (type(self), config, tuple(asdict(self.resolved_placement()).items()), digest, self.is_pinned)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config}, {self.placement})"
@@ -266,12 +272,15 @@ def named(error: ClipError, label: str) -> ClipError:
     return raised
 
 
-def _restore(cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ...], digest: str | None) -> Stage:
+def _restore(
+    cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ...], digest: str | None, pinned: bool = False
+) -> Stage:
     """A stage from its pickled state, without checking again what was checked when it was made."""
     stage = object.__new__(cls)
     stage.config = cls.Config(**json.loads(config))
     stage.placement = Placement(**dict(placement))
-    if digest is not None and is_worker():
+    stage.is_pinned = pinned
+    if digest is not None and (pinned or is_worker()):
         # A worker need not hash the weights again; a pickle that was kept may find other weights in their place.
         stage._digest = digest  # type: ignore[attr-defined]
     return stage

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 
 import numpy as np
 import pytest
 import torch
 
 from emollama_hf import FaceMAEEmbed, ModelError, VideoMAEEmbed, fitting_batches
-from emollama_hf.fitting_batches import in_fitting_batches
+from emollama_hf.fitting_batches import in_fitting_batches, is_out_of_memory
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,42 @@ def test_batches_are_halved_and_stay_small(caplog: pytest.LogCaptureFixture) -> 
 def test_one_clip_that_does_not_fit_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ModelError, match=r"squares: not enough memory for a single clip .*quantize"):
         in_fitting_batches(squares(0, []), range(3), "squares")
+
+
+def test_one_clip_that_does_not_fit_beside_another_threads_fits_alone() -> None:
+    busy, seen = threading.Event(), []
+
+    def fills_the_device(items: list[int]) -> list[int]:
+        busy.set()
+        while len(seen) < 1:
+            time.sleep(0.01)
+        busy.clear()
+        return items
+
+    def needs_it_all(items: list[int]) -> list[int]:
+        seen.append(busy.is_set())
+        if busy.is_set():
+            raise RuntimeError("CUDA error: out of memory")
+        return items
+
+    other = threading.Thread(target=in_fitting_batches, args=(fills_the_device, [1], "one"))
+    other.start()
+    busy.wait()
+    assert in_fitting_batches(needs_it_all, [2], "other") == [2]
+    other.join()
+    assert seen == [True, False]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_a_lack_of_memory_has_many_names(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
+    assert not is_out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
 
 
 def test_other_errors_pass() -> None:

@@ -19,8 +19,8 @@ from emollama_hf.prompt import PromptTokenizer
 class HubSource(DirectorySource):
     """Files come from huggingface_hub's cache, so HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE apply.
 
-    name: the repository id.  revision: branch, tag or commit; the first answer's commit is kept for the rest,
-    so that the parts of one source never come from two commits.
+    name: the repository id.  revision: branch, tag or commit; of a branch or tag the commit that this process has found
+    first, until it ends.
     """
 
     def __init__(self, name: str, revision: str | None = None, tokenizer: PromptTokenizer | None = None) -> None:
@@ -37,6 +37,10 @@ class HubSource(DirectorySource):
         self._existing(root, part)
         return root
 
+    @property
+    def commit(self) -> str | None:
+        return self._revision
+
     def origin(self) -> dict[str, Any]:
         return recorded_origin(self._fetch([PROVENANCE]))
 
@@ -48,8 +52,12 @@ class HubSource(DirectorySource):
 
     def _fetch(self, patterns: list[str]) -> Path:
         root = snapshot(self.name, self._revision, patterns)
-        self._revision = root.name  # a snapshot's folder is named after its commit
+        self._revision = root.name
         return root
+
+
+#: The commit that a repository's branch or tag was at when this process first asked.
+_commits: dict[tuple[str, str | None], str] = {}
 
 
 def cached_sha256(path: Path) -> str:
@@ -76,7 +84,8 @@ def tokenizer_folder(root: Path) -> Path:
 def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
     """A folder with the files of a repository that match, from the cache where they are there.
 
-    Raises ModelError if the repository cannot be had.
+    A process asks once which commit a branch is at: rows of one run never come from two, and the Hub is not asked again
+    for every row. Raises ModelError if the repository cannot be had.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -94,9 +103,11 @@ def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
             super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or not sys.stderr.isatty()})
 
     where = f"Hub repository {repo_id!r}" + (f" at {revision}" if revision else "")
+    commit = _commits.get((repo_id, revision), revision)
     try:
-        found = snapshot_download(repo_id, revision=revision, allow_patterns=list(patterns), tqdm_class=Progress)
-        return Path(found)
+        found = Path(snapshot_download(repo_id, revision=commit, allow_patterns=list(patterns), tqdm_class=Progress))
+        _commits[repo_id, revision] = found.name  # a snapshot's folder is named after its commit
+        return found
     except GatedRepoError as error:
         raise ModelError(
             f"{where} is gated and this account has no access. Ask for it on the repository's page, "

@@ -77,6 +77,9 @@ def put(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
         setattr(layer, leaf, nn.Parameter(tensor, requires_grad=False))
     else:
         setattr(layer, leaf, _quantized(tensor, layer))
+        settle = getattr(layer, "init_8bit_state", None)
+        if settle is not None:
+            settle()  # else the first call does, and two threads may make the first call
 
 
 def _quantized(weight: torch.Tensor, layer: Any) -> nn.Parameter:

@@ -37,6 +37,11 @@ class ModelSource(ABC):
         self.name = name
         self._other_tokenizer = tokenizer
 
+    @property
+    def commit(self) -> str | None:
+        """Of a repository: where everything comes from that was asked for since the first answer. None elsewhere."""
+        return None
+
     @abstractmethod
     def config(self, part: Part) -> dict[str, Any]:
         """The part's configuration as its config.json has it."""

@@ -20,8 +20,9 @@ from emollama_hf.checkpoints.source import Part
 from emollama_hf.commands.report import console, table
 from emollama_hf.defaults import MODEL_VARIABLE, defaults
 from emollama_hf.errors import ModelError
-from emollama_hf.memory import fitting_batch, predict
+from emollama_hf.memory import fitting_batch
 from emollama_hf.process import DtypeName
+from emollama_hf.store.memory_check import Plan
 
 #: Whose memory is predicted where no model is named: the real model's sizes.
 REAL_SIZES = "random-full"
@@ -152,27 +153,28 @@ def fitting(device: str, memory: Memory) -> str:
         clips = 1
         if cuda:
             clips = fitting_batch(source, parts, dtype=dtype, quantize=quantize, total_bytes=memory.total)
-        peak = predict(source, parts, dtype=dtype, quantize=quantize, clips=clips, cuda=cuda).peak
-        verdict = "too much" if peak > memory.total else "fits once memory is free"
-        if peak <= memory.available:
+        plan = Plan(device, dtype, quantize, clips)
+        peak, needed = plan.takes(source, parts).peak, plan.needs(source, parts)
+        verdict = "too much" if needed > memory.total else "fits once memory is free"
+        if needed <= memory.available:
             verdict = f"fits, {clips} clips together" if clips > 1 else "fits"
         bits = "" if quantize is None else f" with the decoder in {quantize}"
         told.append(f"{peak / 1e9:.1f} GB in {dtype}{bits} ({verdict})")
     return f"{name} takes {', '.join(told)}"
 
 
-def _measured_model() -> tuple[str, ModelSource, list[Part]]:
+def _measured_model() -> tuple[str, ModelSource, tuple[Part, ...]]:
     """The model that is named, as far as it can be read, else one of the real sizes; with the parts that it has."""
     named = defaults().model
     if named is not None:
         try:
             source = open_model(named, revision=defaults().revision)
-            parts = [part for part in PARTS if _has(source, part)]
+            parts = tuple(part for part in PARTS if _has(source, part))
         except (ModelError, OSError):
-            parts = []
+            parts = ()
         if parts:
             return source.name, source, parts
-    return "the real model", open_model(REAL_SIZES), list(PARTS)
+    return "the real model", open_model(REAL_SIZES), PARTS
 
 
 def _has(source: ModelSource, part: Part) -> bool:

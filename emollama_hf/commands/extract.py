@@ -62,22 +62,26 @@ def run_extract(
         screen.print(times_table(times))
     _print_failures([error for error in result[schema.ERROR] if error])
     if options.get("quantize") is not None:
-        screen.print(f"\n{comparison(source, out, labels=labels, options=options)}", markup=False)
+        screen.print(f"\n{comparison(run, source, labels=labels, split=split)}", markup=False)
     if is_random(out):
         screen.print(f"\n{RANDOM_WEIGHTS}", markup=False)
     screen.print(f'\nOpen it with: datasets.load_dataset("{out}", split="train")', markup=False)
     return sum(statuses.values()) - statuses[schema.OK]
 
 
-def comparison(source: str, out: Path, *, labels: Path | None, options: dict[str, Any]) -> str:
+def comparison(run: Run, source: str, *, labels: Path | None, split: str | None) -> str:
     """What to run to see how far the quantized decoder's hidden states are from those of the decoder as it is."""
-    command = ["emollama-hf", "verify", str(out), "--source", source, "--sample", "5", "--quantize", "none"]
-    command += ["--model", str(options["model"])] if options.get("model") else []
-    command += ["--labels", str(labels)] if labels is not None else []
-    command += ["--peak", options["peak"]] if str(options.get("peak")).startswith("openface:") else []
+    first, decoder = run.pipeline.stages[0], run.pipeline.stages[-1]
+    where, folder = decoder.placement, getattr(first.config, "openface_folder", None)
+    given = {
+        "--model": where.model, "--model-revision": where.revision, "--tokenizer": where.tokenizer,
+        "--labels": labels, "--split": split, "--peak": None if folder is None else f"openface:{folder}",
+    }  # fmt: skip
+    command = ["emollama-hf", "verify", str(run.out), "--source", source, "--sample", "5", "--quantize", "none"]
+    command += [text for option, value in given.items() if value is not None for text in (option, str(value))]
     return (
-        f"The decoder was quantized to {options['quantize']}. How far that takes the hidden states of your model from "
-        f"those without it, on five of your clips:\n{shlex.join(command)}"
+        "The decoder was quantized. How far that takes the hidden states of your model from those without it, on five "
+        f"of your clips, on a machine with memory for all of it:\n{shlex.join(command)}"
     )
 
 

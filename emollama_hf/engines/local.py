@@ -20,6 +20,7 @@ from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.read_ahead import ReadAhead, default_readers
 from emollama_hf.engines.runner import InPlace, Runner
 from emollama_hf.engines.sendable import sendable
+from emollama_hf.engines.start_process import without_main
 from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import StoreError
@@ -80,7 +81,8 @@ def run_local(
                 stop,
             )
             worker = context.Process(target=_worker, args=arguments, daemon=True)
-            worker.start()
+            with without_main():
+                worker.start()
             end.close()  # so that the pipe ends with its worker
             processes.append(worker)
             pipes.append(pipe)
@@ -124,11 +126,14 @@ def _listen(pipes: list[Any], report: Callable[[Report], None]) -> None:
 
 
 def _runner(computation: Computation, num_readers: int) -> Runner:
-    stages = computation.pipeline.stages
-    if not num_readers or isinstance(stages[0], ModelStage):
-        return InPlace(stages)
-    devices = [stage.device() for stage in stages if isinstance(stage, ModelStage)]
-    return ReadAhead(stages, readers=num_readers, device=devices[0] if devices else "cpu")
+    pipeline = computation.pipeline
+    device = next((stage.device() for stage in pipeline.stages if isinstance(stage, ModelStage)), "cpu")
+    nothing_to_read = isinstance(pipeline.stages[0], ModelStage)
+    if nothing_to_read and device.startswith("cuda"):
+        num_readers = 0
+    elif nothing_to_read or not num_readers:
+        return InPlace(pipeline.stages)
+    return ReadAhead(pipeline.stages, readers=num_readers, together=pipeline.micro_batch, device=device)
 
 
 def _worker(
@@ -164,5 +169,8 @@ def _uses_cuda(computation: Computation) -> bool:
 
 def _say_where(computation: Computation, workers: int, num_readers: int) -> None:
     if _uses_cuda(computation):
-        places = ", ".join(f"worker {rank}: {process_facts.gpu_of(rank)}" for rank in range(workers))
+        asked = next(stage for stage in computation.pipeline.stages if isinstance(stage, ModelStage)).device()
+        places = ", ".join(
+            f"worker {rank}: {process_facts.gpu_of(rank) if asked == 'cuda' else asked}" for rank in range(workers)
+        )
         logger.info("%d worker processes (spawned), each with %d that read clips; %s", workers, num_readers, places)

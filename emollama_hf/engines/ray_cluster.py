@@ -73,11 +73,13 @@ def joined(address: str | None) -> Iterator[list[Node]]:
     there = _answering(address or os.environ.get("RAY_ADDRESS"))
     with _environment(QUIET if there else {**QUIET, **TOKEN}):
         others = set(_children())
+        own: set[Any] = set()  # and what they start; of a cluster that was there before nothing is ours to end
         try:
             _start(there)
+            own = set(_children()) - others if there is None else own
             yield _nodes()
         finally:
-            started = [process for child in set(_children()) - others for process in (child, *_children(child))]
+            started = [process for child in own for process in (child, *_children(child))]
             ray.shutdown()
             _end(started)
 

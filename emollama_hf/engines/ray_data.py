@@ -79,8 +79,8 @@ def run_ray(
         ExitStack() as afterwards,  # whoever still waits for results hears that Ray has ended, and is to end first
         joined(workers.address) as nodes,
     ):
-        stages = [_pinned(stage) for stage in computation.pipeline.stages]
-        pools = plan_pools(stages, nodes, workers.num_proc, workers.num_readers)
+        planned = plan_pools(computation.pipeline.stages, nodes, workers.num_proc, workers.num_readers)
+        pools = [replace(pool, stages=tuple(map(_of_one_type, pool.stages))) for pool in planned]
         wait_until_free(sum(p.size * p.num_cpus for p in pools), sum(p.size * p.num_gpus for p in pools))
         try:
             with (
@@ -157,6 +157,15 @@ def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task |
         raise _RayFailed(f"Ray ended the run ({type(error).__name__}: {line.strip()}). {KEPT}") from error
 
 
+def _of_one_type(stage: Stage) -> Stage:
+    """The stage with the number type that its keys in the store name: "auto" may be another one elsewhere."""
+    if not isinstance(stage, ModelStage):
+        return stage
+    twin = copy.copy(stage)
+    twin.config = replace(stage.config, dtype=stage.resolved_config()["dtype"])
+    return twin
+
+
 @contextmanager
 def _settings() -> Iterator[None]:
     """Ray Data's settings for one data set: one task a block, no remarks, no other Ray after the end of this one."""
@@ -182,12 +191,3 @@ def _settings() -> Iterator[None]:
             setattr(context, name, value)
         for name, level in levels.items():
             loggers[name].setLevel(level)
-
-
-def _pinned(stage: Stage) -> Stage:
-    """The stage with the number type that its keys in the store name: "auto" may be another one elsewhere."""
-    if not isinstance(stage, ModelStage):
-        return stage
-    twin = copy.copy(stage)
-    twin.config = replace(stage.configured(), dtype=stage.resolved_config()["dtype"])
-    return twin

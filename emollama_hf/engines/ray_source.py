@@ -22,6 +22,7 @@ from ray.data.datasource import ReadTask
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from emollama_hf.engines.ray_worker import message
+from emollama_hf.engines.sendable import sendable
 from emollama_hf.store.computation import Computation, Unit
 
 GOODBYE_SECONDS = 10.0
@@ -114,15 +115,21 @@ class Planner:
         self._room.release()
 
     def _run(self) -> None:
-        with suppress(Exception):  # the exchange is gone, and with it whoever would ask
-            while True:
-                index = ray.get(self.exchange.wanted.remote())
-                if index < 0:
-                    return
-                while self._planned <= index < len(self._units) and not self._ended:
-                    self._room.acquire()  # but not for one that is asked for again
-                    self._planned += 1
-                ray.get(self.exchange.give.remote(index, self._plan(index)))
+        try:
+            self._answer()
+        except BaseException:
+            with suppress(Exception):  # else whoever asks would wait for ever
+                ray.kill(self.exchange)
+
+    def _answer(self) -> None:
+        while True:
+            index = ray.get(self.exchange.wanted.remote())
+            if index < 0:
+                return
+            while self._planned <= index < len(self._units) and not self._ended:
+                self._room.acquire()  # but not for one that is asked for again
+                self._planned += 1
+            ray.get(self.exchange.give.remote(index, self._plan(index)))
 
     def _plan(self, index: int) -> bytes:
         if self._ended or index >= len(self._units):
@@ -132,4 +139,4 @@ class Planner:
                 task = self._computation.task(self._units[index])
             return pickle.dumps((pickle.dumps(task, protocol=5) if task.rows else b"", None))
         except Exception as error:
-            return pickle.dumps((None, error))
+            return pickle.dumps((None, sendable(error)))

@@ -1,9 +1,10 @@
 """The frames stage in processes of its own, ahead of the models, so that a GPU does not wait for it.
 
-    tasks ─► readers (processes): decode, find faces ─► lanes (threads of this process): the models ─► tasks, in order
+    tasks ─► readers (processes), a row each: decode, find faces ─► lanes (threads of this process): the models ─► tasks
 
 Two lanes share one GPU: while one waits for it, the other prepares its next batch and lets the results of its last one
-go. Each has a stream of its own, so that copies run beside computation.
+go. Each has a stream of its own, so that copies run beside computation. This process itself writes beside them. Where
+rows bring their frames there is nothing to read, and lanes alone are left.
 """
 
 from __future__ import annotations
@@ -20,59 +21,74 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 from typing import Any
 
-from emollama_hf.errors import StoreError
+from emollama_hf.engines.runner import RunnerFailed
+from emollama_hf.engines.start_process import without_main
 from emollama_hf.memory import LANES
 from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.task import Task
 
-#: Beyond what the readers have in hand, tasks that wait for a lane.
+#: Beyond what readers and lanes have in hand, tasks that wait for a lane.
 WAITING = 2
+READER_DIED = (
+    "a process that reads clips died (often a lack of memory). What was computed before is kept: run the same again, "
+    "perhaps with fewer of them (num_readers)."
+)
 #: Tasks in flight are claimed, and each claim is an open file.
-MOST_AHEAD = 40
+MOST_AHEAD = 60
 
 
 def default_readers(workers: int) -> int:
     """Reader processes of each of `workers` that compute on GPUs: the cores, but one for each worker itself."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(MOST_AHEAD // 2, cores // workers - 1))
+    return max(1, cores // workers - 1)
 
 
 class ReadAhead:
     """Takes tasks through the stages that come before the first model in `readers` processes, then in `lanes` threads.
 
-    device: of the models; a lane on a GPU computes in its own stream.
+    together: rows a task. device: of the models; a lane on a GPU computes in its own stream.
     """
 
-    def __init__(self, stages: Sequence[Stage], *, readers: int, device: str, lanes: int | None = None) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], *, readers: int, together: int, device: str, lanes: int | None = None
+    ) -> None:
         first = list(takewhile(lambda stage: not isinstance(stage, ModelStage), stages))
         self._later = stages[len(first) :]
         on_gpu = device.startswith("cuda")
         lanes = lanes or (LANES if on_gpu else 1)
-        self.ahead = min(MOST_AHEAD, readers + lanes + WAITING)
+        # What readers have in hand, and not more: the frames of a clip are several megabytes.
+        self.ahead = min(MOST_AHEAD, -(readers // -together) + lanes + WAITING)
         self._device = device if on_gpu else None
         self._stream = threading.local()
-        # Spawned: a process that was forked from one with threads may hang.
-        context = multiprocessing.get_context("spawn")
-        self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps(first),))
+        self._readers: ProcessPoolExecutor | None = None
+        if first:
+            # Spawned: a process that was forked from one with threads may hang.
+            context = multiprocessing.get_context("spawn")
+            self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps(first),))
         self._lanes = ThreadPoolExecutor(lanes, "lane")
 
     def start(self, task: Task) -> Future[Task]:
-        return self._lanes.submit(self._finish, self._readers.submit(_read, task))
+        if self._readers is None:
+            return self._lanes.submit(self._finish, task, [])
+        try:
+            with without_main():  # the pool starts its processes when there is work for them
+                reading = [self._readers.submit(_read, part) for part in task.split()]
+        except BrokenProcessPool as error:
+            raise RunnerFailed(READER_DIED) from error
+        return self._lanes.submit(self._finish, task, reading)
 
     def close(self) -> None:
         self._lanes.shutdown(wait=False, cancel_futures=True)
-        self._readers.shutdown(wait=True, cancel_futures=True)
+        if self._readers is not None:
+            self._readers.shutdown(wait=True, cancel_futures=True)
         self._lanes.shutdown(wait=True)
 
-    def _finish(self, reading: Future[Task]) -> Task:
+    def _finish(self, task: Task, reading: Sequence[Future[Task]]) -> Task:
         try:
-            task = reading.result()
+            task.take_in([part.result() for part in reading])
         except BrokenProcessPool as error:
-            raise StoreError(
-                "a process that reads clips died (often a lack of memory). What was computed before is kept: run the "
-                "same again, perhaps with fewer of them (num_readers)."
-            ) from error
+            raise RunnerFailed(READER_DIED) from error
         with self._own_stream():
             return task.run(self._later)
 

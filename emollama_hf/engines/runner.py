@@ -10,13 +10,17 @@ from emollama_hf.stage import Stage
 from emollama_hf.store.task import Task
 
 
+class RunnerFailed(Exception):
+    """A runner's processes have died. What was finished before is as good as ever."""
+
+
 class Runner(Protocol):
     """Is given tasks in order. ahead: how many it takes before the first one's result is asked for."""
 
     ahead: int
 
     def start(self, task: Task) -> Future[Task]:
-        """Begin with a task, or take it through; an error is raised here or by the result."""
+        """Begin with a task, or take it through; errors, and RunnerFailed, are raised here or by the result."""
         ...
 
     def close(self) -> None:

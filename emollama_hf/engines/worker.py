@@ -17,7 +17,8 @@ from typing import Any
 from filelock import FileLock
 
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
-from emollama_hf.engines.runner import Runner
+from emollama_hf.engines.runner import Runner, RunnerFailed
+from emollama_hf.errors import StoreError
 from emollama_hf.store.computation import Computation, Report, Unit
 from emollama_hf.store.task import Task
 from emollama_hf.store.work_store import Publisher
@@ -51,12 +52,15 @@ def work(
     shard. stopped: asked after each unit.
     Raises what computing raises, StoreError and Stopped; what was finished before is published first.
     """
-    with (
-        closing(runner),
-        computation.store.writing(made_with) as publisher,
-        _ClaimedShard(computation, publisher, size, report, runner) as shard,
-    ):
-        _work_through(computation, units[start:] + units[:start], shard, stopped)
+    try:
+        with (
+            closing(runner),
+            computation.store.writing(made_with) as publisher,
+            _ClaimedShard(computation, publisher, size, report, runner) as shard,
+        ):
+            _work_through(computation, units[start:] + units[:start], shard, stopped)
+    except RunnerFailed as error:  # no StoreError before this: after one, nothing more is published
+        raise StoreError(str(error)) from error
 
 
 def _work_through(

@@ -14,7 +14,9 @@ _CPU = torch.device("cpu")
 def unit_pixels(pictures: np.ndarray, device: torch.device = _CPU) -> torch.Tensor:
     """(..., H, W, 3) uint8 to (..., 3, H, W) float32 in [0, 1]; the same values on every device."""
     channels_first = on_device(pictures, device).movedim(-1, -3)
-    return channels_first.to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
+    # A tensor: by a plain number a GPU multiplies with its reciprocal, which rounds differently.
+    most = torch.tensor(255.0, device=device)
+    return channels_first.to(torch.float32, memory_format=torch.contiguous_format).div_(most)
 
 
 def clip_normalised(pictures: np.ndarray, device: torch.device = _CPU) -> torch.Tensor:

@@ -21,6 +21,8 @@ def recorded_pipeline(
     config: FeatureConfig,
     model: str | os.PathLike[str] | None,
     *,
+    model_revision: str | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
     device: str = "auto",
     dtype: str | None = None,
     quantize: str | None = None,
@@ -28,19 +30,20 @@ def recorded_pipeline(
 ) -> Pipeline:
     """The stages with the stated settings, for a model that has the stated digests.
 
-    model: by default the one that is named. dtype, quantize ("none" for none), peak: instead of the stated ones.
+    model, model_revision, tokenizer: by default the model that is named. dtype, quantize ("none" for none), peak:
+    instead of the stated ones.
     Raises ShareError if the model is another one, or this version computes something else.
     """
-    name = _model(config, model)
-    stages = [_stage(stated, name, device, dtype, quantize, peak) for stated in config.made["stages"]]
+    where = {"model": _model(config, model), "revision": model_revision, "device": device}
+    stages = [_stage(stated, where, tokenizer, dtype, quantize, peak) for stated in config.made["stages"]]
     for stage, stated in zip(stages, config.made["stages"], strict=True):
         if isinstance(stage, ModelStage) and stage.model_digest() != stated["model"]:
             raise ShareError(
                 f"{stage.name}: the model {stage.source.name} is not the stated one: its {stage.part} has sha256 "
                 f"{stage.model_digest()}, stated is {stated['model']} ({config.model['name']}). Give that one "
-                "(--model)."
+                "(--model, and --model-revision or --tokenizer if it was extracted with these)."
             )
-    return Pipeline(stages)
+    return Pipeline(stages).pinned()
 
 
 def _model(config: FeatureConfig, model: str | os.PathLike[str] | None) -> str | None:
@@ -63,7 +66,12 @@ def stated_quantization(config: FeatureConfig) -> str:
 
 
 def _stage(
-    stated: Mapping[str, Any], model: str | None, device: str, dtype: str | None, quantize: str | None, peak: str | None
+    stated: Mapping[str, Any],
+    where: Mapping[str, Any],
+    tokenizer: str | os.PathLike[str] | None,
+    dtype: str | None,
+    quantize: str | None,
+    peak: str | None,
 ) -> Stage:
     cls = next((stage for stage in STAGES if stage.name == stated["stage"]), None)
     if cls is None or cls.version != stated["version"]:
@@ -74,9 +82,11 @@ def _stage(
         )
     options = {name: _plain(value) for name, value in stated["config"].items() if value is not None}
     if issubclass(cls, ModelStage):
-        options |= {"model": model, "device": device} | ({} if dtype is None else {"dtype": dtype})
-        if quantize is not None and issubclass(cls, EmoLlamaEmbed):
-            options["quantize"] = None if quantize == "none" else quantize
+        options |= {**where} | ({} if dtype is None else {"dtype": dtype})
+        if issubclass(cls, EmoLlamaEmbed):
+            options["tokenizer"] = tokenizer
+            if quantize is not None:
+                options["quantize"] = None if quantize == "none" else quantize
     elif peak is not None:
         options["peak"] = peak
     elif str(options.get("peak", "")).startswith("openface:"):

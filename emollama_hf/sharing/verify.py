@@ -26,6 +26,7 @@ from emollama_hf.stage import check_choice
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.store.media import undecoded
+from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.sources import open_source
 
 #: Largest deviation of a feature column in units of its spread (standard deviation in the row), by the type that it
@@ -97,10 +98,13 @@ def verify(
     *,
     sample: int = 3,
     model: str | os.PathLike[str] | None = None,
+    model_revision: str | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
     seed: int = 0,
     config_name: str | None = None,
     revision: str | None = None,
     labels: Path | None = None,
+    split: str | None = None,
     key_secret: str | bytes | None = None,
     device: str = "auto",
     dtype: str | None = None,
@@ -112,6 +116,7 @@ def verify(
     target: a repository on the Hub, a URL, a directory. source: the clips, as `extract` takes them, or a data set.
     sample: how many rows, chosen by `seed` among those that have features and whose clips are there.
     model: the model, which has to have the stated digests; by default the one that is named, if it is on the Hub.
+    model_revision: of its Hub id. tokenizer: the one that it was extracted with, if not its own. split: of the source.
     labels: CSV with what names rows, or with the column of peaks. key_secret: what hashed names were hashed with.
     device: where to compute. dtype: to compute in another type than stated, on a machine without that one.
     quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
@@ -119,7 +124,7 @@ def verify(
     peak: "openface:DIR" for a set that was made with OpenFace's files.
 
     Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found;
-    ValueError if the source has no column that can be computed from.
+    ModelError if there is not enough memory for it; ValueError if the source has no column that can be computed from.
 
         >>> verify("org/mindwandering-emollama", "clips", sample=3).holds
         True
@@ -133,8 +138,12 @@ def verify(
         raise ShareError(f"{place.name} holds no feature data set: there is no provenance.json.")
     name, config = _chosen(place, manifest, config_name)
     checked, unchecked = _check_files(place, config)
-    pipeline = recorded_pipeline(config, model, device=device, dtype=dtype, quantize=quantize, peak=peak)
-    clips = undecoded(source) if isinstance(source, Dataset) else open_source(os.fspath(source), labels=labels)
+    pipeline = recorded_pipeline(
+        config, model, model_revision=model_revision, tokenizer=tokenizer,
+        device=device, dtype=dtype, quantize=quantize, peak=peak,
+    )  # fmt: skip
+    clips = source if isinstance(source, Dataset) else open_source(os.fspath(source), split=split, labels=labels)
+    clips = undecoded(clips)
     for stage in pipeline.stages:
         stage.check_columns(clips.column_names)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
@@ -147,6 +156,7 @@ def verify(
             f"no clip of the source is a row of {place.name} that has features: rows are named by {names.key.column} "
             f"({_shown([row.name for row in published])}), the clips {_shown(list(there))}."
         )
+    check_memory(pipeline, None)
     chosen = random.Random(seed).sample(found, min(sample, len(found)))
     compared = quantize is not None and quantize != stated_quantization(config)
     rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]]), compared) for row in chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import abstractmethod
 from dataclasses import asdict, dataclass, replace
@@ -40,6 +41,7 @@ class ModelStage(Stage):
     part: ClassVar[Literal["facemae", "videomae", "emotion_llama"]]
     config: ModelStageConfig
     _digest: str | None = None
+    _source: ModelSource | None = None
 
     @abstractmethod
     def compute_together(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
@@ -56,6 +58,8 @@ class ModelStage(Stage):
     @property
     def source(self) -> ModelSource:
         """The model this transform uses now. Raises ModelError if none was named or it is not there."""
+        if self._source is not None:
+            return self._source
         where = self.resolved_placement()
         if where.model is None:
             raise ModelError(f"{self.name}: {NO_MODEL}")
@@ -86,6 +90,16 @@ class ModelStage(Stage):
             return self._digest
         return self.source.digest(self.part)
 
+    def pinned(self) -> ModelStage:
+        source, where = self.source, self.resolved_placement()
+        digest = source.digest(self.part)
+        twin = copy.copy(self)
+        # Computed with weights that came later, or with another setting, a row in the store would be a lie.
+        twin.config = self.configured()
+        twin.placement = replace(where, revision=source.commit or where.revision)
+        twin._source, twin._digest, twin.is_pinned = source, digest, True
+        return twin
+
     def resolved_config(self) -> dict[str, Any]:
         return {**asdict(self.config), "dtype": self._dtype()}
 
@@ -94,6 +108,8 @@ class ModelStage(Stage):
 
     def model(self) -> Any:
         """The loaded network; from this process's cache after the first time."""
+        import torch
+
         process.prepare_to_compute()
         device, dtype = self.device(), self._dtype()
         quantize, compiled = str(getattr(self.config, "quantize", None)), self.placement.compile
@@ -103,6 +119,9 @@ class ModelStage(Stage):
             network = self._load(self.source, dtype, device)
             if compiled:
                 compile_blocks(network)
+            if device.startswith("cuda"):
+                # What it was made with may still run, in this thread's stream, when another thread's begins to use it.
+                torch.cuda.synchronize(device)
             return network
 
         return cached(self.part, key, load)

@@ -59,6 +59,10 @@ class Pipeline(Transform):
             stages += stage.chain(present.union(*(earlier.makes for earlier in stages)))
         return stages
 
+    def pinned(self) -> Pipeline:
+        """The same for one run: with the weights that are there now, and what `configure` has set by now."""
+        return Pipeline([stage.pinned() for stage in self.stages], keep=self.keep)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.stages, self.keep)
 

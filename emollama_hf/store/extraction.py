@@ -25,6 +25,7 @@ from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.errors import ModelError
 from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.stage import named
+from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.store.assembly import Assembly
 from emollama_hf.store.carried import carry_making
@@ -150,6 +151,11 @@ class Run:
 
     def finish(self, workers: Workers, *, shard_rows: int | None) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
+        if workers.engine == "local" and workers.num_readers and isinstance(self.pipeline.stages[0], ModelStage):
+            raise ValueError(
+                f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
+                "nothing to decode. Leave it out."
+            )
         self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)
@@ -275,5 +281,6 @@ def open_run(
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read
+    pipeline = pipeline.pinned()
     root = Path(HF_DATASETS_CACHE) / "emollama_hf" if destination is None else destination / INSIDE_OUT
     return Run(ds, pipeline, destination, WorkStore(root), retry_failed=retry_failed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from emollama_hf.available_memory import Memory, cuda_memory, own_memory, system_memory
 from emollama_hf.checkpoints import ModelSource
@@ -31,11 +32,21 @@ class Plan:
     clips: int
     processes: int = 1
 
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.startswith("cuda")
+
     def takes(self, source: ModelSource, parts: tuple[Part, ...]) -> Prediction:
+        return self._predicted(source, parts, self.clips * (LANES if self.on_gpu else 1))
+
+    def needs(self, source: ModelSource, parts: tuple[Part, ...]) -> int:
+        """Bytes without which it cannot run. A GPU that is full says so, and batches are halved; a CPU is taken from
+        the process that asks for more, with all that it has."""
+        return self._predicted(source, parts, 1 if self.on_gpu else self.clips).peak
+
+    def _predicted(self, source: ModelSource, parts: tuple[Part, ...], clips: int) -> Prediction:
         quantize = self.quantize if "emotion_llama" in parts else None
-        cuda = self.device.startswith("cuda")
-        clips = self.clips * (LANES if cuda else 1)
-        one = predict(source, parts, dtype=self.dtype, quantize=quantize, clips=clips, cuda=cuda)
+        one = predict(source, parts, dtype=self.dtype, quantize=quantize, clips=clips, cuda=self.on_gpu)
         return one.of_processes(self.processes)
 
 
@@ -81,8 +92,8 @@ def say(plan: Plan, source: ModelSource, parts: tuple[Part, ...], there: Memory 
 
 def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], available: int) -> str | None:
     """Why a plan cannot run in so many bytes, and what can; None if it can."""
-    needed = plan.takes(source, parts)
-    if needed.least <= available:
+    needed = plan.needs(source, parts)
+    if needed <= available:
         return None
     fitting: list[dict[str, str]] = []
     for changes, other in sorted(_others(plan, parts), key=lambda one: len(one[0])):
@@ -91,35 +102,37 @@ def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], avail
             all(key in changes and (key == PROCESSES or changes[key] == value) for key, value in simpler.items())
             for simpler in fitting
         )
-        if not redundant and other.takes(source, parts).least <= available:
+        if not redundant and other.needs(source, parts) <= available:
             fitting.append(changes)
-    several = f" in {plan.processes} processes" if plan.processes > 1 else ""
+    several = f" with {plan.clips} clips together" if plan.clips > 1 and not plan.on_gpu else ""
+    several += f" in {plan.processes} processes" if plan.processes > 1 else ""
     text = (
-        f"{source.name} does not fit: on {plan.device} in {plan.dtype}{several} it takes {_gb(needed.least)}, "
-        f"{_gb(needed.weights)} of them weights, and {_gb(available)} are available."
+        f"{source.name} does not fit: on {plan.device} in {plan.dtype}{several} it takes {_gb(needed)}, "
+        f"{_gb(plan.takes(source, parts).weights)} of them weights, and {_gb(available)} are available."
     )
     if fitting:
         return f"{text} This fits: {'; '.join(map(_typed, fitting))}."
-    smallest = min((other.takes(source, parts).least for _, other in _others(plan, parts)), default=needed.least)
+    smallest = min((other.needs(source, parts) for _, other in _others(plan, parts)), default=needed)
     return f"{text} No other dtype or quantization fits either: at least {_gb(smallest)} are needed."
 
 
 def _others(plan: Plan, parts: tuple[Part, ...]) -> Iterator[tuple[dict[str, str], Plan]]:
     """Plans that take less, and what to type for each."""
-    half: DtypeName = "float16" if plan.device.startswith("cuda") else "bfloat16"
+    half: DtypeName = "float16" if plan.on_gpu else "bfloat16"
     dtypes: list[DtypeName] = [plan.dtype, *([half] if plan.dtype == "float32" else [])]
     coarser = QUANTIZATIONS[:1] if plan.quantize == "8bit" else QUANTIZATIONS[::-1] if plan.quantize is None else ()
     quantizations = [plan.quantize, *(coarser if "emotion_llama" in parts else ())]
-    for dtype in dtypes:
-        for quantize in quantizations:
-            for processes in range(plan.processes, 0, -1):
-                changes = {
-                    **({"--dtype": dtype} if dtype != plan.dtype else {}),
-                    **({"--quantize": str(quantize)} if quantize != plan.quantize else {}),
-                    **({PROCESSES: str(processes)} if processes != plan.processes else {}),
-                }
-                if changes:
-                    yield changes, replace(plan, dtype=dtype, quantize=quantize, processes=processes)
+    counts = dict.fromkeys([plan.clips, plan.clips if plan.on_gpu else 1])  # a GPU's batches are halved as they go
+    for dtype, quantize, clips in product(dtypes, quantizations, counts):
+        for processes in range(plan.processes, 0, -1):
+            changes = {
+                **({"--dtype": dtype} if dtype != plan.dtype else {}),
+                **({"--quantize": str(quantize)} if quantize != plan.quantize else {}),
+                **({"--batch-size": str(clips)} if clips != plan.clips else {}),
+                **({PROCESSES: str(processes)} if processes != plan.processes else {}),
+            }
+            if changes:
+                yield changes, replace(plan, dtype=dtype, quantize=quantize, clips=clips, processes=processes)
 
 
 def _typed(changes: dict[str, str]) -> str:

@@ -59,6 +59,28 @@ class Task:
                 self._run(stage, places)
         return self
 
+    def split(self) -> list[Task]:
+        """A task for each row, so that several processes may take one unit's rows at once."""
+        parts = []
+        for i, row in enumerate(self.rows):
+            known = {column: {0: values[i]} for column, values in self._values.items() if i in values}
+            parts.append(Task([row], self.batch.select([i]), [self._needed[i]], known))
+        return parts
+
+    def take_in(self, parts: Sequence[Task]) -> Task:
+        """What came of the parts that this task was split into."""
+        for i, part in enumerate(parts):
+            self._needed[i] = part._needed[0]
+            for ours, theirs in ((self._values, part._values), (self.outcomes, part.outcomes)):
+                for name, values in theirs.items():
+                    ours.setdefault(name, {})[i] = values[0]
+            if 0 in part.failures:
+                self.failures[i] = part.failures[0]
+            for name, spent in part.times.items():
+                before = self.times.get(name, StageTime(0.0, 0))
+                self.times[name] = StageTime(before.seconds + spent.seconds, before.rows + spent.rows)
+        return self
+
     def _run(self, stage: Stage, places: list[int]) -> None:
         given = {
             column: [self._values[column].get(i) for i in range(len(self.rows))] for column in stage.given(self._values)

@@ -15,10 +15,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @contextmanager
-def serve(repo_id: str, folder: Path, *, gated: bool = False) -> Iterator[tuple[str, list[str]]]:
+def serve(
+    repo_id: str, folder: Path, *, gated: bool = False, asked: list[str] | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """(endpoint, list of files that were downloaded) of a server that has one repository.
 
-    gated: it may be seen, and its files may not be had without a token.
+    gated: it may be seen, and its files may not be had without a token. asked: gets the path of every request.
     """
     downloads: list[str] = []
 
@@ -28,6 +30,8 @@ def serve(repo_id: str, folder: Path, *, gated: bool = False) -> Iterator[tuple[
 
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path)
+            if asked is not None:
+                asked.append(path)
             parts = path.split("/")
             if path.startswith(f"/api/models/{repo_id}") and parts[-1] in ("main", COMMIT):
                 files = [{"rfilename": name, "path": name, **entry} for name, entry in listing(folder).items()]

@@ -78,6 +78,28 @@ def test_only_what_is_used_is_fetched(repository: Path, tmp_path: Path) -> None:
     assert ask("http://127.0.0.1:9", tmp_path, offline, HF_HUB_OFFLINE="1") == ["32"]
 
 
+def test_a_branch_is_asked_for_once_however_many_clips_there_are(repository: Path, tmp_path: Path) -> None:
+    program = f"""
+import numpy as np
+from datasets import Dataset
+from emollama_hf import FaceMAEEmbed, extract
+from tests.store.crops import OPTIONS, crops
+ds = crops(Path({str(tmp_path)!r}), *range(6))
+done = extract(ds, {REPO!r}, stages=["facemae_embed"], out={str(tmp_path / "out")!r}, **OPTIONS)
+assert set(done["emollama_status"]) == {{"ok"}}
+stage = FaceMAEEmbed({REPO!r})
+for _ in range(3):
+    stage({{"facemae_frames": [np.zeros((2, 32, 32, 3), np.uint8)] * 2}})
+print("done")
+"""
+    asked: list[str] = []
+    with serve(REPO, repository, asked=asked) as (endpoint, _):
+        path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        quiet = {"PYTHONPATH": path, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+        assert ask(endpoint, tmp_path / "home", "from pathlib import Path\n" + program, **quiet) == ["done"]
+    assert len([path for path in asked if path.startswith(f"/api/models/{REPO}/revision/")]) == 1, asked
+
+
 def test_what_is_not_there(repository: Path, tmp_path: Path) -> None:
     calls = {
         "source.digest('videomae')": "has no videomae/",

@@ -22,7 +22,7 @@ from datasets import Dataset
 from emollama_hf import extract, timing
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.write import write_model
-from emollama_hf.errors import ClipError
+from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
 from tests.store.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
@@ -260,6 +260,49 @@ def test_what_cannot_work_is_an_error_within_seconds(
     with pytest.raises(kind, match=message):
         extract(ds, "random-tiny", **{"engine": "ray", **OPTIONS, **options})
     assert time.monotonic() - started < 15
+
+
+def test_a_number_type_that_differs_between_here_and_the_cluster_is_asked_for(tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU: there is no difference")
+    code = f"""
+import ray
+from pathlib import Path
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+# Ray takes anybody's word for the GPUs of a machine.
+ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
+         object_store_memory=100_000_000)
+try:
+    extract(crops(Path({str(tmp_path)!r}), 1), "random-tiny", engine="ray", **OPTIONS)
+except ValueError as error:
+    print(error)
+ray.shutdown()
+"""
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "dtype='auto' would be one type here and another on the cluster" in told.stdout
+
+
+@pytest.mark.parametrize("where", ["the computation", "the planner"])
+def test_a_planner_that_fails_ends_the_run(
+    where: str, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emollama_hf.engines.ray_source import Planner
+    from emollama_hf.store.computation import Computation
+
+    class Odd(Exception):
+        def __reduce__(self) -> Any:
+            raise TypeError("cannot be pickled")
+
+    def fail(*_: Any) -> Any:
+        raise Odd("out of order")
+
+    monkeypatch.setattr(*((Computation, "task") if where == "the computation" else (Planner, "_plan")), fail)
+    with pytest.raises((RuntimeError, StoreError), match="out of order" if where == "the computation" else "Ray ended"):
+        extract(crops(tmp_path / "clips", 1, 2), "random-tiny", engine="ray", **OPTIONS)
 
 
 def command_line(tmp_path: Path, *arguments: str, before: str = "", **environment: str) -> subprocess.Popen[str]:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import Dataset
 
-from emollama_hf import extract
+from emollama_hf import extract, timing
 from emollama_hf.errors import StoreError
 from tests import videos
 from tests.store.crops import OPTIONS, crops
@@ -72,18 +73,46 @@ def test_each_worker_has_readers_of_its_own(
 
 def test_a_killed_reader_ends_the_run_with_what_is_kept(new_children: Callable[[], list[int]], tmp_path: Path) -> None:
     def kill_a_reader() -> None:
-        while not (readers := new_children()):
+        while "facemae_embed" not in timing.stage_times():
             time.sleep(0.01)
-        os.kill(readers[0], signal.SIGKILL)
+        os.kill(new_children()[0], signal.SIGKILL)
 
-    ds = crops(tmp_path, *range(12))
+    ds = crops(tmp_path, *range(150))
+    timing.reset()
     killer = threading.Thread(target=kill_a_reader)
     killer.start()
     with pytest.raises(StoreError, match="num_readers"):
         extract(ds, "random-tiny", num_readers=1, out=tmp_path / "out", **OPTIONS)
     killer.join()
     assert new_children() == []
+    kept = timing.stage_times()["facemae_embed"].rows
+    timing.reset()
     assert set(extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"]) == {"ok"}
+    assert timing.stage_times()["facemae_embed"].rows == 150 - kept
+
+
+def test_a_script_needs_no_guard(tmp_path: Path) -> None:
+    """Processes that are spawned do not run it again."""
+    script = tmp_path / "plain.py"
+    script.write_text(f"""
+from pathlib import Path
+from emollama_hf import extract
+from tests.store.crops import OPTIONS, crops
+print("begun", flush=True)
+folder = Path({str(tmp_path)!r})
+done = extract(crops(folder, 1, 2, 3), "random-tiny", num_readers=2, out=folder / "out", **OPTIONS)
+print(list(done["emollama_status"]), __file__)
+""")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "home")}
+    ran = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["begun", f"['ok', 'ok', 'ok'] {script}"]
+
+
+def test_readers_that_would_have_nothing_to_read_are_refused(tmp_path: Path) -> None:
+    frames = np.zeros((2, 16, 32, 32, 3), np.uint8)
+    ds = Dataset.from_dict({"facemae_frames": list(frames)})
+    with pytest.raises(ValueError, match="num_readers=2 would have no effect"):
+        extract(ds, "random-tiny", stages=["facemae_embed"], num_readers=2, out=tmp_path / "out")
 
 
 RUN = """

@@ -29,25 +29,27 @@ def test_what_fits_is_no_problem() -> None:
     ("plan", "gigabytes", "options"),
     [
         (CPU, 20, "--quantize 8bit; --quantize 4bit; --dtype bfloat16"),
+        (replace(CPU, dtype="bfloat16", quantize="8bit"), 11.6, "--quantize 4bit"),
         (CPU, 9, "--dtype bfloat16 --quantize 4bit"),
         (replace(CPU, dtype="bfloat16", processes=3), 40, "--num-proc 2; --quantize 8bit; --quantize 4bit"),
         (replace(CPU, dtype="bfloat16", processes=2), 10, "--quantize 4bit --num-proc 1"),
+        (replace(CPU, dtype="bfloat16", clips=64), 20, "--batch-size 1; --quantize 8bit; --quantize 4bit"),
         (CUDA, 16, "--quantize 8bit; --quantize 4bit"),
         (replace(CUDA, dtype="float32"), 30, "--quantize 8bit; --quantize 4bit; --dtype float16"),
         (replace(CUDA, quantize="8bit"), 10, "--quantize 4bit"),
     ],
 )
-def test_options_are_typed_as_they_are_and_each_is_needed(plan: Plan, gigabytes: int, options: str) -> None:
-    told = does_not_fit(plan, FULL, PARTS, gigabytes * GB)
+def test_options_are_typed_as_they_are_and_each_is_needed(plan: Plan, gigabytes: float, options: str) -> None:
+    told = does_not_fit(plan, FULL, PARTS, int(gigabytes * GB))
     assert told is not None
-    assert f"{gigabytes}.0 GB are available" in told
+    assert f"{gigabytes:.1f} GB are available" in told
     assert set(told.split("This fits: ")[1].rstrip(".").split("; ")) == set(options.split("; "))
 
 
 def test_where_nothing_fits_it_says_how_much_is_needed() -> None:
     told = does_not_fit(CPU, FULL, PARTS, 3 * GB)
     assert told is not None
-    assert "at least 8.4 GB are needed" in told
+    assert "at least 9.0 GB are needed" in told
     encoders = does_not_fit(CPU, FULL, ("facemae",), GB)
     assert encoders is not None
     assert "--quantize" not in encoders
