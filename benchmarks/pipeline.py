@@ -3,11 +3,13 @@
 One run over clips of 10 s (or over given crops), the folder that `load_dataset` opens included, and one JSON line:
 
     clips_a_second, seconds
-    model_share       share of the time in which a network was computing (the union over threads and streams)
-    model_s           that time
-    frames_cpu_s      processor time of the frames stage, measured on some of the clips beforehand
+    model_s           time in which a network was computing, from the first to the last of its kernels (on a GPU gaps
+                      between these count, too: `nvidia-smi dmon` shows them)
+    model_share       model_s / seconds
+    frames_cpu_s      processor time of the frames stage, measured on some of the clips before and after the run
     ratio             seconds / model_s
     ratio_with_frames seconds / (model_s + frames_cpu_s): for machines where the models take all cores
+    ratio_beside_frames (seconds - frames_cpu_s) / model_s: the same, and nothing is allowed for the frames
 
 `middle` is a model of middling size, `random-full` the real one, `random-tiny` next to nothing.
 """
@@ -50,7 +52,7 @@ def middle_model() -> None:
 
 
 class Busy:
-    """When networks compute: from the first to the last of their blocks, on a GPU by events of its own clock."""
+    """When networks compute, each call from its beginning to its end; on a GPU by events of its own clock."""
 
     def __init__(self, networks: list[Any], device: str) -> None:
         self._cuda = device.startswith("cuda")
@@ -58,9 +60,8 @@ class Busy:
         self._first = self._now()
         for network in networks:
             began: dict[int, Any] = {}
-            first, last = network.blocks()[0], network.blocks()[-1]
-            first.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()}))
-            last.register_forward_hook(
+            network.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()}))
+            network.register_forward_hook(
                 lambda *_, began=began: self._intervals.append((began.pop(_thread()), self._now()))
             )
 
@@ -119,7 +120,8 @@ def main() -> None:
         os.environ["HF_HOME"] = f"{name}/home"
         folder = Path(name)
         ds = given_crops(asked.clips) if asked.crops else clips(folder, asked.clips, tuple(asked.size))
-        frames_cpu = 0.0 if asked.crops else frames_seconds(ds["video"][:5]) * asked.clips
+        some = [] if asked.crops else ds["video"][:5]
+        frames_before = frames_seconds(some)
         networks = [stage.model() for stage in stages]
         warm_up(stages)
         busy = Busy(networks, stages[0].device())
@@ -129,6 +131,7 @@ def main() -> None:
             **{key: value for key, value in where.items() if value is not None},
         )  # fmt: skip
         seconds = time.perf_counter() - started
+        frames_cpu = (frames_before + frames_seconds(some)) / 2 * asked.clips
     model_s = busy.seconds()
     figures = {
         "clips": asked.clips,
@@ -144,6 +147,7 @@ def main() -> None:
         "frames_cpu_s": round(frames_cpu, 1),
         "ratio": round(seconds / model_s, 3),
         "ratio_with_frames": round(seconds / (model_s + frames_cpu), 3),
+        "ratio_beside_frames": round((seconds - frames_cpu) / model_s, 3),
     }
     print(json.dumps(figures), flush=True)
 
@@ -180,14 +184,14 @@ def given_crops(count: int) -> Dataset:
 
 
 def frames_seconds(paths: list[str]) -> float:
-    """Processor seconds of the frames stage for one clip."""
+    """Processor seconds of the frames stage for one clip; 0 without clips."""
     times = []
     for path in paths:
         started = time.process_time()
         with open_video(path) as clip:
             sample_clip(clip)
         times.append(time.process_time() - started)
-    return statistics.median(times)
+    return statistics.median(times) if times else 0.0
 
 
 def warm_up(stages: list[Any]) -> None:

@@ -9,16 +9,18 @@ import pytest
 
 from emollama_hf.available_memory import system_memory
 from tests.commands.test_cli import clips, run
+from tests.models.golden import LLAMA
 
 __all__ = ["clips"]
 
 
 def test_the_comparison_that_is_printed_runs(clips: Path, tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: the extra quantization")
-    options = ("--model", "random-tiny", "--peak", "middle", "--device", "cpu")
+    options = ("--model", "random-tiny", "--tokenizer", str(LLAMA), "--peak", "middle", "--device", "cpu")
     ran = run("extract", str(clips), "--out", str(tmp_path / "features"), "--quantize", "8bit", *options)
     assert "computing on cpu in float32, the decoder in 8bit, 1 clip at a time: 1.3 GB at the peak" in ran.stderr
     [printed] = [line for line in ran.stdout.splitlines() if line.startswith("emollama-hf verify ")]
+    assert f"--tokenizer {LLAMA}" in printed
     compared = run(*shlex.split(printed)[1:]).stdout
     assert "held to no limit" in compared
     assert "% away" in compared
@@ -28,6 +30,8 @@ def test_wrong_values_and_a_model_that_cannot_fit_end_at_once(clips: Path, tmp_p
     extract = ("extract", str(clips), "--out", str(tmp_path / "features"), "--device", "cpu", "--peak", "middle")
     wrong = run(*extract, "--model", "random-tiny", "--quantize", "5bit", status=1)
     assert "Valid: None, '4bit', '8bit'" in wrong.stderr
+    strange = run(*extract, "--model", "random-tiny", "--engine", "dask", "--status", status=1)
+    assert "Valid: 'local', 'ray'" in strange.stderr
     memory = system_memory()
     if memory is None or memory.available > 60e9:
         pytest.skip("this machine may have room for it")
