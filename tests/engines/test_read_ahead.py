@@ -16,7 +16,12 @@ import pytest
 from datasets import Dataset
 
 from emollama_hf import extract, timing
+from emollama_hf.engines.open_shard import ShardSize
+from emollama_hf.engines.read_ahead import ReadAhead
+from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
+from emollama_hf.store.extraction import open_run
+from emollama_hf.store.provenance import made_with
 from tests import videos
 from tests.store.crops import OPTIONS, crops
 
@@ -61,6 +66,32 @@ def test_rows_are_those_that_one_process_makes(
     assert ahead.features == alone.features
     assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
     assert new_children() == []
+
+
+def test_rows_of_one_unit_are_read_apart_and_computed_together(clips: Dataset, tmp_path: Path) -> None:
+    options = {"batch_size": 3, "keep": "facemae_frames"}
+    ahead = extract(clips, "random-tiny", num_readers=2, out=tmp_path / "ahead", **options)
+    alone = extract(clips, "random-tiny", num_readers=0, out=tmp_path / "alone", **options)
+    assert alone["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
+    assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
+
+
+def test_lanes_alone_take_rows_that_bring_their_frames(tmp_path: Path) -> None:
+    """As on a GPU: two threads, each with some of the units."""
+    rng = np.random.default_rng(8)
+    ds = Dataset.from_dict({"facemae_frames": [rng.integers(0, 256, (4, 32, 32, 3), np.uint8) for _ in range(7)]})
+    options = {"stages": ["facemae_embed"], "batch_size": 2}
+    alone = extract(ds, "random-tiny", out=tmp_path / "alone", **options)
+    run = open_run(
+        ds, "random-tiny", out=tmp_path / "lanes", on_error="null", keep=(), overwrite=False, retry_failed=False,
+        **options,
+    )  # fmt: skip
+    stages, computation = run.pipeline.stages, run.computation
+    lanes = ReadAhead(stages, readers=0, together=2, device="cpu", lanes=2)
+    work(computation, computation.units(), made_with(stages), size=ShardSize(rows=3), runner=lanes)
+    assert all(run.known(row) is not None for row in range(7))
+    done = extract(ds, "random-tiny", out=tmp_path / "lanes", **options)
+    assert done.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
 
 
 def test_each_worker_has_readers_of_its_own(
