@@ -6,6 +6,7 @@ rest. Memory is the peak above the idle process, which has imported the librarie
 
 from __future__ import annotations
 
+import argparse
 import json
 import multiprocessing
 import resource
@@ -24,6 +25,7 @@ SIZES = {"240p": (320, 240), "480p": (640, 480), "1080p": (1920, 1080)}
 
 def main() -> None:
     """Print all measurements; the two-hour file takes a minute to make."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for label, size in SIZES.items():

@@ -48,7 +48,10 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
     failed = [row for row in done.rows if not row.holds]
     wrong, unknown = sum(row.problem is None for row in failed), sum(row.problem is not None for row in failed)
     verdicts = [f"{wrong} not what they say"] * bool(wrong) + [f"{unknown} could not be computed"] * bool(unknown)
-    screen.print(f"\n{len(done.rows)} rows: {', '.join(verdicts) or 'all are what they say'}.", markup=False)
+    aside = ", hidden states aside" if any(c.difference is not None for row in done.rows for c in row.columns) else ""
+    if len(done.rows) < options["sample"]:
+        screen.print(f"\nNo more than {len(done.rows)} rows have features there and a clip here.", markup=False)
+    screen.print(f"\n{len(done.rows)} rows: {', '.join(verdicts) or f'all are what they say{aside}'}.", markup=False)
     return len(failed)
 
 

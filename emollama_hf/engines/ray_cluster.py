@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -32,6 +34,8 @@ QUIET = {
 #: Keeps other users of this machine out. Ray's own would be written into the home directory; it remembers the first one
 #: that a process has.
 TOKEN = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+#: Tells the processes of a cluster of this process's own from all others.
+MARK = "EMOLLAMA_HF_RAY"
 AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -71,17 +75,16 @@ def joined(address: str | None) -> Iterator[list[Node]]:
         yield _nodes()
         return
     there = _answering(address or os.environ.get("RAY_ADDRESS"))
+    mark = secrets.token_hex(16)
     with _environment(QUIET if there else {**QUIET, **TOKEN}):
-        others = set(_children())
-        own: set[Any] = set()  # and what they start; of a cluster that was there before nothing is ours to end
         try:
-            _start(there)
-            own = set(_children()) - others if there is None else own
+            with _interrupted_later(), _environment({MARK: mark}):  # what this process starts later is not Ray's
+                _start(there)
             yield _nodes()
         finally:
-            started = [process for child in own for process in (child, *_children(child))]
             ray.shutdown()
-            _end(started)
+            if there is None:
+                _end(_started_with(mark))
 
 
 def wait_until_free(cpus: float, gpus: float) -> None:
@@ -175,14 +178,42 @@ def _start(there: str | None) -> None:
         ) from error
 
 
-def _children(of: Any = None) -> list[Any]:
-    """Children of this process, or all processes below the given one."""
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C within the block takes effect at its end, a second one at once.
+
+    Ray, while it starts, loses an interruption, or leaves behind what it has started by then.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    met: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        met.append(number)
+        if len(met) > 1:
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if len(met) == 1:
+        before(met[0], None)
+
+
+def _started_with(mark: str) -> list[Any]:
+    """Processes that were started with this value of MARK, by whomever: some outlive the one that started them."""
     import psutil
 
-    try:
-        return list((of or psutil.Process()).children(recursive=of is not None))
-    except psutil.NoSuchProcess:
-        return []
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # ended meanwhile, or somebody else's
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                found.append(process)
+    return found
 
 
 def _end(processes: list[Any]) -> None:

@@ -26,13 +26,16 @@ from emollama_hf.engines.background import Background
 from emollama_hf.engines.last_words import last_words
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.engines.ray_cluster import joined, wait_until_free
-from emollama_hf.engines.ray_pools import Pool, plan_pools
+from emollama_hf.engines.ray_pools import Node, Pool, plan_pools
 from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import StoreError
 from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
+from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.task import Task
+
+logger = logging.getLogger(__name__)
 
 #: Tasks that wait in front of a worker, so that it never waits for the driver.
 IN_FLIGHT = 2
@@ -80,6 +83,9 @@ def run_ray(
         joined(workers.address) as nodes,
     ):
         planned = plan_pools(computation.pipeline.stages, nodes, workers.num_proc, workers.num_readers)
+        say_who(planned, nodes)
+        if len(nodes) == 1:  # this one, then; on several each worker looks at its own node's memory
+            check_memory(computation.pipeline, max((pool.size for pool in planned if pool.has_model), default=1))
         pools = [replace(pool, stages=tuple(map(_of_one_type, pool.stages))) for pool in planned]
         wait_until_free(sum(p.size * p.num_cpus for p in pools), sum(p.size * p.num_gpus for p in pools))
         try:
@@ -94,6 +100,12 @@ def run_ray(
     lost = sum(len(computation.missing(unit)) for unit in units) - changed
     if lost > 0:
         raise StoreError(f"Ray ended the run before {lost} clips were computed. {KEPT}")
+
+
+def say_who(pools: Sequence[Pool], nodes: Sequence[Node]) -> None:
+    """Log how many workers of which kind there will be, on how many nodes."""
+    kinds = ", ".join(f"{pool.size} for {' and '.join(stage.name for stage in pool.stages)}" for pool in pools)
+    logger.info("workers on %d node%s: %s", len(nodes), "s" * (len(nodes) != 1), kinds)
 
 
 def _compute(

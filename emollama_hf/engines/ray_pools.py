@@ -38,6 +38,10 @@ class Pool:
     num_gpus: int
     threads: int | None
 
+    @property
+    def has_model(self) -> bool:
+        return any(isinstance(stage, ModelStage) for stage in self.stages)
+
 
 def plan_pools(
     stages: Sequence[Stage], nodes: Sequence[Node], num_proc: int | None, num_readers: int | None = None

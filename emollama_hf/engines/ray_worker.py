@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from emollama_hf.engines.sendable import sendable
 from emollama_hf.errors import ModelError
 from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.pipeline import Pipeline
+from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.task import Task
 
 SCHEMA = pa.schema([("index", pa.int64()), ("task", pa.large_binary()), ("error", pa.large_binary())])
@@ -47,6 +50,7 @@ class TaskRunner:
             for stage in self._stages:
                 if isinstance(stage, ModelStage):
                     check_model(stage)
+            check_room(self._stages)
         except Exception as error:
             self._error = error
 
@@ -67,6 +71,14 @@ class TaskRunner:
             return message(index, pickle.dumps(task.run(self._stages), protocol=5))
         except Exception as error:
             return message(index, b"", error)
+
+
+def check_room(stages: Sequence[Stage]) -> None:
+    """Raise ModelError, which names this machine, unless its memory holds the models."""
+    try:
+        check_memory(Pipeline(stages), None)
+    except ModelError as error:
+        raise ModelError(f"node {socket.gethostname()}: {error}") from error
 
 
 def check_model(stage: ModelStage) -> None:

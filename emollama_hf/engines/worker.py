@@ -76,7 +76,10 @@ def _work_through(
             shard.publish()  # others may wait for these rows as we wait for theirs
             if not computation.store.refresh() and taken:
                 if not told:
-                    logger.info("waiting for others that compute the last %d clips", len(todo))
+                    logger.info(
+                        "waiting for other workers, which have the last %d clips in hand",
+                        sum(len(unit.rows) for unit in todo),
+                    )
                     told = True
                 time.sleep(WAIT_SECONDS)
             taken.clear()

@@ -182,8 +182,7 @@ def _open_container(local: Path | bytes) -> Any:
         raise ClipError(
             "not_a_video",
             f"FFmpeg finds no video file in it ({error.strerror or error}); expected mp4, mov, webm, mkv, avi or the "
-            "like. It may be cut off before its index (moov) or be another kind of file: copy or export it again, "
-            'or pass on_error="null" to keep the row with an error status.',
+            "like. It may be cut off before its index (moov) or be another kind of file: copy or export it again.",
         ) from error
 
 
@@ -198,7 +197,7 @@ def _video_stream(container: Any) -> Any:
         others = f"{' and '.join(kinds)} only" if kinds else "no stream at all"
         raise ClipError(
             "no_video_stream",
-            f'no video stream ({others}). Remove the row, or pass on_error="null" to keep it with an error status.',
+            f"no video stream ({others}). Remove the row.",
         )
     # The largest, and the first of equals: some files carry a small preview as well.
     stream = max(streams, key=lambda s: (getattr(s, "width", 0) or 0) * (getattr(s, "height", 0) or 0))
@@ -252,5 +251,5 @@ def _no_frames(packets: int, damaged: int, codec: str) -> ClipError:
     return ClipError(
         "no_frames",
         f"not one frame can be decoded ({packets} {codec} packets, {damaged} damaged or missing). Copy or export it "
-        'again, or pass on_error="null" to keep the row with an error status.',
+        "again.",
     )

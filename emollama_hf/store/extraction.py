@@ -175,7 +175,7 @@ class Run:
         computation = self.computation
         rows = self.failed_before if self._retry_failed else None
         units = [unit for unit in computation.units(rows) if computation.missing(unit)]
-        if units and workers.engine == "local":  # other machines have memory of their own
+        if units and workers.engine == "local":  # Ray's machines have memory of their own, and look at it themselves
             num_proc = workers.num_proc
             check_memory(self.pipeline, None if num_proc is None else min(num_proc, len(units)))
         progress = Progress(sum(len(computation.missing(unit)) for unit in units))

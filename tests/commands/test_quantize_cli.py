@@ -37,3 +37,6 @@ def test_wrong_values_and_a_model_that_cannot_fit_end_at_once(clips: Path, tmp_p
         pytest.skip("this machine may have room for it")
     full = run(*extract, "--model", "random-full", "--num-proc", "2", "--dtype", "float32", status=1)
     assert "random-full does not fit: on cpu in float32 in 2 processes it takes 68.8 GB" in full.stderr
+    pytest.importorskip("ray", reason="ray is not installed: the extra ray")
+    ray = run(*extract, "--model", "random-full", "--dtype", "float32", "--num-proc", "2", "--engine", "ray", status=1)
+    assert "random-full does not fit: on cpu in float32 in 2 processes it takes 68.8 GB" in ray.stderr

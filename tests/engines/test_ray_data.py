@@ -333,9 +333,14 @@ def test_a_run_starts_its_own_ray_and_ends_it(tmp_path: Path) -> None:
     told, errors = run.communicate(timeout=200)
     assert run.returncode == 0, errors
     assert "30 clips: 30 ok" in told
-    assert [line.split(",")[0] for line in errors.splitlines()] == [
-        f"emollama-hf: {done} of 30 clips" for done in (10, 20, 30)
-    ], "a line a shard, and nothing of Ray's"
+    who, what, *progress = errors.splitlines()
+    assert who.startswith(
+        "emollama-hf: workers on 1 node: 1 for sample_frames, 1 for facemae_embed and videomae_embed "
+    )
+    assert what.startswith("emollama-hf: computing on cpu in float32, 1 clip at a time: ")
+    assert [line.split(",")[0] for line in progress] == [f"emollama-hf: {done} of 30 clips" for done in (10, 20, 30)], (
+        "a line a shard, and nothing of Ray's"
+    )
     assert [path.name for path in (tmp_path / "home").iterdir() if path.name == ".ray"] == []
     until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
 
@@ -354,6 +359,15 @@ def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals, tmp_path: 
     # Of a killed one Ray's agents look from time to time whether it is still there.
     until(lambda: not left_over(tmp_path), 240, still=lambda: left_over(tmp_path))
     assert 2 <= shards(tmp_path / "out") < 10
+
+
+def test_a_run_that_is_stopped_while_ray_starts_leaves_no_process(tmp_path: Path) -> None:
+    wake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = command_line(tmp_path, "--num-proc", "1", before=wake)
+    until(lambda: run.poll() is not None or any("Agent" in one for one in left_over(tmp_path)))
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 130
+    until(lambda: not left_over(tmp_path), 20, still=lambda: left_over(tmp_path))
 
 
 def test_a_ray_that_dies_is_one_line_that_says_what_is_kept(tmp_path: Path) -> None:
