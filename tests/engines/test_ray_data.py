@@ -364,7 +364,7 @@ def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals, tmp_path: 
 def test_a_run_that_is_stopped_while_ray_starts_leaves_no_process(tmp_path: Path) -> None:
     wake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     run = command_line(tmp_path, "--num-proc", "1", before=wake)
-    until(lambda: run.poll() is not None or any("Agent" in one for one in left_over(tmp_path)))
+    until(lambda: run.poll() is not None or any("gcs_server" in one for one in left_over(tmp_path)))
     run.send_signal(signal.SIGINT)
     assert run.wait(60) == 130
     until(lambda: not left_over(tmp_path), 20, still=lambda: left_over(tmp_path))
