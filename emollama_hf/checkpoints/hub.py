@@ -15,12 +15,15 @@ from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.prompt import PromptTokenizer
 
+#: The commit that a repository's branch or tag was at when this process first asked.
+_commits: dict[tuple[str, str | None], str] = {}
+
 
 class HubSource(DirectorySource):
     """Files come from huggingface_hub's cache, so HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE apply.
 
-    name: the repository id.  revision: branch, tag or commit; of a branch or tag the commit that this process has found
-    first, until it ends.
+    name: the repository id.  revision: branch, tag or commit. A branch stays, while the process runs, at the commit
+    where it was first found.
     """
 
     def __init__(self, name: str, revision: str | None = None, tokenizer: PromptTokenizer | None = None) -> None:
@@ -54,10 +57,6 @@ class HubSource(DirectorySource):
         root = snapshot(self.name, self._revision, patterns)
         self._revision = root.name
         return root
-
-
-#: The commit that a repository's branch or tag was at when this process first asked.
-_commits: dict[tuple[str, str | None], str] = {}
 
 
 def cached_sha256(path: Path) -> str:

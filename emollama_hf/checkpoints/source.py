@@ -39,7 +39,7 @@ class ModelSource(ABC):
 
     @property
     def commit(self) -> str | None:
-        """Of a repository: where everything comes from that was asked for since the first answer. None elsewhere."""
+        """The commit of a Hub repository, once a file was fetched; before, the revision asked for. None elsewhere."""
         return None
 
     @abstractmethod

@@ -83,7 +83,7 @@ def run_ray(
         joined(workers.address) as nodes,
     ):
         planned = plan_pools(computation.pipeline.stages, nodes, workers.num_proc, workers.num_readers)
-        say_who(planned, nodes)
+        _say_who(planned, nodes)
         if len(nodes) == 1:  # this one, then; on several each worker looks at its own node's memory
             check_memory(computation.pipeline, max((pool.size for pool in planned if pool.has_model), default=1))
         pools = [replace(pool, stages=tuple(map(_of_one_type, pool.stages))) for pool in planned]
@@ -100,12 +100,6 @@ def run_ray(
     lost = sum(len(computation.missing(unit)) for unit in units) - changed
     if lost > 0:
         raise StoreError(f"Ray ended the run before {lost} clips were computed. {KEPT}")
-
-
-def say_who(pools: Sequence[Pool], nodes: Sequence[Node]) -> None:
-    """Log how many workers of which kind there will be, on how many nodes."""
-    kinds = ", ".join(f"{pool.size} for {' and '.join(stage.name for stage in pool.stages)}" for pool in pools)
-    logger.info("workers on %d node%s: %s", len(nodes), "s" * (len(nodes) != 1), kinds)
 
 
 def _compute(
@@ -167,6 +161,12 @@ def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task |
     except Exception as error:
         line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise _RayFailed(f"Ray ended the run ({type(error).__name__}: {line.strip()}). {KEPT}") from error
+
+
+def _say_who(pools: Sequence[Pool], nodes: Sequence[Node]) -> None:
+    """Log how many workers of which kind there will be, on how many nodes."""
+    kinds = ", ".join(f"{pool.size} for {' and '.join(stage.name for stage in pool.stages)}" for pool in pools)
+    logger.info("workers on %d node%s: %s", len(nodes), "s" * (len(nodes) != 1), kinds)
 
 
 def _of_one_type(stage: Stage) -> Stage:
