@@ -173,8 +173,9 @@ def _start(there: str | None) -> None:
         if there is None:
             raise ConnectionError(f"Ray did not start on this machine: {line}") from error
         raise ConnectionError(
-            f"address={there!r}: Ray answers, but this machine cannot join it: {line} It must be a node of the cluster "
-            "(ray start --address HOST:PORT) with the same versions of Ray and Python."
+            f"address={there!r}: something answers there, but this machine cannot join it: {line.rstrip('.')}. If "
+            "it is the head of a cluster, make this machine a node of it (ray start --address HOST:PORT), with the same "
+            "versions of Ray and Python."
         ) from error
 
 
