@@ -174,8 +174,8 @@ def _start(there: str | None) -> None:
             raise ConnectionError(f"Ray did not start on this machine: {line}") from error
         raise ConnectionError(
             f"address={there!r}: something answers there, but this machine cannot join it: {line.rstrip('.')}. If "
-            "it is the head of a cluster, make this machine a node of it (ray start --address HOST:PORT), with the same "
-            "versions of Ray and Python."
+            "it is the head of a cluster, make this machine a node of it (ray start --address HOST:PORT), with the "
+            "same versions of Ray and Python."
         ) from error
 
 
