@@ -90,7 +90,7 @@ def _try(tree: Tree, mutant: Mutant, reach: Reach, budget_s: float, kept: Path) 
     tree.write(mutant.path, changed)
     started = time.monotonic()
     output = kept / "last.txt"
-    code = tree.fork(lambda: int(pytest.main([*options, *tests])), output, 30 + 4 * expected_s)
+    code = tree.fork(lambda: int(pytest.main([*options, *tests])), output, 60 + 8 * expected_s)
     told["seconds"] = round(time.monotonic() - started, 1)
     tree.write(mutant.path, source)
     if code is None:
