@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from emollama_hf.errors import StoreError
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed
 from emollama_hf.store import assembly
+from tests import second_process
 from tests.models.golden import convert_golden
 from tests.store.crops import OPTIONS, crops, write_crops
 
@@ -374,10 +372,7 @@ if __name__ == "__main__":
     print(list(done["emollama_status"]).count("ok"))
 """
     )
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
     for arguments in (("spawn", "let live"), ("fork", "kill")):
-        command = [sys.executable, str(script), *arguments]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=root, env=environment)
+        ran = second_process.run_script(script, *arguments, environment={"PYTHONPATH": str(second_process.ROOT)})
         assert ran.stdout.strip().endswith("12"), ran.stderr[-3000:]
         shutil.rmtree(out)

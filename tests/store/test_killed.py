@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,13 @@ import pytest
 
 from emollama_hf import extract, timing
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from tests import second_process
 from tests.store.crops import OPTIONS, crops
 from tests.store.killing import OLD_ROWS, ROWS, SHARD_ROWS
 
-ROOT = Path(__file__).parents[2]
-
 
 def killing(folder: Path, *mode: str) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "tests.store.killing", str(folder), *mode]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=1500, cwd=ROOT)
+    ran = second_process.run("from tests.store.killing import main; main()", folder, *mode, timeout=600)
     assert ran.returncode == 0, ran.stderr[-3000:]
     told = json.loads(ran.stdout.strip().splitlines()[-1])
     assert told["calls"] == ROWS - 2, "one row fails, and one is there twice"
@@ -69,7 +65,7 @@ from tests.store.crops import OPTIONS, crops
 extract(crops(Path({str(tmp_path / "clips")!r}), *range(400)), "random-tiny", out={str(tmp_path / "out")!r}, num_proc=2,
         **OPTIONS)
 """
-    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
+    run = second_process.start(code)
     work = tmp_path / "out" / INSIDE_OUT
     while run.poll() is None and len(list(work.glob("unfinished/*/*/facemae_embed.arrow"))) < 2:
         time.sleep(0.02)
@@ -109,7 +105,7 @@ from pathlib import Path
 ds = crops(Path({str(tmp_path / "clips")!r}), *range(60))
 extract(ds, "random-tiny", out={str(tmp_path / "out")!r}, num_proc={num_proc}, **OPTIONS)
 """
-    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    run = second_process.start(code)
     work = tmp_path / "out" / INSIDE_OUT
     while run.poll() is None and not list(work.glob("unfinished/*/*/facemae_embed.arrow")):
         time.sleep(0.02)
