@@ -32,20 +32,26 @@ def killing(folder: Path, *mode: str) -> list[dict[str, Any]]:
     return results
 
 
-def test_fifty_kills_at_random_moments(tmp_path: Path) -> None:
-    results = killing(tmp_path / "runs", "random", "50")
+@pytest.mark.parametrize("seed", range(11, 16))
+def test_ten_kills_at_random_moments(seed: int, tmp_path: Path) -> None:
+    results = killing(tmp_path / "runs", "random", "10", str(seed))
     lost = [one for result in results for one in result["lost"]]
-    assert len(lost) == 50
+    assert len(lost) == 10
     assert max(lost) <= SHARD_ROWS
 
 
-def test_kills_right_before_and_after_each_rename(tmp_path: Path) -> None:
-    results = killing(tmp_path / "runs", "renames")
-    assert len(results) >= 8
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_kills_right_before_and_after_each_rename(moment: str, tmp_path: Path) -> None:
+    results = killing(tmp_path / "runs", "renames", moment)
+    assert len(results) >= 4
     lost = [one for result in results for one in result["lost"]]
     assert max(lost) <= SHARD_ROWS
-    assert max(lost) > 0, "right before its rename a whole shard is at stake"
-    assert {result["rows"] for result in results} == {OLD_ROWS, ROWS}, "the old set or the new one"
+    rows = {result["rows"] for result in results}
+    if moment == "before":
+        assert max(lost) > 0, "right before its rename a whole shard is at stake"
+        assert rows == {OLD_ROWS}
+    else:
+        assert rows == {OLD_ROWS, ROWS}, "the old set or the new one"
 
 
 def test_two_runs_at_once_share_the_work_and_one_outlives_the_other(tmp_path: Path) -> None:
