@@ -14,12 +14,15 @@ class Busy:
         self._cuda = device.startswith("cuda")
         self._intervals: list[tuple[Any, Any]] = []
         self._first = self._now()
+        self._hooks: list[Any] = []
         for network in networks:
             began: dict[int, Any] = {}
-            network.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()}))
-            network.register_forward_hook(
-                lambda *_, began=began: self._intervals.append((began.pop(_thread()), self._now()))
-            )
+            self._hooks += [
+                network.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()})),
+                network.register_forward_hook(
+                    lambda *_, began=began: self._intervals.append((began.pop(_thread()), self._now()))
+                ),
+            ]
 
     def _now(self) -> Any:
         if not self._cuda:
@@ -29,6 +32,11 @@ class Busy:
         event = torch.cuda.Event(enable_timing=True)
         event.record()
         return event
+
+    def close(self) -> None:
+        """Look at no further calls."""
+        for hook in self._hooks:
+            hook.remove()
 
     def reset(self) -> None:
         self._intervals.clear()

@@ -12,7 +12,7 @@ CPU_SIZES = ((2048, 4096, 4096), (1024, 1408, 6144), (3152, 1024, 4096))
 GPU_SIZES = ((8192, 8192, 8192), (16384, 8192, 8192), (4944, 4096, 11008), (16400, 1408, 6144))
 #: Launches between two events: a single product of a GPU is over before the next one is on its way.
 LAUNCHES = 10
-COPY_BYTES = (1 << 30, 4 << 30)
+COPY_BYTES = (1 << 29, 1 << 31)
 
 
 def synchronise(device: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,15 +32,16 @@ def main() -> int:
     steps = [step for step in STEPS if asked.steps is None or step.name in asked.steps]
     try:
         report = Report(asked.out)
+        log = asked.log.open("w", encoding="utf-8") if asked.log is not None else subprocess.DEVNULL
     except OSError as error:
-        return _cannot_run(f"--out {asked.out}: {error.strerror}")
+        return _cannot_run(f"{error.filename}: {error.strerror}. Give --out and --log files that can be written.")
     with tempfile.TemporaryDirectory(prefix="gpu-benchmark-", ignore_cleanup_errors=True) as scratch:
         os.environ.update(HF_HUB_OFFLINE="1", HF_HOME=f"{scratch}/home", TOKENIZERS_PARALLELISM="false")
         os.environ.pop("EMOLLAMA_MODEL", None)
         settings = Settings(asked.device, asked.model, asked.readers, scratch)
         well = False
         try:
-            Runner(settings, report, until, dict(asked.limit), asked.log).run(steps)
+            Runner(settings, report, until, dict(asked.limit), log).run(steps)
             well = report.all_well
         except CannotRun as error:
             return _cannot_run(str(error))
@@ -59,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", nargs="+", choices=list(BY_NAME), metavar="NAME", help="these alone (see --list)")
     parser.add_argument("--list", action="store_true", help="name the steps, with their time limits")
     parser.add_argument("--limit", type=_limit, action="append", default=[], metavar="STEP=SECONDS")
-    parser.add_argument("--readers", type=int, default=None, help="processes that decode in the step `videos`")
+    parser.add_argument("--readers", type=_count, default=None, help="processes that decode in the step `videos`")
     parser.add_argument("--out", type=Path, default=None, help="a file for the JSON lines, too")
     parser.add_argument("--log", type=Path, default=None, help="a file for tracebacks and what libraries say")
     return parser.parse_args()
@@ -69,6 +71,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)  # argparse says what a ValueError means
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of processes, 0 or more")
     return value
 
 

@@ -19,7 +19,7 @@ from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import BY_NAME, Step
 
 #: Loaded before the first step is asked for, so that its time is its own.
-IMPORTS = ("torch", "transformers", "timm", "datasets", "emollama_hf.stages", "emollama_hf.checkpoints.build")
+IMPORTS = ("transformers", "timm", "datasets", "emollama_hf.stages", "emollama_hf.checkpoints.build")
 #: What else a package is called where it is installed from.
 ADVICE = "Install it (pip install -r of this package's dependencies), or unpack it to a folder on PYTHONPATH."
 
@@ -40,16 +40,24 @@ def main() -> None:
 def _prepare(settings: Settings) -> str | None:
     """Import everything; why no step can run here, if so. Makes no CUDA context, which would take memory."""
     try:
-        for name in IMPORTS:
-            importlib.import_module(name)
+        import torch
+
         from emollama_hf.process import resolve_device
 
         resolve_device(settings.device)
+        number = torch.device(settings.device).index or 0
+        if settings.on_gpu and number >= torch.cuda.device_count():
+            return f"--device {settings.device}: torch sees {torch.cuda.device_count()} GPUs here, counted from 0"
+        for name in IMPORTS:
+            importlib.import_module(name)
+        from emollama_hf.checkpoints import open_model
+
+        open_model(settings.model)
     except ModuleNotFoundError as error:
         return f"the package {error.name!r} is missing here. {ADVICE}"
     except Exception as error:
         traceback.print_exc()
-        return _sentence(error)
+        return str(error).strip() or _sentence(error)
     return None
 
 

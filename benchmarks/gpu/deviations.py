@@ -14,4 +14,7 @@ ROUNDING = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.06}
 
 def between(exact: np.ndarray, other: np.ndarray) -> dict[str, Any]:
     """Deviation of `other`, and whether it has the same bits."""
-    return {**deviation(np.asarray(exact, np.float32), other), "same_bits": bool(np.array_equal(exact, other))}
+    return {
+        **deviation(np.asarray(exact, np.float32), np.asarray(other, np.float32)),
+        "same_bits": bool(np.array_equal(exact, other)),
+    }

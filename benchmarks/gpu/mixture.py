@@ -19,7 +19,7 @@ CLIPS = 4
 
 
 def mixture(settings: Settings) -> Iterator[Line]:
-    """Deviations from float32 at ln_vision and of the last hidden states: the original's, ours, and ours in bfloat16."""
+    """Deviations from float32 at ln_vision and of the last hidden states: the original's and ours in both types."""
     import torch
 
     from emollama_hf.model_cache import forget_models

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.gpu.lines import Report
@@ -89,14 +88,15 @@ class Child:
 class Runner:
     """Runs steps one after the other until a moment; what they say goes to the report.
 
-    until: on the clock of `time.monotonic`. limits: seconds by name of a step, in place of its own.
+    until: on the clock of `time.monotonic`. limits: seconds by name of a step, in place of its own. log: takes what
+    processes print, as subprocess.Popen takes it.
     """
 
     def __init__(
-        self, settings: Settings, report: Report, until: float, limits: dict[str, float], log: Path | None
+        self, settings: Settings, report: Report, until: float, limits: dict[str, float], log: TextIO | int
     ) -> None:
         self._settings, self._report, self._until, self._limits = settings, report, until, limits
-        self._log: TextIO | int = log.open("w", encoding="utf-8") if log is not None else subprocess.DEVNULL
+        self._log = log
         self._child: Child | None = None
         self._next: Child | None = None
 
@@ -105,9 +105,9 @@ class Runner:
         group = ""
         try:
             for number, step in enumerate(steps):
-                if self._child is not None and step.group != group:
+                if self._child is not None and self._group(step) != group:
                     self._drop()
-                group = step.group
+                group = self._group(step)
                 if self._left() < step.least:
                     self._report.status(
                         step.name,
@@ -118,7 +118,7 @@ class Runner:
                 if self._child is None:
                     self._child, self._next = self._next or self._new(), None
                     self._child.wait_until_ready(READY_SECONDS)
-                if any(later.group != group for later in steps[number + 1 :]) and self._next is None:
+                if any(self._group(later) != group for later in steps[number + 1 :]) and self._next is None:
                     self._next = self._new()  # imports while this one computes
                 self._run(step, self._child)
         finally:
@@ -130,6 +130,10 @@ class Runner:
         if self._next is not None:
             self._next.end()
             self._next = None
+
+    def _group(self, step: Step) -> str:
+        # On a CPU a process of its own measures nothing better, and imports take all cores.
+        return step.group if self._settings.on_gpu else self._settings.device
 
     def _new(self) -> Child:
         return Child(self._settings, self._log)

@@ -53,7 +53,7 @@ STEPS: tuple[Step, ...] = (
     Step("graphed", "compiled:graphed", "graphed", 60, 5, "blocks as a CUDA graph", ("cuda",)),
     Step("compiled", "compiled:compiled", "compiled", 150, 20, "blocks through torch.compile, then a remainder"),
     Step("attention", "attention:attention", "attention", 45, 5, "kinds of attention at the networks' shapes"),
-    Step("mixture", "mixture:mixture", "attention", 75, 15, "the original's mixture of number types", ("cuda",)),
+    Step("mixture", "mixture:mixture", "attention", 75, 15, "the original's mixture of number types"),
     Step(
         "quantized", "quantized:quantized", "quantized", 90, 10, "decoders in 4 and 8 bits",
         ("bitsandbytes",),

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.busy import Busy
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 
 
 class Watch:
@@ -35,6 +35,7 @@ class Watch:
         self._stop.set()
         self._thread.join()
         self._count()
+        self._busy.close()
 
     def figures(self, seconds: float, clips: int) -> dict[str, Any]:
         """Shares of the run, and processor time a clip of this process by thread."""
