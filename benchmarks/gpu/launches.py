@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.gpu.lines import Line, measured
 from benchmarks.gpu.parts import prepared, stage_of
 from benchmarks.gpu.settings import Settings
+from benchmarks.peak import synchronise
 
 #: Kinds of kernels by their names, in the order in which they are asked.
 KINDS = {
@@ -60,7 +61,7 @@ def _kernels(stage: Any, items: list[Any]) -> dict[str, Any]:
 
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
         stage.compute_together(items)
-        torch.cuda.synchronize()
+        synchronise(stage.device())
     kernels = [one for one in profiler.key_averages() if one.device_type == torch.autograd.DeviceType.CUDA]
     kernels.sort(key=lambda one: -one.self_device_time_total)
     spent: dict[str, float] = {}

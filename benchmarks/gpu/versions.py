@@ -27,6 +27,7 @@ def versions(settings: Settings) -> Iterator[Line]:
     from emollama_hf.available_memory import cuda_memory, system_memory
 
     packages = {name: found for name in PACKAGES if (found := _version(name)) is not None}
+    packages["torch"] = torch.__version__  # says which CUDA it was built for, too
     yield measured("software", python=platform.python_version(), **packages)
     memory = cuda_memory(settings.device) if settings.on_gpu else system_memory()
     facts = {
