@@ -69,6 +69,7 @@ def _run(step: Step, settings: Settings, pipe: TextIO) -> None:
         return
     started = time.perf_counter()
     try:
+        _choose_device(settings)
         for line in step.function()(settings):
             _send(pipe, {"event": "line", "record": line.record(step.name)})
         _tidy(settings)
@@ -91,6 +92,16 @@ def _lacking(step: Step, settings: Settings) -> str | None:
         except ImportError:
             return f"needs {need}, which cannot be imported here"
     return None
+
+
+def _choose_device(settings: Settings) -> None:
+    """Let what torch says of memory, and its events, be of the device that was asked for."""
+    if settings.on_gpu:
+        import torch
+
+        index = torch.device(settings.device).index
+        if index is not None:
+            torch.cuda.set_device(index)
 
 
 def _tidy(settings: Settings) -> None:
