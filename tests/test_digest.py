@@ -52,6 +52,15 @@ def test_another_process_remembers_until_size_or_time_change(large: Path, tmp_pa
     assert asked_elsewhere(large, home) == third
 
 
+def test_what_one_process_has_hashed_is_noted_for_the_next(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = digest.sha256_file(large)
+    status = large.stat()
+    large.write_bytes(b"b" * status.st_size)
+    os.utime(large, ns=(status.st_atime_ns, status.st_mtime_ns))
+    monkeypatch.setattr(digest, "_remembered", {})  # as it is in a new process
+    assert digest.sha256_file(large) == first, "the note is read, and not the file"
+
+
 def test_a_file_that_has_just_changed_is_not_remembered(large: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     large.touch()

@@ -4,6 +4,7 @@ import pickle
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from datasets import Array4D, Dataset, Features, Image, Value, Video
 
@@ -85,6 +86,26 @@ def test_a_row_is_called_what_a_person_calls_it(row: dict[str, Any], label: str)
 def test_an_arrow_batch_is_read_as_well() -> None:
     ds = Dataset.from_dict({"a": [[1, 2], [3, 4]]}).with_format("arrow")
     np.testing.assert_array_equal(seen_by_map(ds).row(1)["a"], [3, 4])
+
+
+def test_a_column_replaced_before_in_the_same_function_is_read_as_replaced() -> None:
+    seen: list[Rows] = []
+
+    def replace(batch: Any) -> None:
+        batch["a"] = [value + 10 for value in batch["a"]]
+        batch["new"] = ["x"] * len(batch["a"])
+        seen.append(Rows.from_batch(batch))
+
+    Dataset.from_dict({"a": [1, 2], "b": [3, 4]}).map(replace, batched=True, load_from_cache_file=False)
+    assert [seen[0].value(name, 1) for name in ("a", "b", "new")] == [12, 4, "x"]
+
+
+def test_a_run_of_rows_is_selected_without_a_copy() -> None:
+    rows = Rows({"a": pa.chunked_array([pa.array(range(6), pa.int64())])}, 6)
+    before = pa.total_allocated_bytes()
+    chosen = rows.select([2, 3, 4])
+    assert pa.total_allocated_bytes() == before
+    assert [chosen.value("a", i) for i in range(3)] == [2, 3, 4]
 
 
 def test_selected_rows_keep_their_values() -> None:

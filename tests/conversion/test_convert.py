@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ import emollama_hf
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, ModelError
 from emollama_hf.checkpoints import open_model
 from emollama_hf.conversion.pickle_file import read_checkpoint
+from emollama_hf.conversion.sources import open_sources
 from tests.models import golden
 from tests.models.golden import SOURCES, convert_golden
 
 ARCHITECTURE = golden.MANIFEST["hyperparameters"]
+DECODER = golden.configs()["emotion_llama"]
 
 
 def sha256(path: Path) -> str:
@@ -96,6 +99,7 @@ def test_a_dtype_is_every_tensors(dtype: str | torch.dtype, model: Path, tmp_pat
 
 
 def test_provenance_proves_the_sources(provenance: dict[str, Any]) -> None:
+    assert provenance["format"] == 1
     assert provenance["converter"] == {"name": "emollama_hf", "version": emollama_hf.__version__}
     for kind in ("facemae", "videomae", "eva", "emotion_llama"):
         source, path = provenance["sources"][kind], SOURCES[kind]
@@ -297,6 +301,10 @@ def test_a_tied_head_is_not_written_twice(tmp_path: Path) -> None:
             {"architecture": {"mae": {**ARCHITECTURE["mae"], "num_heads": 5}}},
             "embed_dim=64, which num_heads=5 does",
         ),
+        (
+            {"architecture": {"video": {**ARCHITECTURE["video"], "num_heads": 5}}},
+            "section video has embed_dim=64, which num_heads=5 does",
+        ),
         ({"architecture": {"eva": {**ARCHITECTURE["eva"], "image_size": 113}}}, "which patch_size=14 does not divide"),
         ({"architecture": {"eva": {**ARCHITECTURE["eva"], "layer_norm_eps": "1e-6"}}}, "layer_norm_eps='1e-6'"),
         ({"architecture": {"lora": {"alpha": "two"}}}, "section lora has alpha='two'"),
@@ -314,6 +322,23 @@ def test_wrong_arguments(changes: dict[str, Any], message: str, tmp_path: Path) 
         convert_golden(tmp_path / "model", **changes)
     assert message in str(caught.value)
     assert_nothing_written(tmp_path)
+
+
+def test_a_source_that_may_not_be_read_says_whose_it_is_and_what_to_do(tmp_path: Path) -> None:
+    shutil.copy(SOURCES["facemae"], tmp_path / "facemae.pth")
+    (tmp_path / "facemae.pth").chmod(0)
+    user = os.geteuid()
+    if user == 0:  # who may read everything
+        os.seteuid(65534)
+    try:
+        with pytest.raises(ModelError) as caught:
+            open_sources({"facemae": str(tmp_path / "facemae.pth")}, DECODER["vision_config"], tmp_path / "staging")
+    finally:
+        os.seteuid(user)
+    assert str(caught.value) == (
+        f"--facemae {tmp_path / 'facemae.pth'}: may not be read (Permission denied). "
+        "Ask its owner, or copy it to where you may."
+    )
 
 
 def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from datasets import Dataset
 from emollama_hf import extract, timing
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.write import write_model
+from emollama_hf.engines.ray_cluster import joined
+from emollama_hf.engines.ray_pools import Node
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
 from tests import second_process
@@ -242,7 +244,7 @@ assert ray.is_initialized()
         ({"device": "cuda"}, ValueError, "device='cuda' was asked for"),
         ({"address": "ray://127.0.0.1:10001"}, ValueError, "ray job submit"),
         ({"address": "somewhere"}, ValueError, "expected HOST:PORT"),
-        ({"address": "127.0.0.1:1"}, ConnectionError, "no Ray answers at 127.0.0.1:1 "),
+        ({"address": "127.0.0.1:1"}, ConnectionError, r"no Ray answers at 127.0.0.1:1 \(Connection refused\)"),
     ],
 )
 def test_what_cannot_work_is_an_error_within_seconds(
@@ -257,6 +259,20 @@ def test_what_cannot_work_is_an_error_within_seconds(
     with pytest.raises(kind, match=message):
         extract(ds, "random-tiny", **{"engine": "ray", **OPTIONS, **options})
     assert time.monotonic() - started < 15
+
+
+def test_another_cluster_than_the_one_joined_is_refused(cluster: str) -> None:
+    port = cluster.rpartition(":")[2]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with (
+            pytest.raises(ValueError, match=f"this process has joined the cluster at {cluster} before"),
+            joined(address),
+        ):
+            pass
+    for same in (None, "auto", cluster, f"localhost:{port}"):
+        with joined(same) as nodes:
+            assert nodes == [Node(2.0, 0.0)]
 
 
 def test_a_number_type_that_differs_between_here_and_the_cluster_is_asked_for(tmp_path: Path) -> None:
