@@ -19,30 +19,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from benchmarks.peak import device_name, product_peak, synchronise
+from benchmarks.products import Recording, recorder, seconds_alone
+
 STAGES = ("facemae_embed", "videomae_embed", "emollama_embed")
 THIN_LAYERS = 8
-PEAK_SIZES = ((2048, 4096, 4096), (1024, 1408, 6144), (3152, 1024, 4096))
-
-
-@dataclass
-class Call:
-    """One matrix product, convolution or attention: how to do it again, and its floating point operations."""
-
-    again: Callable[[], Any]
-    flop: float
-    part: str
-
-
-@dataclass
-class Recording:
-    calls: list[Call] = field(default_factory=list)
-    part: str = ""
 
 
 def main() -> None:
@@ -86,9 +71,9 @@ def measure(stage_name: str, dtype: str, device: str, clips: int | None, rounds:
     stage = _stage(stage_name, model, dtype, device, clips)
     batch = _batch(stage_name, stage.micro_batch)
     recording = Recording()
-    before = _peak(dtype, device)
+    before = product_peak(dtype, device)
     marks: dict[str, list[float]] = {}
-    with torch.inference_mode(), _recorder(recording), _parts(stage, recording, {}):
+    with torch.inference_mode(), recorder(recording), _parts(stage, recording, {}):
         stage(batch)
     calls = recording.calls
     times: dict[str, list[float]] = {}
@@ -97,20 +82,20 @@ def measure(stage_name: str, dtype: str, device: str, clips: int | None, rounds:
         for _ in range(rounds):  # in turns, so that a busy machine hinders both alike
             for part, seconds in _through(stage, batch, marks, device).items():
                 times.setdefault(part, []).append(seconds)
-            for part, seconds in _alone(calls, device).items():
+            for part, seconds in seconds_alone(calls, device).items():
                 alone.setdefault(part, []).append(seconds)
-    peak = (before + _peak(dtype, device)) / 2
+    peak = (before + product_peak(dtype, device)) / 2
     lines = []
     for part in times:
         # The first part holds what no other has: the stage's own calls before and between its networks.
-        flop = sum(call.flop for call in calls if call.part == part)
+        flop = recording.flop(part)
         seconds, ceiling = statistics.median(times[part]), statistics.median(alone[part])
         lines.append(
             {
                 "stage": stage_name,
                 "part": part,
                 "dtype": dtype,
-                "device": _device_name(device),
+                "device": device_name(device),
                 "clips": stage.micro_batch,
                 "seconds_a_clip": round(seconds / stage.micro_batch, 3),
                 "tflop_a_clip": round(flop / stage.micro_batch / 1e12, 3),
@@ -165,7 +150,7 @@ def _parts(stage: Any, recording: Recording, marks: dict[str, list[float]]) -> A
         recording.part = "eva"
 
         def decoder_begins(*_: Any, **__: Any) -> None:
-            _synchronise(str(next(model.parameters()).device))
+            synchronise(str(next(model.parameters()).device))
             recording.part = "decoder"
             marks.setdefault("decoder", []).append(time.perf_counter())
 
@@ -180,111 +165,15 @@ def _through(stage: Any, batch: dict[str, Any], marks: dict[str, list[float]], d
     recording = Recording()
     with _parts(stage, recording, marks):
         first = stage.part if stage.part != "emotion_llama" else "eva"
-        _synchronise(device)
+        synchronise(device)
         started = time.perf_counter()
         stage(batch)
-        _synchronise(device)
+        synchronise(device)
         ended = time.perf_counter()
     if not marks:
         return {first: ended - started}
     border = marks["decoder"][0]
     return {first: border - started, "decoder": ended - border}
-
-
-def _alone(calls: list[Call], device: str) -> dict[str, float]:
-    """Seconds of the recorded calls, by part, with nothing between them."""
-    seconds: dict[str, float] = {}
-    for part in dict.fromkeys(call.part for call in calls):
-        _synchronise(device)
-        started = time.perf_counter()
-        for call in calls:
-            if call.part == part:
-                call.again()
-        _synchronise(device)
-        seconds[part] = time.perf_counter() - started
-    return seconds
-
-
-def _recorder(recording: Recording) -> Any:
-    """A torch mode that keeps every matrix product, convolution and attention call."""
-    import torch
-    from torch.nn import functional
-    from torch.overrides import TorchFunctionMode
-
-    products = {functional.linear, torch.matmul, torch.bmm, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.addmm}
-    products |= {torch.Tensor.bmm, torch.mm, torch.Tensor.mm, torch.baddbmm}
-    convolutions = {torch.conv2d, torch.conv3d, functional.conv2d, functional.conv3d}
-    attentions = {functional.scaled_dot_product_attention}
-
-    class Recorder(TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
-            result = function(*args, **kwargs)
-            if function in products | convolutions | attentions:
-                flop = _flop(function, args, result, attentions, convolutions)
-                own_args = tuple(map(_like, args))
-                own_kwargs = {name: _like(value) for name, value in kwargs.items()}
-                recording.calls.append(Call(lambda: function(*own_args, **own_kwargs), flop, recording.part))
-            return result
-
-    return Recorder()
-
-
-_stand_ins: dict[tuple[Any, ...], Any] = {}
-
-
-def _like(value: Any) -> Any:
-    """Weights as they are; for anything that was computed, a tensor of noise with its shape, strides and dtype."""
-    import torch
-
-    if not isinstance(value, torch.Tensor) or isinstance(value, torch.nn.Parameter):
-        return value
-    key = (tuple(value.shape), tuple(value.stride()), value.dtype, value.device)
-    if key not in _stand_ins:  # one for all calls: its memory is warm, as an activation's is
-        made = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=value.device)
-        _stand_ins[key] = made.normal_() if value.is_floating_point() else made.fill_(1)
-    return _stand_ins[key]
-
-
-def _flop(function: Any, args: Any, result: Any, attentions: set[Any], convolutions: set[Any]) -> float:
-    if function in attentions:
-        query, key = args[0], args[1]
-        return 4.0 * query.numel() * key.shape[-2]
-    if function in convolutions:
-        return 2.0 * result.numel() * args[1][0].numel()
-    return 2.0 * result.numel() * args[0].shape[-1]
-
-
-def _peak(dtype: str, device: str) -> float:
-    """Operations a second of the best matrix product among some large ones."""
-    import torch
-
-    best = 0.0
-    for rows, inner, columns in PEAK_SIZES:
-        a = torch.randn(rows, inner, device=device).to(getattr(torch, dtype))
-        b = torch.randn(columns, inner, device=device).to(getattr(torch, dtype))
-        for _ in range(5):
-            _synchronise(device)
-            started = time.perf_counter()
-            torch.nn.functional.linear(a, b)
-            _synchronise(device)
-            best = max(best, 2.0 * rows * inner * columns / (time.perf_counter() - started))
-    return best
-
-
-def _synchronise(device: str) -> None:
-    if device.startswith("cuda"):
-        import torch
-
-        torch.cuda.synchronize()
-
-
-def _device_name(device: str) -> str:
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} CPU threads"
 
 
 def _print_table(lines: list[dict[str, Any]]) -> None:

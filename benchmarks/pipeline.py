@@ -24,20 +24,17 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from datasets import Dataset
-
+from benchmarks.busy import Busy
+from benchmarks.clip_files import SECONDS, clips
+from benchmarks.crop_rows import given_crops, warm_up
 from emollama_hf import extract
 from emollama_hf.checkpoints.architecture import FULL
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.frames import open_video, sample_clip
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
-from tests import videos
 
 MIDDLE = "random-middle"
-SECONDS, RATE = 10, 25
 
 
 def middle_model() -> None:
@@ -49,54 +46,6 @@ def middle_model() -> None:
     config["emotion_llama"]["vision_config"]["num_hidden_layers"] = 3
     config["emotion_llama"]["text_config"]["num_hidden_layers"] = 3
     RANDOM_MODELS[MIDDLE] = config
-
-
-class Busy:
-    """When networks compute, each call from its beginning to its end; on a GPU by events of its own clock."""
-
-    def __init__(self, networks: list[Any], device: str) -> None:
-        self._cuda = device.startswith("cuda")
-        self._intervals: list[tuple[Any, Any]] = []
-        self._first = self._now()
-        for network in networks:
-            began: dict[int, Any] = {}
-            network.register_forward_pre_hook(lambda *_, began=began: began.update({_thread(): self._now()}))
-            network.register_forward_hook(
-                lambda *_, began=began: self._intervals.append((began.pop(_thread()), self._now()))
-            )
-
-    def _now(self) -> Any:
-        if not self._cuda:
-            return time.perf_counter()
-        import torch
-
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
-
-    def reset(self) -> None:
-        self._intervals.clear()
-
-    def seconds(self) -> float:
-        """Time in which at least one network was computing."""
-        if self._cuda:
-            import torch
-
-            torch.cuda.synchronize()
-            spans = [(self._first.elapsed_time(a) / 1e3, self._first.elapsed_time(b) / 1e3) for a, b in self._intervals]
-        else:
-            spans = self._intervals
-        total, end = 0.0, -1e30
-        for start, stop in sorted(spans):
-            total += max(0.0, stop - max(start, end))
-            end = max(end, stop)
-        return total
-
-
-def _thread() -> int:
-    import threading
-
-    return threading.get_ident()
 
 
 def main() -> None:
@@ -152,37 +101,6 @@ def main() -> None:
     print(json.dumps(figures), flush=True)
 
 
-def clips(folder: Path, count: int, size: tuple[int, int]) -> Dataset:
-    """Distinct files: a few encoded clips, copied with different bytes behind the last box."""
-    made = [
-        videos.write_video(folder / f"original{i}.mp4", videos.pan(SECONDS * RATE, size=size), fps=RATE)
-        for i in range(2)
-    ]
-    paths = []
-    for number in range(count):
-        path = folder / f"{number}.mp4"
-        # A box that players skip makes each file's content its own.
-        box = (16).to_bytes(4, "big") + b"free" + number.to_bytes(8, "big")
-        path.write_bytes(made[number % 2].read_bytes() + box)
-        paths.append(str(path))
-    return Dataset.from_dict({"video": paths})
-
-
-def given_crops(count: int) -> Dataset:
-    from datasets import Array4D, Features, Image
-    from PIL import Image as Pictures
-
-    rng = np.random.default_rng(3)
-    stack = Array4D((16, 224, 224, 3), "uint8")
-    rows = {
-        "facemae_frames": [rng.integers(0, 256, (16, 224, 224, 3), np.uint8) for _ in range(count)],
-        "videomae_frames": [rng.integers(0, 256, (16, 224, 224, 3), np.uint8) for _ in range(count)],
-        "peak_frame": [Pictures.fromarray(rng.integers(0, 256, (480, 640, 3), np.uint8)) for _ in range(count)],
-    }
-    features = Features({"facemae_frames": stack, "videomae_frames": stack, "peak_frame": Image()})
-    return Dataset.from_dict(rows, features=features)
-
-
 def frames_seconds(paths: list[str]) -> float:
     """Processor seconds of the frames stage for one clip; 0 without clips."""
     times = []
@@ -192,18 +110,6 @@ def frames_seconds(paths: list[str]) -> float:
             sample_clip(clip)
         times.append(time.process_time() - started)
     return statistics.median(times) if times else 0.0
-
-
-def warm_up(stages: list[Any]) -> None:
-    rng = np.random.default_rng(1)
-    row = {
-        "facemae_frames": [rng.integers(0, 256, (16, 224, 224, 3), np.uint8)],
-        "videomae_frames": [rng.integers(0, 256, (16, 224, 224, 3), np.uint8)],
-        "peak_frame": [rng.integers(0, 256, (480, 640, 3), np.uint8)],
-    }
-    for stage in stages[:2]:
-        row |= {stage.makes[0]: list(stage(row)[stage.makes[0]])}
-    stages[2](row)
 
 
 if __name__ == "__main__":

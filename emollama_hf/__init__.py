@@ -9,7 +9,7 @@ Nothing heavy is imported here: each public name brings in what it needs when it
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.defaults import configure
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
     from emollama_hf.store.extraction import extract
 
-__version__ = version("emollama_hf")
+try:
+    __version__ = version("emollama_hf")
+except PackageNotFoundError:  # a checkout on the path of a machine where nothing can be installed
+    __version__ = "0+checkout"
 
 _HOMES = {
     "EmotionLlamaConfig": "emollama_hf.models",

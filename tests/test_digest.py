@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from emollama_hf import digest
+from tests import second_process
 
 ASK = (
     "import sys; from pathlib import Path; from emollama_hf.digest import folder_digest, sha256_file; "
@@ -21,8 +20,7 @@ ASK = (
 
 def asked_elsewhere(path: Path, home: Path) -> str:
     """The hash of a file, or of a folder's weights, as a new process tells it."""
-    command = [sys.executable, "-c", ASK, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HF_HOME": str(home)})
+    done = second_process.run(ASK, path, environment={"HF_HOME": str(home)}, check=True)
     return done.stdout.strip()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from datasets import Dataset, Features, Value, Video
 
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
+from tests import second_process
 
 EXPECTED = [
     "emollama", "facemae", "videomae", "peak_index", "clip_frame_count", "clip_fps", "clip_duration_s",
@@ -167,7 +166,7 @@ if __name__ == "__main__":
     print("equal")
 """
     )
-    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240)
+    ran = second_process.run_script(script, timeout=240)
     assert ran.stdout.strip().endswith("equal"), ran.stderr[-3000:]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
-from datasets import Dataset, Features, Value
+from datasets import Dataset, Features, List, Value
 from datasets.fingerprint import Hasher
 
 import emollama_hf
@@ -192,6 +192,18 @@ def test_failed_rows_are_null_and_the_others_as_if_they_were_not_there(sampled: 
     assert result["facemae"][5] is not None
 
 
+@pytest.mark.parametrize("count", [15, 17])
+def test_one_frame_too_many_or_too_few_for_the_video_encoder_is_an_error_of_its_row(
+    count: int, sampled: dict[str, list[Any]]
+) -> None:
+    right = sampled["videomae_frames"][0]
+    wrong = np.concatenate([right, right[:1]])[:count]
+    result = VideoMAEEmbed("random-tiny", on_error="null")({"videomae_frames": [right, wrong]})
+    assert result["emollama_status"] == ["ok", "bad_frames"]
+    assert f"holds {count} frames, expected 16" in result["emollama_error"][1]
+    assert result["videomae"][1] is None
+
+
 def test_raise_names_the_row_and_the_next_step(sampled: dict[str, list[Any]]) -> None:
     columns = {**broken_columns(sampled), "uuid": list("abcdef")}
     with pytest.raises(ClipError, match=r"uuid 'a'.*null.*on_error=\"null\"") as caught:
@@ -323,6 +335,21 @@ def test_an_unforeseen_error_stays_with_its_row() -> None:
     result = Strict()({"facemae_frames": [[1, 2], []], "uuid": ["a", "b"]})
     assert result["emollama_status"] == ["ok", "unexpected"]
     assert "uuid 'b': strict met ZeroDivisionError" in result["emollama_error"][1]
+
+
+def test_a_wrong_shape_in_a_row_that_is_ok_is_an_error_and_no_null() -> None:
+    class Pair(Brightness):
+        name, makes = "pair", ("pair",)
+
+        def own_features(self) -> Features:
+            return Features({"pair": List(Value("float32"), length=2)})
+
+        def compute(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
+            return [{"pair": np.ones(len(item), np.float32)} for item in items]
+
+    assert Pair()({"facemae_frames": [np.ones(2), np.ones(2)]})["pair"].tolist() == [[1, 1], [1, 1]]
+    with pytest.raises(ValueError, match=r"'pair', row 1: the stage computed the shape \(3,\), declared is \(2,\)"):
+        Pair()({"facemae_frames": [np.ones(2), np.ones(3)]})
 
 
 def test_a_second_map_finds_the_cache(tmp_path: Any, sampled: dict[str, list[Any]]) -> None:

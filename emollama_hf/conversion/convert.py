@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import torch
 from rich.filesize import decimal
 from safetensors import SafetensorError
 
+from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
 from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.checkpoints.write import write_part, write_provenance
@@ -73,7 +73,7 @@ def run_conversion(
                 write_part(work / part, content, written)
             facts = {
                 "format": FORMAT,
-                "converter": {"name": "emollama_hf", "version": version("emollama_hf")},
+                "converter": {"name": "emollama_hf", "version": __version__},
                 "options": {
                     "dtype": None if torch_dtype is None else str(torch_dtype).removeprefix("torch."),
                     "lora_alpha": alpha,

@@ -109,9 +109,10 @@ class Publication:
         names = [_text(rows.value(column, row)) for column in self.quoted]
         if self.names.key.hashed:
             names.append(private)
+        shown = public or "clip"
         for name in names:
             for form in _forms(name):
-                message = re.sub(rf"(?<![\w-]){re.escape(form)}(?![\w-])", public or "clip", message)
+                message = re.sub(rf"(?<![\w-]){re.escape(form)}(?![\w-])", lambda _: shown, message)
         while (path := find_local_path(message)) is not None:
             if path not in message:  # written with escapes
                 return HIDDEN_PATH
@@ -182,11 +183,15 @@ def _is_picture(feature: Any) -> bool:
 
 
 def _forms(name: str | None) -> list[str]:
-    """How a message may quote a file: its path, its name, its name without the ending; the longest first."""
+    """How a message may quote a file: its path, its name, its name without the ending; the longest first.
+
+    Each as it is, and with the escapes that a quoted text has for backslashes, quotes and characters without a shape.
+    """
     if not name:
         return []
     path = PurePosixPath(name.replace(os.sep, "/"))
-    return [form for form in dict.fromkeys([name, path.name, path.stem]) if form]
+    quoted = [form for one in (name, path.name, path.stem) for form in (one, repr(one)[1:-1], repr(f'"{one}')[2:-1])]
+    return [form for form in dict.fromkeys(quoted) if form]
 
 
 def _text(value: Any) -> str | None:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from emollama_hf import __version__
 from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
@@ -36,7 +37,7 @@ def made_with(stages: Iterable[Stage]) -> dict[str, Any]:
     """What computes these stages now: recorded with each shard, since a run may go on for weeks and updates."""
     quantized = any(stage.resolved_config().get("quantize") for stage in stages)
     return {
-        "emollama_hf": version("emollama_hf"),
+        "emollama_hf": __version__,
         "python": platform.python_version(),
         "libraries": library_versions((*LIBRARIES, *[QUANTIZING_LIBRARY] * quantized)),
     }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from emollama_hf.checkpoints import open_model, write_model
+from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
 
 LLAMA = Path(__file__).parents[1] / "golden" / "checkpoints" / "llama"
@@ -44,13 +43,7 @@ def ask(endpoint: str, home: Path, program: str, **environment: str) -> list[str
         "HF_HUB_OFFLINE": "0",
         **environment,
     }
-    done = subprocess.run(
-        [sys.executable, "-c", start + program],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | settings,
-    )
+    done = second_process.run(start + program, environment=settings)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip().split("\n")
 

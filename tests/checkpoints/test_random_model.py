@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.checkpoints.source import PARTS
 from emollama_hf.errors import ModelError
 from emollama_hf.prompt import encode_prompt
+from tests import second_process
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def test_digests_are_the_same_in_another_process(tiny: ModelSource) -> None:
         "source = open_model('random-tiny')\n"
         "print(*(source.digest(part) for part in PARTS))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = second_process.run(program, with_package=False, check=True)
     assert done.stdout.split() == [tiny.digest(part) for part in PARTS]
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +11,8 @@ import pytest
 from datasets import load_dataset
 
 from emollama_hf.frames.demo_clips import write_demo_clips
+from tests.commands.command_line import run
 from tests.models import golden
-
-
-def run(*arguments: str, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from emollama_hf.cli import main; main()", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **environment})
-    assert ran.returncode == status, f"ended with {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-    return ran
 
 
 @pytest.fixture(scope="module")

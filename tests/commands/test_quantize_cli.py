@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from emollama_hf.available_memory import system_memory
-from tests.commands.test_cli import clips, run
+from tests.commands.command_line import run
+from tests.commands.test_cli import clips
 from tests.models.golden import LLAMA
 
 __all__ = ["clips"]

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from emollama_hf.frames.demo_clips import write_demo_clips
+from tests import second_process
+from tests.commands.command_line import MAIN, run
 from tests.hub import hub
 from tests.sharing.labs import shared
-
-
-def run(
-    *arguments: str, status: int = 0, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from emollama_hf.cli import main; main()", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL,
-        env={**os.environ, **(environment or {})},
-    )  # fmt: skip
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +74,7 @@ def test_media_asks_once_more(lab: Path, tmp_path: Path) -> None:
 def _answer(answer: str, *arguments: str) -> str:
     """What a person sees who runs it on a terminal and gives an answer."""
     leader, follower = pty.openpty()
-    command = [sys.executable, "-c", "from emollama_hf.cli import main; main()", *arguments]
-    child = subprocess.Popen(command, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child = second_process.start(MAIN, *arguments, stdin=follower)
     os.close(follower)
     os.write(leader, f"{answer}\n".encode())
     told, _ = child.communicate(timeout=200)
@@ -98,19 +85,19 @@ def _answer(answer: str, *arguments: str) -> str:
 def test_a_repository_is_shown_without_its_shards(lab: Path, tmp_path: Path) -> None:
     with hub() as server:
         environment = server.environment(tmp_path)
-        run("push", str(lab / "features"), "org/mw", "--tag", "v1", environment=environment)
+        run("push", str(lab / "features"), "org/mw", "--tag", "v1", **environment)
         first = len(server.requests)
-        told = run("info", "org/mw", "--revision", "v1", environment=environment).stdout
+        told = run("info", "org/mw", "--revision", "v1", **environment).stdout
         assert "2 clips, 2 with features" in told
         assert not [request for request in server.requests[first:] if request.path.endswith(".parquet")]
         offline = {**environment, "HF_HUB_OFFLINE": "1"}
         requests = len(server.requests)
-        assert run("info", "org/mw", environment=offline).stdout == told
-        assert "in the cache" in run("verify", "org/other", "--source", str(lab), status=1, environment=offline).stderr
+        assert run("info", "org/mw", **offline).stdout == told
+        assert "in the cache" in run("verify", "org/other", "--source", str(lab), status=1, **offline).stderr
         assert len(server.requests) == requests
-        told = run("verify", "org/mw", "--source", str(lab / "clips"), "--sample", "1", environment=environment).stdout
+        told = run("verify", "org/mw", "--source", str(lab / "clips"), "--sample", "1", **environment).stdout
         assert "all are what they say" in told
-        told = run("forget", "org/mw", "--where", "participant_id=P1", "--squash", environment=environment).stdout
+        told = run("forget", "org/mw", "--where", "participant_id=P1", "--squash", **environment).stdout
         assert "1 rows forgotten" in told
         assert "branches and tags: v1" in told
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +15,7 @@ import pytest
 
 from emollama_hf import ModelError
 from emollama_hf.checkpoints import PARTS, open_model
+from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
 from tests.models import golden
 
@@ -130,14 +128,7 @@ def convert_elsewhere(endpoint: str, home: Path, out: Path, llama: str, eva: str
         "    print(error)\n"
     )
     settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
-    command = [sys.executable, "-c", program, str(out), llama, eva]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **settings, **environment},
-        cwd=golden.ROOT.parents[1],
-    )
+    done = second_process.run(program, out, llama, eva, environment={**settings, **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

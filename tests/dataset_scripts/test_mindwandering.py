@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from dataset_scripts.mindwandering import MindWandering
 from emollama_hf import extract
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.store.sources import SourceError
+from tests import second_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEADINGS = "participant_id,instance_gmt,uuid,mw_label,test_fold_num"
@@ -244,8 +243,7 @@ builder.download_and_prepare()
 ds = builder.as_dataset("train")
 print(json.dumps([builder.config_id, ds._fingerprint, ds.to_list()]))
 """
-    command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=100)
+    ran = second_process.run(code, with_package=False, check=True)
     assert json.loads(ran.stdout) == [builder(lab).config_id, ds._fingerprint, ds.to_list()]
 
 
@@ -270,8 +268,7 @@ def test_features_are_extracted(lab: Path, tmp_path: Path) -> None:
 
 def run(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
     """The program, from a folder that is not the checkout."""
-    command = [sys.executable, str(CHECKOUT / "dataset_scripts" / "mindwandering.py"), *map(str, arguments)]
-    ran = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=200, env=os.environ)
+    ran = second_process.run_script(CHECKOUT / "dataset_scripts" / "mindwandering.py", *arguments, cwd="/")
     assert ran.returncode == status, f"ended with {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
     return ran
 
@@ -293,8 +290,7 @@ def test_the_program_says_what_is_there_and_saves_it(lab: Path) -> None:
     assert ds.features["mw_label"].names == ["NonMW", "MW"]
     assert [path.name for path in (lab / "new").iterdir()] == ["rows"]
     command = ["extract", str(lab / "new" / "rows"), "--model", "random-tiny", "--peak", "middle"]
-    code = [sys.executable, "-c", "from emollama_hf.cli import main; main()", *command, "--out", str(lab / "features")]
-    subprocess.run(code, check=True, capture_output=True, timeout=200)
+    second_process.run("from emollama_hf.cli import main; main()", *command, "--out", lab / "features", check=True)
     assert load_dataset(str(lab / "features"), split="train")["mw_label"] == [0, 1, 0, 1]
 
 

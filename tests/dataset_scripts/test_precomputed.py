@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from dataset_scripts.precomputed import Precomputed
 from emollama_hf import extract
 from emollama_hf.frames.demo_clips import astronaut
 from emollama_hf.store.sources import SourceError
+from tests import second_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = ("a 1", "é", "c")
@@ -229,15 +228,15 @@ def test_features_are_extracted_from_face_crops(lab: Path, tmp_path: Path) -> No
 
 def test_the_program_says_what_is_there_and_saves_it(lab: Path) -> None:
     (lab / "facemae" / "c.npy").unlink()
-    program = [sys.executable, str(CHECKOUT / "dataset_scripts" / "precomputed.py")]
+    program = CHECKOUT / "dataset_scripts" / "precomputed.py"
     arguments = ["--facemae", str(lab / "facemae"), "--emollama", str(lab / "emollama"), "--out", str(lab / "rows")]
-    ran = subprocess.run([*program, *arguments], capture_output=True, text=True, check=True, timeout=100)
+    ran = second_process.run_script(program, *arguments, check=True)
     assert "(5, 8) float16" in ran.stdout
     assert "1 clips without a file in facemae, null: 'c'" in ran.stdout
     ds = load_from_disk(str(lab / "rows"))
     np.testing.assert_array_equal(np.asarray(ds[0]["emollama"], np.float16), states(0))
     write(lab / "emollama", c=np.full((5, 8), np.nan, np.float16))
-    ran = subprocess.run([*program, *arguments[:4], "--out", str(lab / "r2")], capture_output=True, text=True)
+    ran = second_process.run_script(program, *arguments[:4], "--out", str(lab / "r2"))
     assert ran.returncode == 1
     assert "c.npy: holds NaN" in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1

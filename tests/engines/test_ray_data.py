@@ -7,8 +7,6 @@ import pickle
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +25,10 @@ from emollama_hf.engines.ray_data import SETTINGS, _settings
 from emollama_hf.engines.ray_pools import Node
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from tests import second_process
 from tests.store.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
 
-ROOT = Path(__file__).parents[2]
 #: In the environment of the cluster's processes.
 MARK = f"EMOLLAMA_TEST_CLUSTER={os.getpid()}"
 VIDEO_OPTIONS = {"peak": "middle"}
@@ -165,7 +163,7 @@ extract(crops(Path({str(tmp_path / "clips")!r}), *range(60)), "random-tiny", out
         address={cluster!r}, num_proc=1, shard_rows=2, **OPTIONS)
 """
     until(lambda: not actors())
-    driver = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    driver = second_process.start(code)
     until(lambda: driver.poll() is not None or shards(out) >= 3)
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
@@ -231,8 +229,7 @@ except ModelError as error:
     print(error)
 assert ray.is_initialized()
 """
-    environment = {**os.environ, "HOME": str(model.parent)}
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    ran = second_process.run(code, environment={"HOME": str(model.parent)})
     assert ran.returncode == 0, ran.stderr
     assert f"node {socket.gethostname()}: " in ran.stdout
     assert "copy them to ~/model there" in ran.stdout
@@ -309,8 +306,8 @@ except ValueError as error:
     print(error)
 ray.shutdown()
 """
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    environment = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(second_process.ROOT)}
+    told = second_process.run(code, environment=environment, check=True)
     assert "dtype='auto' would be one type here and another on the cluster" in told.stdout
 
 
@@ -333,7 +330,7 @@ def test_a_planner_that_fails_ends_the_run(
         extract(crops(tmp_path / "clips", 1, 2), "random-tiny", engine="ray", **OPTIONS)
 
 
-def command_line(tmp_path: Path, *arguments: str, before: str = "", **environment: str) -> subprocess.Popen[str]:
+def command_line(tmp_path: Path, *arguments: str, before: str = "") -> second_process.SecondProcess:
     """`emollama-hf extract` of two clips, in a session and with a home directory of its own."""
     crops(tmp_path / "clips", *range(30))
     Dataset.from_dict({"frames": [str(path) for path in sorted((tmp_path / "clips").iterdir())]}).save_to_disk(
@@ -342,13 +339,12 @@ def command_line(tmp_path: Path, *arguments: str, before: str = "", **environmen
     (tmp_path / "home").mkdir(exist_ok=True)
     code = f"import sys; {before}\nfrom emollama_hf.cli import main; main()"
     command = [
-        sys.executable, "-c", code, "extract", str(tmp_path / "rows"), "--out", str(tmp_path / "out"), "--model",
-        "random-tiny", "--faces", "none", "--peak", "middle", "--engine", "ray", *arguments,
+        "extract", str(tmp_path / "rows"), "--out", str(tmp_path / "out"), "--model", "random-tiny", "--faces", "none",
+        "--peak", "middle", "--engine", "ray", *arguments,
     ]  # fmt: skip
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    inherited |= {"HOME": str(tmp_path / "home"), "EMOLLAMA_TEST": str(tmp_path), **environment}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, env=inherited, stdout=pipe, stderr=pipe, text=True)
+    environment: dict[str, str | None] = {name: None for name in os.environ if name.startswith("RAY_")}
+    environment |= {"HOME": str(tmp_path / "home"), "EMOLLAMA_TEST": str(tmp_path)}
+    return second_process.start(code, *command, environment=environment)
 
 
 def left_over(tmp_path: Path) -> list[str]:
@@ -439,7 +435,7 @@ from tests.store.crops import OPTIONS, crops
 extract(crops(Path({str(tmp_path)!r}), 1), "random-tiny", **OPTIONS)
 assert "ray" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    second_process.run(code, check=True)
 
 
 def test_stages_in_a_cluster_worker_keep_the_digest_that_they_came_with(model: Path) -> None:
@@ -458,4 +454,4 @@ process.prepare_to_compute()
 import torch
 assert torch.get_num_threads() == 3
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    second_process.run(code, with_package=False, check=True)

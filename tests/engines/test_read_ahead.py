@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +20,8 @@ from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
 from emollama_hf.store.extraction import open_run
 from emollama_hf.store.provenance import made_with
-from tests import videos
+from tests import second_process, videos
 from tests.store.crops import OPTIONS, crops
-
-ROOT = Path(__file__).parents[2]
 
 
 def children(pid: int) -> list[int]:
@@ -134,8 +130,7 @@ folder = Path({str(tmp_path)!r})
 done = extract(crops(folder, 1, 2, 3), "random-tiny", num_readers=2, out=folder / "out", **OPTIONS)
 print(list(done["emollama_status"]), __file__)
 """)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "home")}
-    ran = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
+    ran = second_process.run_script(script, environment={"PYTHONPATH": str(second_process.ROOT)}, check=True)
     assert ran.stdout.splitlines() == ["begun", f"['ok', 'ok', 'ok'] {script}"]
 
 
@@ -158,22 +153,22 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def running(tmp_path: Path) -> Iterator[second_process.SecondProcess]:
     """A run in a process of its own that has begun to read."""
     (tmp_path / "run.py").write_text(RUN)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "home")}
-    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    environment: dict[str, str | None] = {"PYTHONPATH": str(second_process.ROOT)}
+    process = second_process.start(RUN, tmp_path, script=tmp_path / "run.py", environment=environment)
     while len(children(process.pid)) < 2 and process.poll() is None:
         time.sleep(0.05)
     time.sleep(2)
     yield process
-    process.kill()
+    if process.poll() is None:
+        process.kill()
     process.wait()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_readers_end_with_their_parent(running: subprocess.Popen[str], how: signal.Signals) -> None:
+def test_readers_end_with_their_parent(running: second_process.SecondProcess, how: signal.Signals) -> None:
     readers = children(running.pid)
     assert len(readers) == 2
     if how == signal.SIGINT:

@@ -1,12 +1,9 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import DecodeLimits, open_video
-from tests import videos
+from tests import second_process, videos
 
 
 def error_of(source, limits=DecodeLimits()) -> ClipError:  # noqa: B008
@@ -124,6 +121,5 @@ def test_nothing_is_printed(tmp_path, good):
         "        with open_video(path) as clip: sample_clip(clip)\n"
         "    except ClipError: pass\n"
     )
-    command = [sys.executable, "-c", code, tmp_path / "damaged.mp4", tmp_path / "text.mp4"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = second_process.run(code, tmp_path / "damaged.mp4", tmp_path / "text.mp4", check=True)
     assert (result.stdout, result.stderr) == ("", "")

@@ -167,6 +167,20 @@ def test_packets_that_cannot_be_decoded_are_counted_and_stood_in_for(tmp_path):
         assert np.array_equal(got[number], yardstick[stand_in]), number
 
 
+def test_the_stand_in_of_a_lost_reference_frame_is_the_very_next_one_although_nothing_depends_on_it(tmp_path):
+    """B frames are passed over unless they are wanted, and the next frame with dependants is two further on."""
+    options = {"bf": "2", "b-adapt": "0", "b-pyramid": "none", "g": "24"}
+    path = videos.write_video(tmp_path / "a.mp4", videos.pan(24), options=options)
+    at, size = _packet_places(path)[1]  # frame 3: the order in the file is 0 3 1 2 6 4 5
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = bytes(size)
+    path.write_bytes(data)
+    with open_video(path) as clip:
+        alone = {number: pixels for wanted in (2, 3, 4, 6) for number, pixels in clip.frames([wanted])}
+        assert clip.damaged_packets == 1
+    assert [number for number in (2, 4, 6) if np.array_equal(alone[3], alone[number])] == [4]
+
+
 def _packet_places(path: Path) -> list[tuple[int, int]]:
     with av.open(str(path)) as container:
         return [(p.pos, p.size) for p in container.demux(video=0) if p.size]

@@ -1,7 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import cv2
@@ -10,7 +8,7 @@ import pytest
 
 from emollama_hf.frames.demo_clips import astronaut
 from emollama_hf.frames.faces import LEFT_EYE, RIGHT_EYE, Face, detect_faces
-from tests import videos
+from tests import second_process, videos
 
 
 def test_the_face_of_the_small_portrait():
@@ -75,7 +73,7 @@ def test_opencv_is_left_as_it_was():
 
 def test_making_the_detector_prints_nothing():
     code = "from emollama_hf.frames.faces import detect_faces as d; import numpy as n; d(n.zeros((64, 64, 3), n.uint8))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = second_process.run(code, check=True)
     assert (result.stdout, result.stderr) == ("", "")
 
 

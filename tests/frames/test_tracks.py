@@ -34,7 +34,10 @@ def test_a_track_survives_frames_without_its_face():
     assert list(track.faces) == [0, 5]
 
 
-@pytest.mark.parametrize(("gap", "distance", "tracks"), [(3, 50, 2), (50, 50, 1), (50, 140, 2), (8, 50, 2)])
+@pytest.mark.parametrize(
+    ("gap", "distance", "tracks"),
+    [(3, 50, 2), (50, 50, 1), (50, 140, 2), (8, 50, 2), (5, 25, 2), (6, 25, 1)],  # a long gap is one of more than 5
+)
 def test_after_a_long_gap_the_distance_of_the_centres_decides(gap, distance, tracks):
     frames = [seen(0, face(100, 100)), seen(gap, face(100 + distance, 100))]
     assert len(link_tracks(frames)) == tracks
@@ -85,6 +88,11 @@ def test_a_long_gap_and_the_time_outside_the_track_are_not_guessed():
 def test_a_gap_is_judged_by_seconds_and_not_by_frames():
     assert motion_of({10: (100, 80), 40: (108, 84)}, fps=100).place(20) is not None
     assert motion_of({10: (100, 80), 14: (108, 84)}, fps=5).place(11) is None
+
+
+def test_a_gap_of_exactly_half_a_second_is_still_short():
+    assert motion_of({10: (100, 80), 15: (110, 80)}, fps=10).place(12) is not None
+    assert motion_of({10: (100, 80), 16: (110, 80)}, fps=10).place(12) is None
 
 
 def test_detections_keep_their_scores():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from transformers import AutoConfig, AutoModel
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
 from emollama_hf.prompt import VISUAL_ID, encode_prompt
+from tests import second_process
 from tests.models import golden
 
 
@@ -36,9 +35,7 @@ def test_auto_classes_load_a_directory_in_a_process_of_their_own(golden_director
         "model = AutoModel.from_pretrained(sys.argv[1], subfolder='emotion_llama', dtype=torch.bfloat16)\n"
         "print(type(config).__name__, type(model).__name__, model.dtype, model.training)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(golden_directory)], capture_output=True, text=True, check=True
-    )
+    done = second_process.run(program, golden_directory, with_package=False, check=True)
     assert done.stdout.split() == ["EmotionLlamaConfig", "EmotionLlamaModel", "torch.bfloat16", "False"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import pickle
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.architecture import TINY
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
 from emollama_hf.prompt import VISUAL_ID
+from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
 from tests.models import golden
 
@@ -149,9 +149,8 @@ def test_auto_classes_with_a_hub_id_and_a_revision(golden_directory: Path, tmp_p
     settings = {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
     for revision in ("main", COMMIT):
         with serve("lab/emotion-llama", golden_directory) as (endpoint, _):
-            command = [sys.executable, "-c", program, "lab/emotion-llama", revision]
-            environment = {**os.environ, **settings, "HF_ENDPOINT": endpoint}
-            done = subprocess.run(command, capture_output=True, text=True, env=environment)
+            environment = {**settings, "HF_ENDPOINT": endpoint}
+            done = second_process.run(program, "lab/emotion-llama", revision, environment=environment)
         assert done.stdout.splitlines() == ["64", "torch.float32", "[296]"], done.stderr
 
 

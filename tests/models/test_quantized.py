@@ -20,6 +20,7 @@ from emollama_hf.checkpoints.architecture import TINY
 from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.model_cache import forget_models
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
+from tests import second_process
 from tests.store.crops import OPTIONS, write_crops
 
 pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: the extra quantization")
@@ -168,11 +169,5 @@ def test_a_missing_library_is_an_error_before_anything_is_decoded(tmp_path: Path
         "        print(error)\n"
     )
     (tmp_path / "clip.mp4").write_text("decoding this would fail")
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "clip.mp4")],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "HF_HOME": str(tmp_path)},
-    )
+    done = second_process.run(program, tmp_path / "clip.mp4", check=True)
     assert done.stdout.count("pip install 'emollama_hf[quantization]'") == 2

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests import second_process
 from tests.hub import Hub
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(code: str, environment: dict[str, str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run some Python in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, capture_output=True,
-        text=True, timeout=300,
-    )  # fmt: skip
-    if check:
-        assert done.returncode == 0, done.stdout + done.stderr
-    return done
+    """Run some Python in a process of its own, which has not imported this package."""
+    return second_process.run(code, environment=environment, with_package=False, check=check, timeout=300)
 
 
-def start(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+def start(code: str, environment: dict[str, str]) -> second_process.SecondProcess:
     """Start some Python, to be killed."""
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return second_process.start(code, environment=environment, with_package=False)
 
 
 def on_hub(server: Hub, home: Path, code: str, *, token: str | None = None, check: bool = True) -> str:

@@ -13,6 +13,7 @@ from emollama_hf import ShareError, extract, push, timing
 from emollama_hf.sharing.forget import forget
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
 from tests.hub import hub
+from tests.interrupted import interrupted_at, renaming_to
 from tests.sharing.clients import on_hub
 from tests.sharing.labs import everything, lab, manifest, rows, shared
 from tests.store.crops import OPTIONS
@@ -122,6 +123,23 @@ def test_a_work_store_that_does_not_know_its_rows_is_removed(tmp_path: Path) -> 
     forget(out, {"participant_id": "P1"})
     assert not (out / INSIDE_OUT / "shards").exists()
     assert shared(out)["uuid"] == ["u2", "u3"]
+
+
+@pytest.mark.parametrize("last", ["provenance.json", "README.md"])
+def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_found_again(
+    last: str, tmp_path: Path
+) -> None:
+    """The other way round nothing would name the rows any more, and their crops would stay for good."""
+    out = tmp_path / "features"
+    extract(rows(tmp_path / "clips", 1, 2, 3, 4), "random-tiny", out=out, stages=["sample_frames"], **OPTIONS)
+    with interrupted_at(renaming_to(f"features/{last}")):
+        forget(out, {"participant_id": "P1"})
+    crops = sum(len(shard.computed("sample_frames")) for shard in WorkStore(out / INSIDE_OUT).shards)
+    assert crops == 2, "of u2 and u3"
+    forget(out, {"participant_id": "P1"})
+    assert shared(out)["uuid"] == ["u2", "u3"]
+    assert "P1" not in everything(out)
+    assert len(list((out / "data").iterdir())) == 1
 
 
 # On the Hub

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,46 @@ def test_the_slower_of_two_writers_is_told(url: str, tmp_path: Path) -> None:
     assert third.read(PROVENANCE) == b"1"
     third.publish(Changes({PROVENANCE: tmp_path / "b"}), "two")
     assert first.read(PROVENANCE) == b"2"
+
+
+def test_each_file_is_on_the_disk_before_it_has_its_name_and_those_that_name_others_are_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut must not leave a card that names files without their bytes."""
+    flushed: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        target = path.with_name(path.name.removeprefix(".").removesuffix(".part"))
+        assert path != target
+        assert not target.exists(), "before the rename"
+        flushed.append(f"{target.relative_to(tmp_path / 'place')}: {path.read_text()}")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    names = ["README.md", PROVENANCE, "data/train-00000-0123456789ab.parquet", "face_coverage.png"]
+    for number, name in enumerate(names):
+        (tmp_path / f"{number}").write_text(f"content of {name}")
+    place = FolderPlace(str(tmp_path / "place"))
+    assert place.read(PROVENANCE) is None
+    place.publish(Changes({name: tmp_path / f"{number}" for number, name in enumerate(names)}), "all")
+    assert flushed == [f"{name}: content of {name}" for name in (*names[2:], PROVENANCE, "README.md")]
+    assert [(tmp_path / "place" / name).read_text() for name in names] == [f"content of {name}" for name in names]
+
+
+def test_a_file_of_the_same_content_is_not_written_again_and_a_cut_off_one_is(tmp_path: Path) -> None:
+    name = "data/train-00000-0123456789ab.parquet"
+    (tmp_path / "new").write_text("whole")
+    place = FolderPlace(str(tmp_path / "place"))
+    for there in ("whole", "cut"):
+        place.read(PROVENANCE)
+        (tmp_path / "place" / "data").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "place" / name).write_text(there)
+        inode = (tmp_path / "place" / name).stat().st_ino
+        place.publish(Changes({name: tmp_path / "new"}), "again")
+        assert (tmp_path / "place" / name).read_text() == "whole"
+        assert ((tmp_path / "place" / name).stat().st_ino == inode) == (there == "whole")
 
 
 def test_a_manifest_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:

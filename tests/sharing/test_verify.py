@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,23 @@ from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.sharing.verify import verify
 from tests.models.golden import convert_golden
 from tests.sharing.labs import lab, rows
-from tests.store.crops import write_crops
+from tests.store.crops import OPTIONS, write_crops
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lab")
     push(lab(folder, 1, 2, 3, 4, pooling="all"), folder / "shared")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One clip with the features of the face encoder, which takes a tenth of the time."""
+    folder = tmp_path_factory.mktemp("encoders")
+    ds = rows(folder / "clips", 1)
+    extract(ds, "random-tiny", out=folder / "features", stages=["facemae_embed"], **OPTIONS)
+    push(folder / "features", folder / "shared")
     return folder
 
 
@@ -90,26 +102,59 @@ def test_a_clip_that_cannot_be_computed_is_a_problem(place: Path) -> None:
     assert row.problem
 
 
-def test_changed_values_are_noticed(place: Path, tmp_path: Path) -> None:
-    """Somebody changes a feature a little, and the sha256 that is stated with it."""
-    push(place / "features", tmp_path / "shared")
-    [path] = (tmp_path / "shared" / "data").iterdir()
+def change(directory: Path, column: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    """Somebody changes the values of a column, (rows, width) or (rows,), in a shared directory's only file."""
+    [path] = (directory / "data").iterdir()
     table = pq.read_table(path)
-    values = np.array(table.column("facemae").to_pylist(), np.float32)
-    values += 1e-3 * values.std()
-    at = table.column_names.index("facemae")
+    values = change(np.array(table.column(column).to_pylist(), np.float32))
+    at = table.column_names.index(column)
     changed = pa.array(values.tolist(), table.schema.field(at).type)
     pq.write_table(table.set_column(at, table.schema.field(at), changed), path)
-    clips = rows(tmp_path / "clips", 1, 2)
-    with pytest.raises(ShareError, match=r"is not the file that its provenance\.json states"):
-        verify(tmp_path / "shared", clips)
-    manifest = tmp_path / "shared" / "provenance.json"
+    return path
+
+
+def state(directory: Path, path: Path) -> None:
+    """And states the changed file's sha256."""
+    manifest = directory / "provenance.json"
     text = json.loads(manifest.read_text())
     text["configs"]["default"]["files"][f"data/{path.name}"]["sha256"] = hash_file(path)
     manifest.write_text(json.dumps(text))
-    done = verify(tmp_path / "shared", clips, sample=1)
-    wrong = [check.column for check in done.rows[0].columns if not check.holds]
-    assert wrong == ["facemae"]
+
+
+def wrong_columns(directory: Path, clips: Dataset) -> list[str]:
+    [row] = verify(directory, clips, sample=1).rows
+    return [check.column for check in row.columns if not check.holds]
+
+
+def test_changed_values_are_noticed(encoders: Path, tmp_path: Path) -> None:
+    """Somebody changes a feature a little, and the sha256 that is stated with it."""
+    shutil.copytree(encoders / "shared", tmp_path / "shared")
+    clips = rows(tmp_path / "clips", 1)
+    path = change(tmp_path / "shared", "facemae", lambda values: values + 1e-3 * values.std())
+    with pytest.raises(ShareError, match=r"is not the file that its provenance\.json states"):
+        verify(tmp_path / "shared", clips)
+    state(tmp_path / "shared", path)
+    assert wrong_columns(tmp_path / "shared", clips) == ["facemae"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("facemae", np.nan), ("facemae", np.inf), ("peak_index", 3), ("clip_frame_count", 17), ("face_coverage", 0.5)],
+)
+def test_a_single_number_that_is_another_or_none_is_noticed(
+    column: str, value: float, encoders: Path, tmp_path: Path
+) -> None:
+    """NaN is near nothing, and nothing is near NaN, which `face_coverage` is where nobody looked for faces."""
+    shutil.copytree(encoders / "shared", tmp_path / "shared")
+
+    def one(values: np.ndarray) -> np.ndarray:
+        values.reshape(-1)[-1] = value
+        return values
+
+    clips = rows(tmp_path / "clips", 1)
+    assert wrong_columns(tmp_path / "shared", clips) == []
+    state(tmp_path / "shared", change(tmp_path / "shared", column, one))
+    assert wrong_columns(tmp_path / "shared", clips) == [column]
 
 
 def test_another_model_is_refused_by_its_digests(place: Path, tmp_path: Path) -> None:

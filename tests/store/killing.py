@@ -1,8 +1,9 @@
 """Runs `extract` in processes that are really killed, and prints what was lost and what came out, as JSON.
 
-    python -m tests.store.killing FOLDER random KILLS      at random moments
-    python -m tests.store.killing FOLDER renames           right before and right after each rename of a run
-    python -m tests.store.killing FOLDER together          two at once; then again, with one of them killed
+    python -m tests.store.killing FOLDER random KILLS SEED   at random moments
+    python -m tests.store.killing FOLDER renames before      right before each rename of a run
+    python -m tests.store.killing FOLDER renames after       right after each of them
+    python -m tests.store.killing FOLDER together            two at once; then again, with one of them killed
 
 One process that has imported everything forks the others: imports would be most of the time otherwise. Model calls are
 counted by a hook of torch on the decoder, through a pipe.
@@ -143,8 +144,10 @@ def finished(ds: Dataset, out: Path, expected: dict[str, list[Any]]) -> dict[str
     }
 
 
-def random_kills(ds: Dataset, folder: Path, kills: int, expected: dict[str, list[Any]], seconds: float) -> list[Any]:
-    moments = random.Random(11)
+def random_kills(
+    ds: Dataset, folder: Path, kills: int, seed: int, expected: dict[str, list[Any]], seconds: float
+) -> list[Any]:
+    moments = random.Random(seed)
     results: list[Any] = []
     done = 0
     while done < kills:
@@ -164,24 +167,23 @@ def random_kills(ds: Dataset, folder: Path, kills: int, expected: dict[str, list
     return results
 
 
-def kills_at_renames(ds: Dataset, folder: Path, expected: dict[str, list[Any]]) -> list[Any]:
+def kills_at_renames(ds: Dataset, folder: Path, after: bool, expected: dict[str, list[Any]]) -> list[Any]:
     """Kills of runs that add rows to a finished set: readers see the old one or the new one."""
     results = []
     old = folder / "old"
     Child(ds.select(range(OLD_ROWS)), old).wait()
     for number in range(1000):
-        for after in (False, True):
-            out = folder / f"rename-{number}-{after}"
-            shutil.copytree(old, out)
-            before = stored(ds, out)
-            child = Child(ds, out, before=partial(_kill_at_rename, out, number, after))
-            code, calls = child.wait()
-            if code != -signal.SIGKILL:
-                return results
-            lost = before + calls - stored(ds, out)
-            rows = len(values(out)["uuid"])
-            shutil.rmtree(out.parent / f"cache-{out.name}")
-            results.append({"lost": [lost], "rows": rows, **finished(ds, out, expected)})
+        out = folder / f"rename-{number}"
+        shutil.copytree(old, out)
+        before = stored(ds, out)
+        child = Child(ds, out, before=partial(_kill_at_rename, out, number, after))
+        code, calls = child.wait()
+        if code != -signal.SIGKILL:
+            break
+        lost = before + calls - stored(ds, out)
+        rows = len(values(out)["uuid"])
+        shutil.rmtree(out.parent / f"cache-{out.name}")
+        results.append({"lost": [lost], "rows": rows, **finished(ds, out, expected)})
     return results
 
 
@@ -228,9 +230,9 @@ def main() -> None:
     assert code == 0, "the undisturbed run failed"
     expected = values(folder / "undisturbed")
     if mode == "random":
-        results = random_kills(ds, folder, int(sys.argv[3]), expected, seconds)
+        results = random_kills(ds, folder, int(sys.argv[3]), int(sys.argv[4]), expected, seconds)
     elif mode == "renames":
-        results = kills_at_renames(ds, folder, expected)
+        results = kills_at_renames(ds, folder, sys.argv[3] == "after", expected)
     else:
         results = together(ds, folder, expected, seconds)
     print(json.dumps({"calls": calls, "seconds": seconds, "status": expected["status"], "results": results}))

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from datasets import Dataset, load_dataset
 from emollama_hf import extract, timing
 from emollama_hf.errors import StoreError
 from emollama_hf.frames.demo_clips import write_demo_clips
+from tests import second_process
 from tests.small_disk import small_disk
 from tests.store.crops import OPTIONS, crops, write_crops
 
@@ -190,9 +190,7 @@ sys.addaudithook(replace_once)
 done = extract(Dataset.from_dict({{"frames": {paths!r}}}), "random-tiny", out={str(tmp_path / "out")!r}, **OPTIONS)
 print(done["emollama_status"], done["emollama_error"][1])
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, cwd=Path(__file__).parents[2]
-    )
+    ran = second_process.run(code)
     assert "['ok', 'unexpected']" in ran.stdout, ran.stdout + ran.stderr[-2000:]
     assert "changed while" in ran.stdout
     timing.reset()

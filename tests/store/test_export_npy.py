@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from datasets import Array2D, Dataset, Features, List, Value
 
 from dataset_scripts.precomputed import Precomputed
 from emollama_hf.store.export_npy import Exported, ExportError, export_npy
+from tests import second_process
 
 FEATURES = Features(
     {
@@ -201,5 +200,4 @@ np.save = watched
 assert export_npy(ds, sys.argv[2]).files == 200
 assert peak - before < 100, peak - before
 """
-    command = [sys.executable, "-c", code, str(tmp_path / "cache"), str(tmp_path / "out")]
-    subprocess.run(command, check=True, timeout=100)
+    second_process.run(code, tmp_path / "cache", tmp_path / "out", check=True)

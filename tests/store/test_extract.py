@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from emollama_hf import extract
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed
+from tests import second_process
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ print(ds.features["emollama"], len(ds), ds[0]["file_name"], ds["emollama_status"
 import numpy as np
 np.save({str(tmp_path / "states.npy")!r}, np.asarray(ds[0]["emollama"], np.float16))
 """
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    ran = second_process.run(code, with_package=False, check=True)
     assert "float16" in ran.stdout
     np.testing.assert_array_equal(np.load(tmp_path / "states.npy"), np.asarray(done[0]["emollama"], np.float16))
 

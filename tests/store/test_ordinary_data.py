@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from datasets import Array2D, Dataset, Features, Image, Value, load_dataset
 
 from emollama_hf import extract, timing
 from emollama_hf.store.media import without_media
+from tests import second_process
 from tests.store.crops import OPTIONS, crops, write_crops
 
 LABELS: dict[str, list[Any]] = {
@@ -101,8 +100,7 @@ sys.addaudithook(away)
 print(list(extract(Dataset.from_dict({{"frames": [{path!r}]}}), "random-tiny", out={str(tmp_path / "out")!r},
       **OPTIONS)["emollama_status"]))
 """
-    root = Path(__file__).parents[2]
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, cwd=root)
+    ran = second_process.run(code)
     assert "'ok'" not in ran.stdout, ran.stdout + ran.stderr[-2000:]
     os.rename(f"{path}.away", path)
     timing.reset()

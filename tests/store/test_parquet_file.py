@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from hypothesis import strategies as st
 from emollama_hf.store.arrow_columns import nulls, to_arrow
 from emollama_hf.store.parquet_file import rows_per_group, stored_schema, write_parquet
 from emollama_hf.store.readme_metadata import readme_metadata
+from tests import second_process
 
 FEATURES = Features(
     {
@@ -129,7 +128,7 @@ states = ok.with_format("numpy", columns=["emollama"], dtype=np.float16)[:]["emo
 vectors = ok.with_format("numpy", columns=["facemae"])[:]["facemae"]
 np.savez({str(tmp_path / "read.npz")!r}, states=states, vectors=vectors)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    second_process.run(code, with_package=False, check=True)
     read = np.load(tmp_path / "read.npz")
     assert read["states"].dtype == np.float16
     assert read["vectors"].dtype == np.float32
@@ -200,7 +199,7 @@ tables = (
 write_parquet({str(tmp_path / "t.parquet")!r}, tables, features)
 print(pa.default_memory_pool().max_memory())
 """
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    ran = second_process.run(code, check=True)
     assert (tmp_path / "t.parquet").stat().st_size > 50_000_000
     assert int(ran.stdout) < 16_000_000
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from datasets import Array2D, Dataset, Features, Value
 from emollama_hf.rows import Rows
 from emollama_hf.store.feature_set import FeatureRows, write_feature_set
 from emollama_hf.store.parquet_rows import ParquetRows, open_config
+from tests import second_process
 
 FEATURES = Features(
     {"uuid": Value("string"), "emollama": Array2D((5, 8), "float16"), "emollama_status": Value("string")}
@@ -86,4 +85,4 @@ assert sum(table.num_rows for table in rows.tables(["uuid", "emollama"], 2)) == 
 next(rows.tables(["emollama"], 1))  # left before its end
 assert len(os.listdir("/proc/self/task")) == before
 """
-    subprocess.run([sys.executable, "-c", code, str(directory)], check=True, timeout=100)
+    second_process.run(code, directory, check=True)

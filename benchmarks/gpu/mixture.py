@@ -1,0 +1,97 @@
+"""The original's mixture of number types (autocast around EVA) on the same weights, against ours and against float32.
+
+Source: the original's model classes under torch.autocast with float16: linear layers and convolutions in float16; class
+token, position tables, norms and the residual stream in float32; scores in float16, their softmax in float32. LoRA,
+which it multiplies unmerged, is not among random weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.gpu.deviations import between
+from benchmarks.gpu.lines import Line, measured
+from benchmarks.gpu.parts import stage_of
+from benchmarks.gpu.settings import Settings
+
+CLIPS = 4
+
+
+def mixture(settings: Settings) -> Iterator[Line]:
+    """Deviations from float32 at ln_vision and of the last hidden states: the original's and ours in both types."""
+    import torch
+
+    from emollama_hf.model_cache import forget_models
+
+    kind = torch.device(settings.device).type
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.inference_mode():
+            stage = stage_of("emollama_embed", settings, dtype="float32")
+            network = stage.model()
+            inputs = _inputs(stage)
+            exact = _values(network, *inputs)
+            theirs = _original(network, kind, *inputs)
+            forget_models()
+            del network, stage
+            found = {"the original's mixture": theirs}
+            for dtype in ("float16", "bfloat16"):
+                ours = stage_of("emollama_embed", settings, dtype=dtype)
+                found[f"ours in {dtype}"] = _values(ours.model(), *inputs)
+                forget_models()
+                del ours
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    for what, values in found.items():
+        for name in ("ln_vision", "last states"):
+            yield measured(f"{name}: {what} against float32", **between(exact[name], values[name]))
+            if what != "the original's mixture":
+                yield measured(f"{name}: {what} against the original's", **between(theirs[name], values[name]))
+
+
+def _inputs(stage: Any) -> tuple[Any, Any, Any]:
+    import torch
+
+    torch.manual_seed(5)
+    config = stage.model().config
+    device = stage.model().device
+    pixels = torch.randn(CLIPS, 3, config.image_size, config.image_size, device=device)
+    features = torch.randn(CLIPS, 2, config.feature_size, device=device)
+    return pixels, features, torch.as_tensor(stage._prompt().input_ids).expand(CLIPS, -1)
+
+
+def _values(network: Any, pixels: Any, features: Any, ids: Any) -> dict[str, Any]:
+    normed = network.ln_vision(network.image_tokens(pixels))
+    states = network(pixels, features, ids).last_hidden_state
+    return {"ln_vision": normed.float().cpu().numpy(), "last states": states.float().cpu().numpy()}
+
+
+def _original(network: Any, kind: str, pixels: Any, features: Any, ids: Any) -> dict[str, Any]:
+    """A float32 network as the original computes with it; the decoder's weights are float16 afterwards."""
+    import torch
+
+    vision = network.vision_model
+    vision.config._attn_implementation = "eager"  # scores as a matrix, which autocast rounds to float16
+
+    def image_tokens(pixel_values: Any) -> Any:
+        table = vision.embeddings
+        patches = table.patch_embedding(pixel_values).flatten(2).transpose(1, 2)
+        hidden = torch.cat([table.class_embedding.expand(len(patches), 1, -1), patches], dim=1)
+        hidden = hidden + table.position_embedding
+        for layer in vision.encoder.layers:
+            hidden = layer(hidden)
+        return hidden
+
+    network.image_tokens = image_tokens
+    with torch.autocast(kind, torch.float16):
+        normed = network.ln_vision(network.image_tokens(pixels))
+        tokens = network.visual_tokens(pixels, features)
+    rotary = network.language_model.rotary_emb
+    network.language_model.rotary_emb = None
+    torch.nn.Module.half(network.language_model)
+    network.language_model.rotary_emb = rotary  # its frequencies stay float32, as the original's do
+    embedded = network.embed(ids, tokens.half())
+    states = network.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+    return {"ln_vision": normed.float().cpu().numpy(), "last states": states.float().cpu().numpy()}

@@ -1,0 +1,61 @@
+"""What a run is told: where it computes, with which model, and how much of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Passed to every process as JSON.
+
+    device: "cuda", "cuda:0", ... or "cpu". model: as `open_model` takes it. readers: processes that decode, None for as
+    many as `extract` chooses. scratch: a folder that is removed at the end.
+    """
+
+    device: str
+    model: str
+    readers: int | None
+    scratch: str
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.startswith("cuda")
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Clips together in the times of a stage."""
+        return (1, 4, 16, 32) if self.on_gpu else (1, 4)
+
+    @property
+    def together(self) -> int:
+        """Clips together where one number of them is enough."""
+        return 16 if self.on_gpu else 4
+
+    @property
+    def rounds(self) -> int:
+        return 5 if self.on_gpu else 2
+
+    @property
+    def chain_rows(self) -> int:
+        """Clips of a run of `extract`: some seconds of a large GPU."""
+        return 192 if self.on_gpu else 8
+
+    @property
+    def video_rows(self) -> int:
+        return 96 if self.on_gpu else 2
+
+    def folder(self, name: str) -> Path:
+        """A folder of this run for a step."""
+        folder = Path(self.scratch) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        return cls(**json.loads(text))

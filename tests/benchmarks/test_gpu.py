@@ -1,0 +1,148 @@
+"""`python -m benchmarks.gpu` where there is no GPU: what it says, how it ends, and that no step holds up another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.gpu.lines import Report, checked, measured
+from benchmarks.gpu.steps import BY_NAME, STEPS
+from tests.models import golden
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.gpu", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def damaged_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory whose VideoMAE was not copied as a whole."""
+    model = golden.convert_golden(tmp_path_factory.mktemp("damaged") / "model")
+    weights = model / "videomae" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    return model
+
+
+def test_steps_that_end_well_fail_or_take_too_long(damaged_model: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "lines.jsonl", tmp_path / "log"
+    steps = ("versions", "facemae", "videomae", "halving", "attention")
+    done = run(
+        "--device", "cpu", "--model", damaged_model, "--out", out, "--log", log, "--limit", "attention=0.01",
+        "--steps", *steps,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    lines: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert out.read_text() == done.stdout
+    statuses = {line["step"]: line for line in lines if "status" in line}
+    assert {name: statuses[name]["status"] for name in steps} == {
+        "versions": "done",
+        "facemae": "done",
+        "videomae": "failed",
+        "halving": "skipped",
+        "attention": "cut",
+    }
+    assert "not a whole safetensors file" in statuses["videomae"]["error"]
+    assert "\n" not in statuses["videomae"]["error"]
+    assert "Traceback" in log.read_text()
+    assert "needs a GPU" in statuses["halving"]["reason"]
+    assert "limit of 0.01 s" in statuses["attention"]["reason"]
+    software = next(line for line in lines if line.get("what") == "software")
+    assert software["torch"] == torch.__version__
+    networks = [line for line in lines if line["step"] == "facemae" and "share_of_peak" in line]
+    assert [line["what"] for line in networks] == ["facemae, 1 together, float32", "facemae, 4 together, float32"]
+    assert all(line["ms_a_clip"] > 0 and line["tflop_a_clip"] > 0 for line in networks)
+    for row in (
+        "| facemae | facemae, 1 together, float32 |  | ms a clip ",
+        "| videomae | failed |",
+        "| attention | cut",
+    ):
+        assert row in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_one_line_says_so() -> None:
+    done = run("--steps", "versions")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: device='cuda' was asked for, but torch ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_datasets_one_line_says_so(tmp_path: Path) -> None:
+    (tmp_path / "datasets.py").write_text("raise ModuleNotFoundError(\"No module named 'datasets'\", name='datasets')")
+    done = run("--device", "cpu", "--steps", "versions", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the package 'datasets' is missing here. ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--steps", "ceiling"), "invalid choice: 'ceiling'"),
+        (("--limit", "ceiling=3"), "expected STEP=SECONDS with a step of versions, ceilings"),
+        (("--limit", "ceilings=soon"), "expected a number of seconds behind ceilings="),
+        (("--minutes", "0"), "expected more than 0"),
+        (("--device", "gpu"), "expected cuda, cuda:NUMBER or cpu"),
+        (("--readers", "-1"), "expected a number of processes"),
+    ],
+)
+def test_arguments_that_mean_nothing(arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    done = run("--device", "cpu", "--out", tmp_path / "absent" / "lines.jsonl")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path / 'absent' / 'lines.jsonl'}: No such file or directory.")
+
+
+def test_a_run_whose_time_is_over_skips_what_is_left() -> None:
+    done = run("--device", "cpu", "--minutes", "0.001", "--steps", "versions", "ceilings")
+    assert done.returncode == 3
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["step"], line["status"]) for line in lines] == [("versions", "skipped"), ("ceilings", "skipped")]
+    assert "left of --minutes" in lines[0]["reason"]
+
+
+def test_every_step_is_listed_and_found() -> None:
+    done = run("--list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(BY_NAME)
+    assert all(callable(step.function()) for step in STEPS)
+
+
+def test_all_is_well_only_if_every_step_ran_and_every_check_passed(tmp_path: Path) -> None:
+    def well(*records: dict[str, Any]) -> bool:
+        with (tmp_path / "stream").open("w") as stream:
+            report = Report(stream=stream)
+            for record in records:
+                report.add(record)
+        return report.all_well
+
+    done = {"step": "parity", "status": "done"}
+    assert well(measured("a", ms=1.0).record("parity"), checked("b", True).record("parity"), done)
+    assert not well(checked("b", False).record("parity"), done)
+    assert not well(done, {"step": "chain", "status": "cut"})
+    assert not well(done, {"step": "chain", "status": "skipped"})
+    assert well(done, {"step": "videos", "status": "skipped", "unavailable": True})
+
+
+def test_figures_have_four_digits() -> None:
+    record = measured("a", ms=1.234567, of={"b": 0.000123456}, count=123456).record("chain")
+    assert record == {"step": "chain", "what": "a", "ms": 1.235, "of": {"b": 0.0001235}, "count": 123456}

@@ -1,0 +1,276 @@
+"""Second processes of tests that need not import everything again.
+
+    ran = second_process.run(code, "argument", cwd=folder, environment={"NAME": "value"})
+    ran.returncode, ran.stdout, ran.stderr
+
+Importing torch, transformers and `datasets` takes seven seconds, and most second processes then compute for a tenth of
+that. So the first request of a test process starts a server, `python -m tests.second_process`. The server imports them,
+computes nothing and starts no thread; for each request it forks a process that runs the code as `python -c` would:
+arguments, environment, standard streams, exit status, threads and signals are its own. It leads a session of its own.
+
+There are two such servers. One has imported everything. The other has imported what is slow and reads no variable of
+the Hub (`BEFORE_HUB`), so that its forks may be told of another Hub, home or cache, and may do without this package.
+A test that sets what torch or Python read when they start, or asks what is imported, starts a fresh interpreter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+import types
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).parents[1]
+#: Beginnings of the names of variables that the Hub's libraries read while they are imported,
+READ_BY_HUB = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "DATASETS_")
+#: and those that somebody reads even earlier.
+READ_FIRST = ("OMP_", "MKL_", "PYTHONHASHSEED", "CUDA_", "TORCH_")
+BEFORE_HUB = ("aiohttp", "av", "cv2", "pandas", "pyarrow.parquet", "rich.table", "torch", "torchvision", "typer")
+EVERYTHING = (
+    *BEFORE_HUB,
+    "datasets",
+    "transformers",
+    "timm",
+    "emollama_hf.cli",
+    "emollama_hf.commands.convert",
+    "emollama_hf.commands.extract",
+    "emollama_hf.commands.info",
+    "emollama_hf.models",
+    "emollama_hf.sharing.forget",
+    "emollama_hf.sharing.push",
+    "emollama_hf.sharing.verify",
+    "emollama_hf.stages",
+)
+NOT_BEFORE_HUB = ("huggingface_hub", "datasets", "transformers", "timm", "emollama_hf")
+
+
+class SecondProcess:
+    """A process that was started and may be waited for or killed. Its output goes to files."""
+
+    def __init__(self, reply: socket.socket, stdout: IO[bytes], stderr: IO[bytes]) -> None:
+        self._reply = reply.makefile("r")
+        self._outputs = (stdout, stderr)
+        self._socket = reply
+        told = self._reply.readline()
+        assert told, "the server of second processes has ended: its error is in this test's standard error"
+        self.pid: int = json.loads(told)
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal; None while the process runs."""
+        if self.returncode is None and select.select([self._socket], [], [], 0)[0]:
+            self.returncode = json.loads(self._reply.readline())
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status once the process has ended. Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            if not select.select([self._socket], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("a second process", timeout or 0)
+            self.returncode = json.loads(self._reply.readline())
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Standard output and error of the ended process."""
+        self.wait(timeout)
+        texts = []
+        for output in self._outputs:
+            output.seek(0)
+            texts.append(output.read().decode())
+        return texts[0], texts[1]
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def start(
+    code: str,
+    *arguments: object,
+    cwd: Path | str = ROOT,
+    environment: dict[str, str | None] | None = None,
+    script: Path | None = None,
+    stdin: int | None = None,
+    with_package: bool = True,
+) -> SecondProcess:
+    """Start `python -c CODE ARGUMENTS`.
+
+    environment: variables to set, and with None to unset. script: the file that the code was read from.
+    stdin: a file descriptor. with_package: whether this package may have been imported already.
+    """
+    changed = {name: value for name, value in (environment or {}).items() if os.environ.get(name) != value}
+    variables = {name: value for name, value in {**os.environ, **changed}.items() if value is not None}
+    too_late = [name for name in changed if name.startswith(READ_FIRST)]
+    assert not too_late, f"{too_late} are read when an interpreter starts: start a fresh one"
+    before_hub = not with_package or any(name.startswith(READ_BY_HUB) for name in changed)
+    stdout, stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+    ours, theirs = socket.socketpair()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    request = {
+        "code": code, "arguments": [str(one) for one in arguments], "cwd": str(cwd), "environment": variables,
+        "script": None if script is None else str(script),
+    }  # fmt: skip
+    streams = [theirs.fileno(), nothing if stdin is None else stdin, stdout.fileno(), stderr.fileno()]
+    with theirs, tempfile.TemporaryFile() as described:
+        described.write(json.dumps(request).encode())
+        described.flush()
+        with _starting:
+            socket.send_fds(_server(before_hub), [b"."], [*streams, described.fileno()])
+    os.close(nothing)
+    return SecondProcess(ours, stdout, stderr)
+
+
+def run(
+    code: str, *arguments: object, timeout: float = 200, check: bool = False, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -c CODE ARGUMENTS` to its end, as `subprocess.run` with text=True and capture_output=True does."""
+    process = start(code, *arguments, **options)
+    try:
+        stdout, stderr = process.communicate(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    assert not check or process.returncode == 0, f"ended with {process.returncode}\n{stdout}\n{stderr}"
+    return subprocess.CompletedProcess([code, *map(str, arguments)], process.returncode, stdout, stderr)
+
+
+def run_script(script: Path, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python SCRIPT ARGUMENTS` to its end."""
+    return run(script.read_text(), *arguments, script=script, **options)
+
+
+_starting = threading.Lock()
+_connections: dict[bool, socket.socket] = {}
+
+
+def _server(before_hub: bool) -> socket.socket:
+    """The connection to a server of this process, which ends when it is closed."""
+    if before_hub not in _connections:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "tests.second_process", str(theirs.fileno()), str(int(before_hub))]
+        server = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], start_new_session=True)
+        theirs.close()
+        _connections[before_hub] = ours
+
+        def end() -> None:
+            ours.close()
+            server.wait()
+
+        atexit.register(end)
+    return _connections[before_hub]
+
+
+# In the server
+
+
+def _serve(connection: socket.socket) -> dict[str, Any]:
+    """Fork a process for each request. Returns in these, with what to run; ends with the connection."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the processes that watch are buried by the kernel
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(connection, 1, 5)
+        if not message:
+            sys.exit()
+        reply, *streams, described = descriptors
+        if os.fork() == 0:
+            connection.close()
+            return _fork_and_watch(reply, streams, described)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _fork_and_watch(reply: int, streams: list[int], described: int) -> dict[str, Any]:
+    """Fork once more and tell how that process ends; kill it when whoever asked for it is gone. Returns in the fork."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if (pid := os.fork()) == 0:
+        os.close(reply)
+        with open(described, "rb") as file:
+            file.seek(0)
+            request: dict[str, Any] = json.load(file)
+        _become(request, streams)
+        return request
+    for descriptor in (*streams, described):
+        os.close(descriptor)
+    asked, ended = socket.socket(fileno=reply), os.pidfd_open(pid)
+    asked.sendall(b"%d\n" % pid)
+    if ended not in select.select([ended, asked], [], [])[0]:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):  # nobody may ask any more
+        asked.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    """Give this process all that `python -c` would begin with."""
+    if (process := sys.modules.get("emollama_hf.process")) is not None:
+        process._forked_with_torch = False  # the server has computed nothing: there is no pool of threads to miss
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    script = request["script"]
+    sys.argv = [script or "-c", *request["arguments"]]
+    given = request["environment"].get("PYTHONPATH")
+    sys.path[:1] = [str(Path(script).parent) if script else "", *(given.split(os.pathsep) if given else [])]
+
+
+def _run(request: dict[str, Any]) -> int:
+    """Run what was asked for as the module `__main__`, and all that Python does at its end but to free memory."""
+    main = types.ModuleType("__main__")
+    if request["script"]:
+        main.__file__ = request["script"]
+    sys.modules["__main__"] = main
+    status = 0
+    try:
+        exec(compile(request["code"], request["script"] or "<string>", "exec"), vars(main))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        own = error.__traceback__  # this function's frame, which is not part of the program
+        traceback.print_exception(error.with_traceback(own.tb_next if own else None))
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    return status
+
+
+def _main() -> None:
+    before_hub = bool(int(sys.argv[2]))
+    for module in BEFORE_HUB if before_hub else EVERYTHING:
+        importlib.import_module(module)
+    too_early = [name for name in NOT_BEFORE_HUB if name in sys.modules] if before_hub else []
+    assert not too_early, f"{too_early} were imported before the Hub's variables are known"
+    gc.freeze()  # a collection in a fork would copy every page of what was imported
+    status = _run(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)  # to free everything that was imported takes seconds
+
+
+if __name__ == "__main__":
+    _main()
