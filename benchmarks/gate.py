@@ -1,9 +1,9 @@
 """Did anything get slower? `python -m benchmarks.gate` compares ratios within one run with benchmarks/gate.json.
 
 Each ratio relates a part of this package to what it cannot do without (decoding, matrix products, `np.save`), measured
-in the same round in one thread, in processor time or with a clock that stands still while others use the core; rounds of
-all ratios take turns. A ratio is its median. It is compared once the interval in which the true median lies with a probability of 95 %
-is on one side of the limit, 10 % above what was recorded: until then there are more rounds, as long as time lasts.
+in the same round and in one thread, by processor time or by a clock that stands still while others use the core. Rounds
+of all ratios take turns. The median counts, once the interval in which the true median lies with a probability of 95 %
+is on one side of the limit, 10 % above what was recorded; until then there are more rounds, as long as time lasts.
 
 One JSON line a ratio on standard output, a sentence each on standard error. Ends with
 
