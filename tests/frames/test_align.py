@@ -60,6 +60,14 @@ def test_a_box_is_shown_with_a_tenth_of_its_longer_side_around_it():
     assert box_area(np.array([10, 10, 10.5, 10.5], np.float32)).tolist() == [9, 9, 11, 11]
 
 
+def test_a_face_that_lies_on_its_side_is_read_too():
+    x, y = TEMPLATE.T
+    turned = np.insert(np.stack([200 - y, x], 1), 2, [150, 56], axis=0).astype(np.float32)  # by 90 degrees exactly
+    left, top, right, bottom = aligned_area(turned)
+    assert left <= 88 <= 200 <= right
+    assert top <= 0 <= 112 <= bottom
+
+
 def test_points_that_coincide_do_not_break_it():
     assert np.isfinite(similarity(np.zeros((4, 2)), TEMPLATE)).all()
 
