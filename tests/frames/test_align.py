@@ -55,6 +55,13 @@ def test_details_that_a_crop_cannot_show_are_averaged(times, noise):
     assert aligned_crop(whole(frame), landmarks, 112, mask=False).std() < noise < frame.std()
 
 
+@pytest.mark.parametrize("times", [1.0, 5.3, 10.0])
+def test_no_black_edge_comes_from_what_was_read_of_the_frame(times):
+    frame = np.full((1500, 1500, 3), 255, np.uint8)
+    landmarks = np.array([[33, 29], [79, 29], [56, 50], [36, 76], [76, 76]], np.float32) * times + [37, 53]
+    assert aligned_crop(whole(frame), landmarks.astype(np.float32), 112, mask=False).min() == 255
+
+
 def test_a_box_is_shown_with_a_tenth_of_its_longer_side_around_it():
     assert box_area(np.array([80, 90, 120, 110], np.float32)).tolist() == [76, 76, 124, 124]
     assert box_area(np.array([10, 10, 10.5, 10.5], np.float32)).tolist() == [9, 9, 11, 11]

@@ -18,8 +18,7 @@ from emollama_hf.store import assembly, feature_set
 from emollama_hf.store.assembly import Stretch, _Stretches
 from emollama_hf.store.feature_set import FeatureRows
 from emollama_hf.store.shard import Shard
-from emollama_hf.store.stored_rows import OPEN_FILES, StoredRows
-from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
+from emollama_hf.store.work_store import Stored
 from tests.store.crops import OPTIONS, crops
 
 GOOD, BAD = 6, 2
@@ -111,21 +110,6 @@ def test_any_changed_row_or_label_makes_a_file_another_one() -> None:
                content(middle, labels="wxYz"), content(range(1, 4)), content(range(3))]  # fmt: skip
     assert len({content(middle), *changed}) == 7
     assert content(middle) == content(middle, "AbcD", "WxyZ"), "rows of other files"
-
-
-def test_few_files_are_open_at_a_time_the_last_ones_read(lab: Path) -> None:
-    store = WorkStore(lab / "out" / INSIDE_OUT)
-    found = [store._found["sample_frames", key] for shard in store.shards for key in shard.computed("sample_frames")]
-    stored, paths = StoredRows(), []
-    for one in [*found, *found[::-1]]:
-        assert isinstance(one, Stored)
-        assert stored.rows(one, "sample_frames", 1).num_rows == 1
-        path = one.shard.file("sample_frames")
-        paths = [*(other for other in paths if other != path), path][-OPEN_FILES:]
-        assert list(stored._open) == paths
-    assert len({one.shard.folder for one in found}) < OPEN_FILES + 1 or len(stored._open) == OPEN_FILES
-    stored.close()
-    assert not stored._open
 
 
 #: Stretches of one shard or of none, by their numbers of rows.
