@@ -86,7 +86,7 @@ def _try(tree: Tree, mutant: Mutant, reach: Reach, budget_s: float, kept: Path) 
     if not tests:
         return {**told, "outcome": SURVIVED, "by": "no test runs this file"}
     expected_s = sum(reach.seconds[test] for test in tests)
-    options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
+    options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-o", "addopts=", "--hypothesis-seed=0"]
     tree.write(mutant.path, changed)
     started = time.monotonic()
     output = kept / "last.txt"

@@ -91,7 +91,7 @@ def _mutant(path: Path, module: libcst.Module, mutation: Mutation) -> Mutant | N
     shift = changed[-1][4] - last
     statement = _statement(ast.parse(old), first + 1)
     lines = tuple(line.strip() for line in before[statement[0] - 1 : statement[1]] if line.strip())
-    around = 2
+    around = 0
     while True:
         start, stop = max(0, first - around), min(len(before), last + around)
         text = "".join(before[start:stop])

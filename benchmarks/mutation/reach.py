@@ -97,7 +97,7 @@ def _run(name: str, result: Path) -> int:
     cover = coverage.Coverage(data_file=None, source=[str(package)], config_file=False)
     recorder = _Recorder(cover)
     cover.start()
-    code = pytest.main([name, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"], plugins=[recorder])
+    code = pytest.main([name, "-q", "-p", "no:cacheprovider", "-o", "addopts="], plugins=[recorder])
     cover.stop()
     if not recorder.seconds:
         return int(code)

@@ -94,7 +94,8 @@ def _open_data_set(source: str, split: str | None) -> Dataset:
         opened = load_from_disk(source) if saved else load_dataset(source, split=split)
     except Exception as error:  # `datasets` and the Hub raise many types; each has one useful first line
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SourceError(f"{source!r} is no folder here and cannot be opened as a data set: {what}") from error
+        neither = "" if folder.is_dir() else "is no folder here and "
+        raise SourceError(f"{source!r} {neither}cannot be opened as a data set: {what}") from error
     if isinstance(opened, DatasetDict):
         if split is None and len(opened) == 1:
             return next(iter(opened.values()))

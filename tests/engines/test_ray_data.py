@@ -22,6 +22,7 @@ from emollama_hf import extract, timing
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.write import write_model
 from emollama_hf.engines.ray_cluster import joined
+from emollama_hf.engines.ray_data import SETTINGS, _settings
 from emollama_hf.engines.ray_pools import Node
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
@@ -272,6 +273,17 @@ def test_what_cannot_work_is_an_error_within_seconds(
     with pytest.raises(kind, match=message):
         extract(ds, "random-tiny", **{"engine": "ray", **OPTIONS, **options})
     assert time.monotonic() - started < 15
+
+
+def test_ray_datas_settings_hold_for_one_run() -> None:
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    before = {name: getattr(context, name) for name in SETTINGS}
+    with _settings():
+        assert {name: getattr(context, name) for name in SETTINGS} == SETTINGS
+    assert {name: getattr(context, name) for name in SETTINGS} == before
+    assert before["execution_no_progress_timeout_s"] != SETTINGS["execution_no_progress_timeout_s"]
 
 
 def test_another_cluster_than_the_one_joined_is_refused(cluster: str) -> None:

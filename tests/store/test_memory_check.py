@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from emollama_hf import extract
+from emollama_hf import FaceMAEEmbed, extract
+from emollama_hf.available_memory import Memory
 from emollama_hf.checkpoints import PARTS, open_model
+from emollama_hf.memory import LANES, predict
+from emollama_hf.stages.pipeline import Pipeline
+from emollama_hf.store import memory_check
 from emollama_hf.store.memory_check import Plan, does_not_fit, say
 from tests.store.crops import OPTIONS, crops
 
@@ -53,6 +57,29 @@ def test_where_nothing_fits_it_says_how_much_is_needed() -> None:
     encoders = does_not_fit(CPU, FULL, ("facemae",), GB)
     assert encoders is not None
     assert "--quantize" not in encoders
+
+
+def test_a_gpu_has_its_own_libraries_and_no_mapped_weights() -> None:
+    expected = predict(FULL, PARTS, dtype="float16", clips=8 * LANES, cuda=True)
+    assert CUDA.takes(FULL, PARTS) == expected
+    assert expected != predict(FULL, PARTS, dtype="float16", clips=8 * LANES)
+
+
+def test_several_processes_are_said() -> None:
+    two, one = (say(replace(CPU, processes=processes), FULL, PARTS, None) for processes in (2, 1))
+    assert "1 clip at a time in each of 2 processes: " in two
+    assert "process" not in one
+
+
+@pytest.mark.parametrize(("num_proc", "available"), [(None, "12.5 GB"), (1, "10.0 GB")])
+def test_what_this_process_holds_is_available_to_itself_alone(
+    num_proc: int | None, available: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(memory_check, "system_memory", lambda: Memory(20 * GB, 10 * GB))
+    monkeypatch.setattr(memory_check, "own_memory", lambda: 25 * GB // 10)
+    with caplog.at_level(logging.INFO, "emollama_hf.store.memory_check"):
+        memory_check.check_memory(Pipeline([FaceMAEEmbed("random-tiny", device="cpu")]), num_proc)
+    assert caplog.records[0].message.endswith(f", {available} available")
 
 
 def test_what_was_picked_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

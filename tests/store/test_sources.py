@@ -6,9 +6,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from datasets import Dataset, Video
+from datasets import Dataset, DatasetDict, Video
 
-from emollama_hf.store.sources import SourceError, join_labels, open_source
+from emollama_hf.store.sources import VIDEO_SUFFIXES, SourceError, join_labels, open_source
 
 
 @pytest.fixture
@@ -35,6 +35,15 @@ def test_a_folder_gives_its_clips_in_order(folder: Path) -> None:
     assert all(Path(video["path"]).is_absolute() for video in ds["video"])
 
 
+def test_endings_of_videos_are_known_in_either_case(tmp_path: Path) -> None:
+    expected = ["avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "webm", "wmv"]
+    assert sorted(suffix.removeprefix(".") for suffix in VIDEO_SUFFIXES) == expected
+    for ending in expected:
+        (tmp_path / f"a.{ending}").write_bytes(b"x")
+        (tmp_path / f"b.{ending.upper()}").write_bytes(b"x")
+    assert len(open_source(str(tmp_path))) == 2 * len(expected)
+
+
 def test_metadata_is_joined(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,uuid,test_fold_num,label\nb.mp4,007,1,MW\nsub/c.webm,008,2,\n")
     ds = open_source(str(folder))
@@ -58,7 +67,7 @@ def test_labels_by_uuid(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureF
         (b"name,label\nb.mp4,1\n", "expected one of file_name, uuid"),
         (b"file_name,label\nb.mp4,1\nb.mp4,2\n", "line 3: file_name 'b.mp4' is there twice, first in line 2"),
         (b"file_name,label\n,1\n", "line 2: file_name is empty"),
-        ("file_name,label\nb.mp4,\u00e9\n".encode("latin-1"), "not UTF-8"),
+        ("file_name,label\nb.mp4,\u00e9\n".encode("latin-1"), r"is not UTF-8 \(byte 22\)\. Save it as UTF-8"),
         (b"file_name,label\nb.mp4\n", "CSV"),
         (b"", "CSV"),
         (b"file_name,video,emollama_status\nb.mp4,x,ok\n", "video, emollama_status are made by this package"),
@@ -78,6 +87,35 @@ def test_a_saved_data_set_is_opened(tmp_path: Path) -> None:
     assert ds["video"] == ["x.mp4"]
     (tmp_path / "labels.csv").write_text("uuid,label\nu,MW\n")
     assert join_labels(ds, tmp_path / "labels.csv")["label"] == ["MW"]
+
+
+def test_the_split_of_several_is_named_and_the_only_one_is_not(tmp_path: Path) -> None:
+    one, other = (Dataset.from_dict({"uuid": [name]}) for name in ("u", "v"))
+    DatasetDict({"held_out": one}).save_to_disk(str(tmp_path / "single"))
+    assert open_source(str(tmp_path / "single"))["uuid"] == ["u"]
+    DatasetDict({"train": one, "test": other}).save_to_disk(str(tmp_path / "several"))
+    assert open_source(str(tmp_path / "several"), split="test")["uuid"] == ["v"]
+    for split in (None, "valid"):
+        with pytest.raises(SourceError, match=r"has the splits train, test\. Choose one with --split"):
+            open_source(str(tmp_path / "several"), split=split)
+
+
+def test_why_a_data_set_cannot_be_opened_is_told_in_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "rows.parquet").write_bytes(b"no parquet")
+    with pytest.raises(SourceError, match=r"/damaged' cannot be opened as a data set: Parquet magic bytes"):
+        open_source(str(tmp_path / "damaged"))
+
+
+def test_a_long_list_of_names_is_cut(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labels = tmp_path / "labels.csv"
+    for extra, end in ((5, "'n3', 'n4'"), (6, "'n3', 'n4' and 1 more")):
+        caplog.clear()
+        labels.write_text("uuid,mw_label\nb,MW\n" + "".join(f"n{i},MW\n" for i in range(extra)))
+        open_source(str(folder), labels=labels)
+        assert f"{extra} rows have no clip: 'n0', 'n1', 'n2', {end}" in [
+            record.message.split(": ", 1)[1] for record in caplog.records
+        ]
 
 
 @pytest.mark.parametrize(
