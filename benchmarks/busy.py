@@ -39,22 +39,32 @@ class Busy:
             hook.remove()
 
     def reset(self) -> None:
+        """Forget what was computed; the clock begins now."""
         self._intervals.clear()
+        self._first = self._now()
 
     def seconds(self) -> float:
         """Time in which at least one network was computing."""
-        if self._cuda:
-            import torch
-
-            torch.cuda.synchronize()
-            spans = [(self._first.elapsed_time(a) / 1e3, self._first.elapsed_time(b) / 1e3) for a, b in self._intervals]
-        else:
-            spans = self._intervals
         total, end = 0.0, -1e30
-        for start, stop in sorted(spans):
+        for start, stop in self._spans():
             total += max(0.0, stop - max(start, end))
             end = max(end, stop)
         return total
+
+    def first_and_last(self) -> tuple[float, float] | None:
+        """Seconds since `reset` at which the first call began and the last one ended; None without any call."""
+        spans = self._spans()
+        return (spans[0][0], max(stop for _, stop in spans)) if spans else None
+
+    def _spans(self) -> list[tuple[float, float]]:
+        """Begin and end of each call in seconds since `reset`, by begin."""
+        intervals = list(self._intervals)
+        if not self._cuda:
+            return sorted((begin - self._first, end - self._first) for begin, end in intervals)
+        import torch
+
+        torch.cuda.synchronize()
+        return sorted((self._first.elapsed_time(a) / 1e3, self._first.elapsed_time(b) / 1e3) for a, b in intervals)
 
 
 def _thread() -> int:

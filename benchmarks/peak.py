@@ -30,12 +30,15 @@ def device_name(device: str) -> str:
     return f"{torch.get_num_threads()} CPU threads"
 
 
-def seconds_of(function: Callable[[], Any], device: str, *, launches: int = 1, rounds: int = 5) -> list[float]:
+def seconds_of(
+    function: Callable[[], Any], device: str, *, launches: int = 1, rounds: int = 5, warm_up: int = 1
+) -> list[float]:
     """Seconds of one call in each round: by a GPU's own clock over `launches` of them, which follow without a wait.
 
-    The first call, which loads kernels and chooses among them, is not counted.
+    The first calls, which load kernels and choose among them, are not counted: `warm_up` of them.
     """
-    function()
+    for _ in range(warm_up):
+        function()
     synchronise(device)
     times = []
     for _ in range(rounds):

@@ -76,6 +76,18 @@ def gpu_of(rank: int) -> str:
     return f"cuda:{rank % torch.cuda.device_count()}"
 
 
+def check_gpu(device: str, count: int) -> None:
+    """Raise ValueError if a device, "cuda" or "cuda:NUMBER", is none of the `count` GPUs that torch sees."""
+    number = device.partition(":")[2]
+    if number and int(number) >= count:
+        seen = "1 GPU" if count == 1 else f"{count} GPUs"
+        valid = "'cuda:0'" if count == 1 else f"'cuda:0' to 'cuda:{count - 1}'"
+        raise ValueError(
+            f"device={device!r} was asked for, but torch sees {seen} here: expected {valid}, or 'cuda' for the current "
+            "one. `emollama-hf doctor` lists them; CUDA_VISIBLE_DEVICES hides the others."
+        )
+
+
 def resolve_device(device: str) -> str:
     """A torch device; "auto" takes CUDA where there is one, a worker with a number its own GPU of several.
 
@@ -99,11 +111,16 @@ def resolve_device(device: str) -> str:
             "CUDA cannot be used in a forked worker of a process that has used it already. Put "
             "`import multiprocess; multiprocess.set_start_method('spawn')` before map, or leave num_proc out."
         )
+    if kind == "cuda":
+        check_gpu(device, torch.cuda.device_count())
     return gpu_of(_rank) if device == "cuda" and _rank is not None else device
 
 
 def resolve_dtype(dtype: str, device: str) -> DtypeName:
-    """The type numbers are computed in; "auto": float16 on CUDA, as the original does, float32 on a CPU."""
+    """The type numbers are computed in; "auto": float16 on CUDA, float32 on a CPU.
+
+    On a GPU the original mixes types: both face encoders, and norms and residual stream of EVA, are float32 there.
+    """
     if dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} is unknown. Valid: {', '.join(map(repr, DTYPES))}")
     if dtype != "auto":

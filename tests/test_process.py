@@ -27,6 +27,17 @@ def test_cuda_that_is_not_there_is_an_error_that_says_so() -> None:
             process.resolve_device("cuda")
 
 
+def test_a_gpu_that_is_not_among_those_of_the_machine_is_refused_with_those_that_are() -> None:
+    for device, count in (("cuda", 1), ("cuda:0", 1), ("cuda:7", 8)):
+        process.check_gpu(device, count)
+    with pytest.raises(
+        ValueError, match=r"device='cuda:7' was asked for, but torch sees 1 GPU here: expected 'cuda:0'"
+    ):
+        process.check_gpu("cuda:7", 1)
+    with pytest.raises(ValueError, match=r"torch sees 2 GPUs here: expected 'cuda:0' to 'cuda:1'.*doctor"):
+        process.check_gpu("cuda:2", 2)
+
+
 def test_threads_of_this_process_are_left_alone() -> None:
     import torch
 

@@ -16,26 +16,30 @@ STAGES = ("facemae_embed", "videomae_embed", "emollama_embed")
 
 
 def crops(settings: Settings) -> Iterator[Line]:
-    """Rows with crops: two lanes and one, whole hidden states and pooled ones."""
+    """Rows with crops: pooled and whole hidden states, through two lanes, one and three."""
     from benchmarks.crop_rows import given_crops
 
     ds = given_crops(settings.chain_rows)
     _warm_up(settings)
     # A run on a CPU has no lanes.
-    for lanes, pooling in ((2, "all"), (1, "all"), (2, "mean")) if settings.on_gpu else ((0, "all"), (0, "mean")):
-        said = f"from crops, lanes: {lanes}, pooling: {pooling}"
+    on_gpu = ((2, "all"), (2, "mean"), (1, "mean"), (3, "mean"), (1, "all"))
+    for lanes, pooling in on_gpu if settings.on_gpu else ((0, "all"), (0, "mean")):
+        said = f"from crops, {f'lanes: {lanes}, ' if lanes else ''}pooling: {pooling}"
         with _lanes(lanes):
             yield _run(said, ds, settings, f"{lanes}-{pooling}", pooling=pooling)
 
 
 def videos(settings: Settings) -> Iterator[Line]:
-    """Files of 10 s and 640x480: the most expressive frame, which needs every face found, and the middle one."""
+    """Files of 10 s and 640x480: the middle frame, then the most expressive one, for which every face is looked for."""
     from benchmarks.clip_files import clips
 
     size = (640, 480) if settings.on_gpu else (160, 120)
+    started = time.perf_counter()
     ds = clips(settings.folder("clips"), settings.video_rows, size)
+    written = time.perf_counter()
     _warm_up(settings)
-    for peak in ("expressive", "middle"):
+    yield measured("prepared", write_clips_s=written - started, load_models_s=time.perf_counter() - written)
+    for peak in ("middle", "expressive"):
         said = f"from mp4 of {size[0]}x{size[1]}, peak: {peak}"
         yield _run(said, ds, settings, f"mp4-{peak}", peak=peak, num_readers=settings.readers)
 
@@ -52,7 +56,12 @@ def _run(said: str, ds: Any, settings: Settings, name: str, **options: Any) -> L
         )
     seconds = time.perf_counter() - started
     return measured(
-        said, clips=len(ds), seconds=seconds, clips_a_second=len(ds) / seconds, **watch.figures(seconds, len(ds))
+        said,
+        clips=len(ds),
+        seconds=seconds,
+        clips_a_second=len(ds) / seconds,
+        **watch.figures(seconds, len(ds)),
+        details={"lines": watch.lines()},
     )
 
 

@@ -40,14 +40,9 @@ def main() -> None:
 def _prepare(settings: Settings) -> str | None:
     """Import everything; why no step can run here, if so. Makes no CUDA context, which would take memory."""
     try:
-        import torch
-
         from emollama_hf.process import resolve_device
 
         resolve_device(settings.device)
-        number = torch.device(settings.device).index or 0
-        if settings.on_gpu and number >= torch.cuda.device_count():
-            return f"--device {settings.device}: torch sees {torch.cuda.device_count()} GPUs here, counted from 0"
         for name in IMPORTS:
             importlib.import_module(name)
         from emollama_hf.checkpoints import open_model

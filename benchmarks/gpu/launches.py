@@ -30,9 +30,10 @@ def launches(settings: Settings) -> Iterator[Line]:
             items = prepared(stage, clips)
             stage.compute_together(items)
             waits, where = _waits(stage, items)
+            figures, kernels = _kernels(stage, items)
             yield measured(
-                f"{name}, {clips} together", waits=waits, waits_by_line=where, **_kernels(stage, items)
-            )  # fmt: skip
+                f"{name}, {clips} together", waits=waits, **figures, details={"waits_by_line": where, **kernels}
+            )
 
 
 def _waits(stage: Any, items: list[Any]) -> tuple[int, dict[str, int]]:
@@ -54,8 +55,8 @@ def _waits(stage: Any, items: list[Any]) -> tuple[int, dict[str, int]]:
     return places.total(), dict(places.most_common(8))
 
 
-def _kernels(stage: Any, items: list[Any]) -> dict[str, Any]:
-    """Kernels and their time by kind; the names of those of attention and of the dearest."""
+def _kernels(stage: Any, items: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Kernels and their time by kind; and, as details, the names of those of attention and of the dearest."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -68,11 +69,13 @@ def _kernels(stage: Any, items: list[Any]) -> dict[str, Any]:
     for one in kernels:
         spent[_kind(one.key)] = spent.get(_kind(one.key), 0.0) + one.self_device_time_total / 1e3
     total = sum(spent.values()) or 1.0
-    return {
+    figures = {
         "kernels": sum(one.count for one in kernels if _kind(one.key) != "copies"),
         "copies": sum(one.count for one in kernels if _kind(one.key) == "copies"),
         "ms_on_gpu": total,
         "shares": {kind: ms / total for kind, ms in spent.items()},
+    }
+    return figures, {
         "attention": [_short(one.key) for one in kernels if _kind(one.key) == "attention"][:3],
         "dearest": {_short(one.key): one.self_device_time_total / 1e3 / total for one in kernels[:5]},
     }

@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 #: What became of a step as a whole. "cut" ran into its time limit, "skipped" never began.
 STATUSES = ("done", "failed", "cut", "skipped")
+#: The key of a line's details.
+DETAILS = "details"
 
 
 @dataclass(frozen=True)
@@ -17,26 +19,29 @@ class Line:
     """One measurement or check of a step.
 
     what: of which thing. figures: by name, with the unit in the name. passed: of a check; None for a measurement.
+    details: what is too long for a row of the table, by name; in JSON alone.
     """
 
     what: str
     figures: dict[str, Any] = field(default_factory=dict)
     passed: bool | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
     def record(self, step: str) -> dict[str, Any]:
         """As it is written in JSON."""
         record: dict[str, Any] = {"step": step, "what": self.what}
         if self.passed is not None:
             record["passed"] = self.passed
-        return record | {name: _rounded(value) for name, value in self.figures.items()}
+        record |= {name: _rounded(value, 4) for name, value in self.figures.items()}
+        return record | ({DETAILS: _rounded(self.details, 4)} if self.details else {})
 
 
-def measured(what: str, **figures: Any) -> Line:
-    return Line(what, figures)
+def measured(what: str, *, details: dict[str, Any] | None = None, **figures: Any) -> Line:
+    return Line(what, figures, details=details or {})
 
 
-def checked(what: str, passed: bool, **figures: Any) -> Line:
-    return Line(what, figures, bool(passed))
+def checked(what: str, passed: bool, *, details: dict[str, Any] | None = None, **figures: Any) -> Line:
+    return Line(what, figures, bool(passed), details or {})
 
 
 class Report:
@@ -82,24 +87,26 @@ class Report:
 
 
 def _text(record: dict[str, Any]) -> str:
-    left_out = ("step", "what", "passed")
+    left_out = ("step", "what", "passed", DETAILS)
     return ", ".join(
         f"{name.replace('_', ' ')} {_shown(value)}" for name, value in record.items() if name not in left_out
     )
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {_shown(one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return "; ".join(map(_shown, value))
+        return "; ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else str(_rounded(value, 3))
     return str(value).replace("|", "/")
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Any, digits: int) -> Any:
+    """Four digits are more than any of these figures repeats to, and three are enough to read."""
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: _rounded(one, digits) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
-    # Four digits are more than any of these figures repeats to.
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+        return [_rounded(one, digits) for one in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value

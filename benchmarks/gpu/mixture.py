@@ -14,6 +14,7 @@ from benchmarks.gpu.deviations import between
 from benchmarks.gpu.lines import Line, measured
 from benchmarks.gpu.parts import stage_of
 from benchmarks.gpu.settings import Settings
+from benchmarks.gpu.tf32 import allowed
 
 CLIPS = 4
 
@@ -25,25 +26,20 @@ def mixture(settings: Settings) -> Iterator[Line]:
     from emollama_hf.model_cache import forget_models
 
     kind = torch.device(settings.device).type
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
-        with torch.inference_mode():
-            stage = stage_of("emollama_embed", settings, dtype="float32")
-            network = stage.model()
-            inputs = _inputs(stage)
-            exact = _values(network, *inputs)
-            theirs = _original(network, kind, *inputs)
+    with torch.inference_mode(), allowed(products=False, convolutions=False):
+        stage = stage_of("emollama_embed", settings, dtype="float32")
+        network = stage.model()
+        inputs = _inputs(stage)
+        exact = _values(network, *inputs)
+        theirs = _original(network, kind, *inputs)
+        forget_models()
+        del network, stage
+        found = {"the original's mixture": theirs}
+        for dtype in ("float16", "bfloat16"):
+            ours = stage_of("emollama_embed", settings, dtype=dtype)
+            found[f"ours in {dtype}"] = _values(ours.model(), *inputs)
             forget_models()
-            del network, stage
-            found = {"the original's mixture": theirs}
-            for dtype in ("float16", "bfloat16"):
-                ours = stage_of("emollama_embed", settings, dtype=dtype)
-                found[f"ours in {dtype}"] = _values(ours.model(), *inputs)
-                forget_models()
-                del ours
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+            del ours
     for what, values in found.items():
         for name in ("ln_vision", "last states"):
             yield measured(f"{name}: {what} against float32", **between(exact[name], values[name]))

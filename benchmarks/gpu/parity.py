@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from benchmarks.gpu.lines import Line, checked, measured
 from benchmarks.gpu.settings import Settings
+from benchmarks.gpu.tf32 import allowed
 
 #: Root mean square of the deviation from float32, relative to the spread; three times what a CPU showed at most.
 RMS_LIMITS = {"float16": 0.007, "bfloat16": 0.06}
@@ -26,7 +26,7 @@ def parity(settings: Settings) -> Iterator[Line]:
     from tests.models import golden
 
     model = _model(settings)
-    with torch.inference_mode(), _tf32(False):
+    with torch.inference_mode(), allowed(products=False, convolutions=False):
         for what, (ratio, count) in _ratios(model, settings.device).items():
             yield checked(f"{what}, float32", ratio <= 1, of_limit=ratio, arrays=count)
         columns, alone = _several(model, settings.device, len(golden.CLIPS)), _several(model, settings.device, 1)
@@ -59,21 +59,6 @@ def _model(settings: Settings) -> Path:
 
     directory = settings.folder("golden") / "model"
     return directory if directory.exists() else golden.convert_golden(directory)
-
-
-@contextmanager
-def _tf32(allowed: bool) -> Iterator[None]:
-    import torch
-
-    backends: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    before = [backend.allow_tf32 for backend in backends]
-    for backend in backends:
-        backend.allow_tf32 = allowed
-    try:
-        yield
-    finally:
-        for backend, value in zip(backends, before, strict=True):
-            backend.allow_tf32 = value
 
 
 def _ratios(model: Path, device: str) -> dict[str, tuple[float, int]]:

@@ -53,8 +53,11 @@ def _stage(name: str, settings: Settings) -> Iterator[Line]:
                 for part in parts:
                     inputs = part.inputs(clips)
                     times = seconds_of(
-                        lambda part=part, inputs=inputs: part.forward(inputs), settings.device, rounds=settings.rounds
-                    )  # fmt: skip
+                        lambda part=part, inputs=inputs: part.forward(inputs),
+                        settings.device,
+                        rounds=settings.rounds,
+                        warm_up=settings.warm_up,
+                    )
                     yield _network_line(part.name, clips, dtype, times, flop[part.name], best)
             yield _transform_line(stage, clips, dtype, settings)
         except torch.OutOfMemoryError as error:

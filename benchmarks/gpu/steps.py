@@ -49,15 +49,16 @@ STEPS: tuple[Step, ...] = (
     Step("halving", "halving:halving", "memory", 60, 10, "a batch that does not fit into memory", ("cuda",)),
     Step("lanes", "together:lanes", "chain", 45, 5, "two lanes against one"),
     Step("chain", "chain:crops", "chain", 120, 15, "`extract` from crops: one lane and two, whole states and pooled"),
+    Step("videos", "chain:videos", "chain", 150, 20, "`extract` from mp4, and how long the device waits", ("av",)),
     Step("workers", "together:workers", "chain", 75, 10, "workers that take their GPU by rank against none"),
-    Step("graphed", "compiled:graphed", "graphed", 60, 5, "blocks as a CUDA graph", ("cuda",)),
-    Step("compiled", "compiled:compiled", "compiled", 150, 20, "blocks through torch.compile, then a remainder"),
-    Step("attention", "attention:attention", "attention", 45, 5, "kinds of attention at the networks' shapes"),
-    Step("mixture", "mixture:mixture", "attention", 75, 15, "the original's mixture of number types"),
     Step(
         "quantized", "quantized:quantized", "quantized", 90, 10, "decoders in 4 and 8 bits",
         ("bitsandbytes",),
     ),
-    Step("videos", "chain:videos", "videos", 120, 20, "`extract` from mp4, and how long the device waits", ("av",)),
+    Step("tf32", "tf32:tf32", "tf32", 60, 10, "float32 with convolutions and products in TF32", ("cuda",)),
+    Step("graphed", "compiled:graphed", "graphed", 60, 5, "blocks as a CUDA graph", ("cuda",)),
+    Step("compiled", "compiled:compiled", "compiled", 150, 20, "blocks through torch.compile, then a remainder"),
+    Step("attention", "attention:attention", "attention", 45, 5, "kinds of attention at the networks' shapes"),
+    Step("mixture", "mixture:mixture", "attention", 75, 15, "the original's mixture of number types"),
 )  # fmt: skip
 BY_NAME = {step.name: step for step in STEPS}

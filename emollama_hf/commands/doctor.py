@@ -6,12 +6,14 @@ import importlib
 import os
 import platform
 import shutil
+import tomllib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
+import emollama_hf
 from emollama_hf import __version__
 from emollama_hf.available_memory import Memory, cuda_memory, system_memory
 from emollama_hf.checkpoints import PARTS, ModelSource, open_model
@@ -24,6 +26,9 @@ from emollama_hf.memory import fitting_batch
 from emollama_hf.process import DtypeName
 from emollama_hf.store.memory_check import Plan
 
+DISTRIBUTION = "emollama_hf"
+#: The folder that the package lies in: a checkout, where it is not installed.
+CHECKOUT = Path(emollama_hf.__file__).resolve().parents[1]
 #: Whose memory is predicted where no model is named: the real model's sizes.
 REAL_SIZES = "random-full"
 #: Names under which a package is imported, where that differs.
@@ -46,7 +51,7 @@ class Finding:
 
 def run_doctor() -> bool:
     """Print every finding and the remedies; returns whether the pipeline can run."""
-    findings = [*packages(), *detector(), *devices(), *storage(), *model()]
+    findings = [*installation(DISTRIBUTION, CHECKOUT), *packages(), *detector(), *devices(), *storage(), *model()]
     screen = console()
     report = table("what", "found", "")
     for finding in findings:
@@ -70,8 +75,36 @@ def requirement_names() -> set[str]:
 
 
 def _requirements() -> list[Requirement]:
-    parsed = map(Requirement, requires("emollama_hf") or ())
-    return [one for one in parsed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return declared(DISTRIBUTION, CHECKOUT) or []
+
+
+def declared(distribution: str, checkout: Path) -> list[Requirement] | None:
+    """What a distribution needs here, without its extras: as it is installed, else as its checkout says.
+
+    None if it is not installed and the folder `checkout` has no pyproject.toml.
+    """
+    try:
+        texts = requires(distribution) or []
+    except PackageNotFoundError:
+        try:
+            project = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        except (OSError, KeyError, ValueError):
+            return None
+        texts = project.get("dependencies", [])
+    return [one for one in map(Requirement, texts) if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+def installation(distribution: str, checkout: Path) -> list[Finding]:
+    """Nothing where the package is installed; else that it is not, and whether its dependencies are known."""
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        found = f"not installed: runs from {checkout}"
+        if declared(distribution, checkout) is not None:
+            return [Finding(distribution, found, f'pip install "{checkout}"')]
+        remedy = "install it with pip: without that, or its pyproject.toml, its dependencies are unknown"
+        return [Finding(distribution, f"{found}, which has no pyproject.toml", remedy)]
+    return []
 
 
 def packages() -> list[Finding]:

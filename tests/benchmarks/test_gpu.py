@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 import torch
 
 from benchmarks.gpu.lines import Report, checked, measured
+from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import BY_NAME, STEPS
+from benchmarks.gpu.tf32 import allowed, tf32
+from benchmarks.gpu.watching import Watch
 from tests.models import golden
 
 ROOT = Path(__file__).parents[2]
@@ -146,3 +150,51 @@ def test_all_is_well_only_if_every_step_ran_and_every_check_passed(tmp_path: Pat
 def test_figures_have_four_digits() -> None:
     record = measured("a", ms=1.234567, of={"b": 0.000123456}, count=123456).record("chain")
     assert record == {"step": "chain", "what": "a", "ms": 1.235, "of": {"b": 0.0001235}, "count": 123456}
+
+
+def test_a_row_of_the_table_is_short_and_json_has_the_rest(tmp_path: Path) -> None:
+    kernels = {f"a kernel with a long name {number}": 0.01 for number in range(50)}
+    line = measured(
+        "facemae", waits=3, ms=1234.567, shares={"copies": 0.02871}, same=True, details={"kernels": kernels}
+    )
+    with (tmp_path / "stream").open("w") as stream:
+        report = Report(stream=stream)
+        report.add(line.record("launches"))
+    assert json.loads((tmp_path / "stream").read_text())["details"]["kernels"] == kernels
+    row = report.table().splitlines()[-1]
+    assert row == "| launches | facemae |  | waits 3, ms 1235, shares copies 0.0287, same yes |"
+
+
+def test_a_watch_tells_preparing_from_computing_and_says_where_threads_are() -> None:
+    network, batch = torch.nn.Linear(64, 64), torch.zeros(8, 64)
+    started = time.perf_counter()
+    with Watch([network], "cpu") as watch:
+        time.sleep(0.2)
+        network(batch)
+        first = time.perf_counter()
+        time.sleep(0.2)
+        network(batch)
+        last = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
+    ended = time.perf_counter()
+    figures = watch.figures(ended - started, clips=10)
+    between = ended - started - figures["before_networks_s"] - figures["after_networks_s"]
+    assert 0.2 <= figures["before_networks_s"] <= first - started
+    assert ended - last <= figures["after_networks_s"]
+    assert 0.2 <= between <= last - started
+    assert figures["clips_a_second_between"] == pytest.approx(10 / between)
+    assert 0 < figures["networks_busy_between"] < 1
+    assert figures["cpu_ms_a_clip"]["processes"] >= 10, "of a process that it has started"
+    (main,) = (lines for name, lines in watch.lines().items() if name == "MainThread")
+    assert any(line.startswith("benchmarks/test_gpu.py:") for line in main)
+    assert sum(main.values()) <= 1 + 1e-9
+
+
+def test_tf32_is_allowed_for_as_long_as_it_was_asked_for(tmp_path: Path) -> None:
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    with allowed(products=True, convolutions=False):
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == (True, False)
+    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
+    lines = list(tf32(Settings("cpu", "random-tiny", None, str(tmp_path))))
+    assert [line.what.partition(",")[0] for line in lines[::3]] == ["facemae", "videomae", "eva", "decoder"]
+    assert all(line.passed and line.figures["same_bits"] for line in lines), "a CPU knows no TF32"

@@ -28,6 +28,53 @@ def test_a_similarity_is_found_again(angle, scale, x, y):
     assert similarity(TEMPLATE, moved) == pytest.approx(matrix, abs=1e-6 * max(1, scale))
 
 
+def test_a_face_that_lies_where_openface_puts_it_is_left_as_it_is():
+    """Eyes at 33 29 and 79 29, corners of the mouth at 36 76 and 76 76, in a picture of 112 pixels."""
+    frame = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
+    landmarks = np.array([[33, 29], [79, 29], [56, 50], [36, 76], [76, 76]], np.float32)
+    np.testing.assert_array_equal(aligned_crop(whole(frame), landmarks, 112, mask=False), frame)
+    masked = aligned_crop(whole(frame), landmarks, 112, mask=True)
+    np.testing.assert_array_equal(masked, frame * face_mask()[..., None])
+
+
+def test_a_large_face_is_averaged_down_without_moving():
+    """Brightness rises from left to right in one colour and from top to bottom in another, ten pixels a crop pixel."""
+    ramp = np.clip((np.arange(1120) - 400) * 255 / 320, 0, 255)
+    frame = np.stack(np.broadcast_arrays(ramp[None], ramp[:, None], 0), -1).round().astype(np.uint8)
+    landmarks = np.array([[33, 29], [79, 29], [56, 50], [36, 76], [76, 76]], np.float32) * 10
+    crop = aligned_crop(whole(frame), landmarks, 112, mask=False)
+    inner = np.arange(43, 69)
+    np.testing.assert_allclose(crop[60, inner, 0], ramp[10 * inner], atol=1)
+    np.testing.assert_allclose(crop[inner, 60, 1], ramp[10 * inner], atol=1)
+
+
+@pytest.mark.parametrize(("times", "noise"), [(4, 40), (10, 20)])
+def test_details_that_a_crop_cannot_show_are_averaged(times, noise):
+    frame = np.random.default_rng(0).integers(0, 256, (112 * times, 112 * times, 3), np.uint8)
+    landmarks = np.array([[33, 29], [79, 29], [56, 50], [36, 76], [76, 76]], np.float32) * times
+    assert aligned_crop(whole(frame), landmarks, 112, mask=False).std() < noise < frame.std()
+
+
+@pytest.mark.parametrize("times", [1.0, 5.3, 10.0])
+def test_no_black_edge_comes_from_what_was_read_of_the_frame(times):
+    frame = np.full((1500, 1500, 3), 255, np.uint8)
+    landmarks = np.array([[33, 29], [79, 29], [56, 50], [36, 76], [76, 76]], np.float32) * times + [37, 53]
+    assert aligned_crop(whole(frame), landmarks.astype(np.float32), 112, mask=False).min() == 255
+
+
+def test_a_box_is_shown_with_a_tenth_of_its_longer_side_around_it():
+    assert box_area(np.array([80, 90, 120, 110], np.float32)).tolist() == [76, 76, 124, 124]
+    assert box_area(np.array([10, 10, 10.5, 10.5], np.float32)).tolist() == [9, 9, 11, 11]
+
+
+def test_a_face_that_lies_on_its_side_is_read_too():
+    x, y = TEMPLATE.T
+    turned = np.insert(np.stack([200 - y, x], 1), 2, [150, 56], axis=0).astype(np.float32)  # by 90 degrees exactly
+    left, top, right, bottom = aligned_area(turned)
+    assert left <= 88 <= 200 <= right
+    assert top <= 0 <= 112 <= bottom
+
+
 def test_points_that_coincide_do_not_break_it():
     assert np.isfinite(similarity(np.zeros((4, 2)), TEMPLATE)).all()
 

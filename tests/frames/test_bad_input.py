@@ -1,3 +1,7 @@
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -36,6 +40,29 @@ def test_each_kind_of_bad_file_has_its_error(tmp_path, good, kind, make):
     error = error_of(make(tmp_path, good))
     assert error.kind == kind
     assert len(str(error)) > 40  # found, expected, next step
+
+
+@pytest.fixture
+def everybodys_folder():
+    """A folder that any user may look into, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="a system without permissions of users")
+def test_a_file_that_may_not_be_read_is_not_called_damaged(everybodys_folder, good):
+    path = write(everybodys_folder / "a.mp4", good)
+    path.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:  # who may read everything
+            os.seteuid(65534)
+        error = error_of(path)
+    finally:
+        os.seteuid(user)
+    assert error.kind == "missing_file"
+    assert "may not be read" in str(error)
 
 
 def write(path, data):

@@ -132,3 +132,20 @@ def test_one_wild_frame_among_close_neighbours_is_smoothed_away():
 def test_scores_are_not_smoothed_across_a_cut():
     scores, shots = [0.6, 0.6, 0.6, 0.7, 0.1, 0.1, 0.1], [0, 0, 0, 1, 2, 2, 2]
     assert most_expressive(candidates(scores, gap=1, shots=shots)) == 3
+
+
+@pytest.mark.parametrize(("steady", "peak_frame"), [(0.50, 2), (0.53, 6)])
+def test_scores_are_smoothed_over_two_frames(steady, peak_frame):
+    """A grimace of one frame, 0.516 once smoothed, against a steady expression."""
+    scores = [0.2, 0.9, 0.2, steady, steady, steady]
+    assert most_expressive(candidates(scores, gap=2, shots=[0, 0, 0, 1, 1, 1])) == peak_frame
+
+
+def test_the_quarter_of_the_least_sharp_faces_does_not_count():
+    assert most_expressive(candidates([0.9, 0.8, 0.1, 0.1, 0.1], sharp=[1.0, 2.0, 3.0, 4.0, 5.0])) == 100
+
+
+@pytest.mark.parametrize("score", [0.1, 0.3, 0.7, 0.9])
+@pytest.mark.parametrize("count", [2, 7, 64])
+def test_of_equal_scores_the_first_is_the_peak_whatever_the_last_bit_of_a_sum_says(score, count):
+    assert most_expressive(candidates([score] * count, gap=1)) == 0

@@ -91,6 +91,9 @@ def save_npy(folder, array):
 def test_paths_and_dicts_with_paths(folder, stack):
     paths = [folder / "frame10.png", str(folder / "frame2.png"), {"path": str(folder / "frame1.png"), "bytes": None}]
     assert np.array_equal(read(paths), stack[[3, 1, 0]])
+    data = (folder / "frame9.png").read_bytes()
+    assert np.array_equal(read([{"bytes": data}, {"path": "elsewhere.png", "bytes": data}]), stack[[2, 2]])
+    assert np.array_equal(read([{"path": str(folder / "frame10.png")}]), stack[[3]])
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,6 +7,7 @@ import pytest
 
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import SampleSettings, even_indices, open_pictures, open_video, sample_clip, segment_indices
+from emollama_hf.frames.decode import VideoClip
 from emollama_hf.frames.faces import detect_faces
 from emollama_hf.pixels import resize_uint8
 from tests import videos
@@ -116,6 +117,20 @@ def test_frames_that_were_not_kept_are_decoded_again_with_the_same_result(pan, m
     assert got.peak_index == expected.peak_index
     for name in ("facemae_frames", "videomae_frames", "peak_frame", "face_boxes"):
         assert np.array_equal(getattr(got, name), getattr(expected, name)), name
+
+
+@pytest.mark.parametrize("options", [{"crop": "none"}, {"crop": "box"}, {"faces": "none"}, {"peak": "middle"}], ids=str)
+def test_no_frame_of_a_short_clip_is_decoded_twice(pan, monkeypatch, options):
+    again = []
+    frames = VideoClip.frames
+
+    def noted(clip, indices):
+        again.extend(indices)
+        return frames(clip, indices)
+
+    monkeypatch.setattr(VideoClip, "frames", noted)
+    sample(pan, **options)
+    assert again == []
 
 
 def test_a_clip_without_a_face_gives_the_centre_and_says_so(tmp_path):

@@ -36,7 +36,7 @@ def test_a_track_survives_frames_without_its_face():
 
 @pytest.mark.parametrize(
     ("gap", "distance", "tracks"),
-    [(3, 50, 2), (50, 50, 1), (50, 140, 2), (8, 50, 2), (5, 25, 2), (6, 25, 1)],  # a long gap is one of more than 5
+    [(3, 50, 2), (50, 50, 1), (50, 140, 2), (8, 50, 2), (100, 90, 1), (100, 110, 2), (5, 25, 2), (6, 25, 1)],
 )
 def test_after_a_long_gap_the_distance_of_the_centres_decides(gap, distance, tracks):
     frames = [seen(0, face(100, 100)), seen(gap, face(100 + distance, 100))]
@@ -45,6 +45,36 @@ def test_after_a_long_gap_the_distance_of_the_centres_decides(gap, distance, tra
 
 def test_after_a_long_gap_a_face_of_another_size_is_another_face():
     assert len(link_tracks([seen(0, face(100, 100, 40)), seen(50, face(105, 100, 90))])) == 2
+
+
+def test_a_face_is_compared_with_where_it_was_last():
+    (track,) = link_tracks([seen(i, face(100 + 12 * i, 100)) for i in range(10)])
+    assert len(track.faces) == 10
+
+
+def test_the_best_matches_are_made_first():
+    first, second = face(100, 100), face(130, 100)
+    tracks = link_tracks([seen(0, first, second), seen(1, face(118, 100), face(108, 100))])
+    assert [[one.centre[0] for one in track.faces.values()] for track in tracks] == [[100, 108], [130, 118]]
+
+
+def test_of_two_faces_near_one_track_the_nearer_continues_it_and_the_other_is_new():
+    tracks = link_tracks([seen(0, face(100, 100)), seen(1, face(90, 100), face(103, 100))])
+    assert [[one.centre[0] for one in track.faces.values()] for track in tracks] == [[100, 103], [90]]
+
+
+def test_a_small_overlap_is_no_match_and_a_third_is_one():
+    assert len(link_tracks([seen(0, face(100, 100)), seen(1, face(122, 100))])) == 2  # 0.29
+    assert len(link_tracks([seen(0, face(100, 100)), seen(1, face(121, 100))])) == 1  # 0.31
+
+
+def test_of_equal_faces_the_one_in_the_middle_is_chosen_and_of_equal_places_the_first():
+    def chosen(*faces):
+        return chosen_tracks([seen(i, *faces) for i in range(2)])[0].faces[0].centre.tolist()
+
+    assert chosen(face(30, 30), face(160, 120)) == [160, 120]
+    assert chosen(face(220, 120), face(100, 120)) == [220, 120]
+    assert chosen(face(100, 120), face(220, 120)) == [100, 120]
 
 
 def test_no_track_crosses_a_cut():
@@ -112,6 +142,20 @@ def test_smoothing_takes_jitter_out_of_frames_that_follow_each_other():
     motion = motion_of({n: (100 + dx, 80 + dy) for n, (dx, dy) in enumerate(jitter)})
     left = np.array([middle(motion.place(n)) - [100, 80] for n in range(40)])
     assert left[2:-2].std() < 0.65 * jitter[2:-2].std()
+
+
+def test_a_far_neighbour_moves_a_frame_hardly_and_one_further_away_not_at_all():
+    places = {0: (100, 80), 1: (100, 80), 2: (100, 80), 3: (100, 80)}
+    assert middle(motion_of({**places, 4: (1100, 80)}).place(0)) == pytest.approx([100, 80], abs=5)
+    moved = [float(middle(motion_of({0: (100, 80), 2: (100, 80), last: (1100, 80)}).place(0))[0]) for last in (4, 5)]
+    assert moved[0] == pytest.approx(99.67, abs=0.05), "a line through all three, with Gaussian weights"
+    assert moved[1] == 100, "two frames are a pair, which is left as it is"
+
+
+def test_the_line_of_smoothing_has_gaussian_weights_of_one_frame():
+    motion = motion_of({0: (100, 80), 1: (100, 80), 2: (110, 80), 3: (100, 80), 4: (100, 80)})
+    weight = np.exp(-0.5 * np.arange(-2, 3) ** 2)
+    assert float(middle(motion.place(2))[0]) == pytest.approx(100 + 10 / weight.sum(), abs=1e-3)
 
 
 def test_frames_far_apart_are_not_smoothed():

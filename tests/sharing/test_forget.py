@@ -131,15 +131,19 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
 ) -> None:
     """The other way round nothing would name the rows any more, and their crops would stay for good."""
     out = tmp_path / "features"
-    extract(rows(tmp_path / "clips", 1, 2, 3, 4), "random-tiny", out=out, stages=["sample_frames"], **OPTIONS)
+    ds, options = rows(tmp_path / "clips", 1, 2, 3, 4), {"stages": ["sample_frames"], "shard_rows": 3, **OPTIONS}
+    extract(ds, "random-tiny", out=out, **options)
     with interrupted_at(renaming_to(f"features/{last}")):
-        forget(out, {"participant_id": "P1"})
+        forget(out, {"participant_id": "P2"})
     crops = sum(len(shard.computed("sample_frames")) for shard in WorkStore(out / INSIDE_OUT).shards)
-    assert crops == 2, "of u2 and u3"
-    forget(out, {"participant_id": "P1"})
-    assert shared(out)["uuid"] == ["u2", "u3"]
-    assert "P1" not in everything(out)
-    assert len(list((out / "data").iterdir())) == 1
+    assert crops == 3, "of u1, u3 and u4"
+    forget(out, {"participant_id": "P2"})
+    assert shared(out)["uuid"] == ["u1", "u3", "u4"]
+    assert "P2" not in everything(out)
+    assert len(list((out / "data").iterdir())) == 2
+    timing.reset()
+    extract(ds.select([0, 2, 3]), "random-tiny", out=out, **options)
+    assert not timing.stage_times(), "the others are still known"
 
 
 # On the Hub

@@ -67,6 +67,13 @@ def test_absolute_paths_are_found(path: str) -> None:
         assert len(found) > 3
 
 
+def test_a_path_is_told_as_it_is() -> None:
+    assert find_local_path("see /home/lab/a.mp4.") == "/home/lab/a.mp4"
+    assert find_local_path("(in /home/lab/clips).") == "/home/lab/clips"
+    assert find_local_path(json.dumps({"clip": "/Größe/ä.mp4"})) == "/Größe/ä.mp4"
+    assert find_local_path("first '/a/b.mp4', then '/c/d.mp4'") == "/a/b.mp4"
+
+
 @pytest.mark.parametrize("text", OTHERS)
 def test_other_texts_are_left_alone(text: str) -> None:
     for one in (text, f"'{text}'", f"say {text} again", f"({text})", json.dumps({"a": text})):

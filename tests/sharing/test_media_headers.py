@@ -67,6 +67,17 @@ def test_pieces_of_headers_are_nothing() -> None:
         assert find_media(bytes(100) + piece * 3 + b"abc") is None, piece
 
 
+@pytest.mark.parametrize(
+    ("behind", "found"),
+    [(b"\0\0\1\xbb", True), (b"\0\0\1\xb9", True), (b"\0\0\1\xb8", False), (b"\0\1\1\xbb", False), (b"", False)],
+)
+def test_a_pack_header_counts_only_with_a_packet_behind_it(behind: bytes, found: bool) -> None:
+    mpeg2 = b"\0\0\1\xba" + bytes([0x44, 0, 4, 0, 4, 1, 0, 0, 3, 0])
+    mpeg1 = b"\0\0\1\xba" + bytes([0x21, 0, 1, 0, 1, 0x80, 0, 1])
+    for header in (mpeg2, mpeg1):
+        assert (find_media(header + behind + bytes(100)) == "MPEG video") == found
+
+
 def test_noise_and_features_are_nothing() -> None:
     rng = np.random.default_rng(11)
     for _ in range(4):

@@ -100,6 +100,7 @@ def test_a_clip_that_cannot_be_computed_is_a_problem(place: Path) -> None:
     [row] = verify(place / "shared", clips).rows
     assert not row.holds
     assert row.problem
+    assert row.columns == ()
 
 
 def change(directory: Path, column: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
@@ -155,6 +156,26 @@ def test_a_single_number_that_is_another_or_none_is_noticed(
     assert wrong_columns(tmp_path / "shared", clips) == []
     state(tmp_path / "shared", change(tmp_path / "shared", column, one))
     assert wrong_columns(tmp_path / "shared", clips) == [column]
+
+
+@pytest.mark.parametrize("values", [None, [1.0, 2.0]], ids=["null", "shorter"])
+def test_values_that_are_gone_or_of_another_shape_are_noticed(
+    values: list[float] | None, encoders: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(encoders / "shared", tmp_path / "shared")
+    [path] = (tmp_path / "shared" / "data").iterdir()
+    table = pq.read_table(path)
+    at = table.column_names.index("facemae")
+    kind = table.schema.field(at)
+    pq.write_table(table.set_column(at, kind, pa.array([values], pa.list_(pa.float32()))), path)
+    state(tmp_path / "shared", path)
+    assert wrong_columns(tmp_path / "shared", rows(tmp_path / "clips", 1)) == ["facemae"]
+
+
+@pytest.mark.parametrize("sample", [0, -1, True, 2.5, "3", None])
+def test_a_sample_is_a_number_of_rows(sample: object, tmp_path: Path) -> None:
+    with pytest.raises(ShareError, match="expected a number of rows of at least 1"):
+        verify(tmp_path / "nothing", tmp_path / "clips", sample=sample)  # type: ignore[arg-type]
 
 
 def test_another_model_is_refused_by_its_digests(place: Path, tmp_path: Path) -> None:

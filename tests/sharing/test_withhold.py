@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pytest
-from datasets import Dataset, Features, Value
+from datasets import Array2D, Array3D, Array4D, Audio, Dataset, Features, Image, List, Value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emollama_hf import push
 from emollama_hf.schema import ERROR
 from emollama_hf.sharing.row_names import RowNames, hash_name
-from emollama_hf.sharing.withhold import HIDDEN_PATH, look_at_texts, plan_publication
+from emollama_hf.sharing.withhold import HIDDEN_PATH, look_at_texts, plan_publication, shows_people
 from emollama_hf.store.manifest import RowKey
 from tests.sharing.labs import everything, shared
 
@@ -85,3 +86,33 @@ def test_a_public_name_stands_as_it_is_where_a_clips_name_was(uuid: str) -> None
     assert published_message("clip 'Jane.mp4': empty", uuid, "Jane.mp4") == f"clip '{uuid}': empty".replace(
         "C:\\Users", HIDDEN_PATH
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows"),
+    [
+        (Array2D((16, 16), "uint8"), True),
+        (Array2D((15, 400), "uint8"), False),
+        (Array2D((400, 400), "float32"), False),
+        (Array3D((16, 16, 3), "float32"), True),
+        (Array3D((3, 16, 16), "float32"), True),
+        (Array3D((1, 16, 16), "float16"), True),
+        (Array3D((16, 15, 3), "float32"), False),
+        (Array3D((20, 16, 17), "float32"), False),
+        (Array4D((2, 16, 16, 4), "float32"), True),
+        (Array4D((2, 5, 16, 17), "float32"), False),
+        (List(List(Value("uint8"))), True),
+        (List(List(Value("float32"))), False),
+        (List(List(List(Value("float32")))), True),
+        (List(Value("uint8"), length=768), False),
+        (List(Value("float32"), length=1024), False),
+        (Value("string"), False),
+        (Image(), True),
+        (List(Image()), True),
+        ({"n": Value("int32"), "face": Audio()}, True),
+    ],
+    ids=str,
+)
+def test_what_has_the_shape_or_the_type_of_pictures_and_recordings_shows_people(kind: Any, shows: bool) -> None:
+    assert shows_people("column", kind) == shows
+    assert shows_people("peak_frame", kind), "by its name"

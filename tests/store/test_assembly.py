@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset, concatenate_datasets, load_dataset
+from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from emollama_hf import extract
 from emollama_hf.store import assembly, feature_set
 from emollama_hf.store.assembly import Stretch, _Stretches
 from emollama_hf.store.extraction import open_run
+from emollama_hf.store.feature_set import FeatureRows
 from emollama_hf.store.shard import Shard
 from emollama_hf.store.work_store import Stored
 from tests.store.crops import OPTIONS, crops
@@ -55,6 +56,7 @@ def same(rows: Dataset, numbers: list[int], expected: dict[int, dict[str, Any]])
         alone = expected[number]
         assert row["emollama_status"] == alone["emollama_status"]
         assert row["label"] == alone["label"]
+        assert row["emollama_error"] is None if number < GOOD else f"{number}.npy" in row["emollama_error"]
         assert row["peak_index"] == (number if number < GOOD else None)
         np.testing.assert_array_equal(_no_nan(row["facemae_frames"]), _no_nan(alone["facemae_frames"]))
 
@@ -104,6 +106,20 @@ def test_neighbours_in_one_shard_are_mapped_together(lab: Path) -> None:
         run = open_run(clips(lab, *numbers), "random-tiny", out=lab / "out", **options)
         found = assembly.Assembly(run.computation, {})._stretches(run.pipeline.stages[0])
         assert [one.rows for one in found] == expected
+
+
+def test_any_changed_row_or_label_makes_a_file_another_one() -> None:
+    def content(rows: range, ids: str = "abcd", labels: str = "wxyz") -> str:
+        given = Dataset.from_dict({"label": list(labels)})
+        return FeatureRows(given, Features({"n": Value("int32")}), list(ids), [], (), lambda ranges: iter(())).content(
+            rows
+        )
+
+    middle = range(1, 3)
+    changed = [content(middle, "aBcd"), content(middle, "abCd"), content(middle, labels="wXyz"),
+               content(middle, labels="wxYz"), content(range(1, 4)), content(range(3))]  # fmt: skip
+    assert len({content(middle), *changed}) == 7
+    assert content(middle) == content(middle, "AbcD", "WxyZ"), "rows of other files"
 
 
 #: Stretches of one shard or of none, by their numbers of rows.

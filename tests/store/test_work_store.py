@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from emollama_hf.errors import ClipError
 from emollama_hf.store.shard import Failure
-from emollama_hf.store.stored_rows import StoredRows
+from emollama_hf.store.stored_rows import OPEN_FILES, StoredRows
 from emollama_hf.store.work_store import Stored, WorkStore
 from tests.interrupted import killed_at, renaming_to
 
@@ -128,6 +128,21 @@ def test_a_store_that_was_open_finds_what_one_that_is_opened_now_finds(
         assert open_store is None or value(open_store, f"k{row}") == expected
         if any(row in rows for rows in shards):
             assert expected == row * 10.0 or row == 4
+
+
+def test_few_files_are_open_at_a_time_the_last_ones_read(tmp_path: Path) -> None:
+    for number in range(OPEN_FILES + 2):
+        publish(tmp_path, **{f"k{number}": number})
+    store, rows, paths = WorkStore(tmp_path), StoredRows(), []
+    for number in (0, 1, 2, 3, 0, 4, 5, 0, 2, 1):
+        found = store.find("embed", f"k{number}")
+        assert isinstance(found, Stored)
+        assert rows.rows(found, "embed", 1).column("facemae").to_pylist() == [[number, number]]
+        path = found.shard.file("embed")
+        paths = [*(other for other in paths if other != path), path][-OPEN_FILES:]
+        assert list(rows._open) == paths
+    rows.close()
+    assert not rows._open
 
 
 # Kills
