@@ -20,6 +20,7 @@ from benchmarks.mutation.tree import Tree
 
 #: A test that takes longer is not run against mutants: what it alone notices needs a short one.
 LONGEST_TEST_S = 15.0
+LONGEST_FILE_S = 900.0
 
 
 class Reach:
@@ -83,11 +84,12 @@ def measure(tree: Tree, test_files: list[str], folder: Path) -> list[dict[str, A
         if not path.exists():
             started = time.monotonic()
             output = kept / f"{name.replace('/', '-')}.txt"
-            code = tree.fork(lambda name=name, path=path: _run(name, path), output, 1200)  # type: ignore[misc]
+            code = tree.fork(lambda name=name, path=path: _run(name, path), output, LONGEST_FILE_S)  # type: ignore[misc]
             if not path.exists():
-                sys.exit(
-                    f"{name}: pytest ended with {code} and measured nothing, expected its tests to run; see {output}."
+                print(
+                    f"{name} is left out: pytest ended with {code} (None: it took too long); see {output}", flush=True
                 )
+                continue
             print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
         files.append(json.loads(path.read_text()))
     return files
