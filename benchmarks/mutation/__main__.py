@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -23,7 +24,7 @@ if not Path("emollama_hf", "stage.py").is_file():
 try:
     import pytest
 
-    from benchmarks.mutation.mutants import Mutant, draw, package_of, test_files
+    from benchmarks.mutation.mutants import Mutant, draw, package_of, pytest_options, test_files
     from benchmarks.mutation.reach import Reach, measure
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed: pip install '.[test,mutation]'")
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run the survivors again, with the tests as they are now")
     parser.add_argument("--kept", type=Path, default=Path(".mutation"), help="folder of what is kept")
     arguments = parser.parse_args()
+    if os.environ.get("PYTHONHASHSEED") != "0":  # ids of tests that depend on the order of a set are those measured
+        os.execve(sys.executable, [*sys.orig_argv], {**os.environ, "PYTHONHASHSEED": "0"})
     kept = arguments.kept.resolve()
     kept.mkdir(exist_ok=True)
     mutants = _sample(kept / f"sample-{arguments.number}-{arguments.seed}.json", arguments.number, arguments.seed)
@@ -91,7 +94,7 @@ def _try(tree: Tree, mutant: Mutant, reach: Reach, budget_s: float, kept: Path) 
     if not tests:
         return {**told, "outcome": SURVIVED, "by": "no test runs this file"}
     expected_s = sum(reach.seconds[test] for test in tests)
-    options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-o", "addopts=", "--hypothesis-seed=0"]
+    options = [*pytest_options(), "-x", "--tb=line", "--hypothesis-seed=0"]
     tree.write(mutant.path, changed)
     started = time.monotonic()
     output = kept / "last.txt"

@@ -120,3 +120,8 @@ def test_files() -> list[str]:
         path = Path(name)
         files += sorted(map(str, path.rglob("test_*.py"))) if path.is_dir() else [name]
     return [name for name in files if name not in ignored]
+
+
+def pytest_options() -> list[str]:
+    """Options of pytest for the tests of mutants: one process, nothing kept, and what `[tool.mutmut]` adds."""
+    return ["-q", "-p", "no:cacheprovider", "-o", "addopts=", *config().pytest_add_cli_args]

@@ -15,7 +15,7 @@ from typing import Any
 import coverage
 import pytest
 
-from benchmarks.mutation.mutants import Mutant
+from benchmarks.mutation.mutants import Mutant, pytest_options
 from benchmarks.mutation.tree import Tree
 
 #: A test that takes longer is not run against mutants: what it alone notices needs a short one.
@@ -101,7 +101,7 @@ def _run(name: str, result: Path) -> int:
     cover = coverage.Coverage(data_file=None, source=[str(package)], config_file=False)
     recorder = _Recorder(cover)
     cover.start()
-    code = pytest.main([name, "-q", "-p", "no:cacheprovider", "-o", "addopts="], plugins=[recorder])
+    code = pytest.main([name, *pytest_options()], plugins=[recorder])
     cover.stop()
     if not recorder.seconds:
         return int(code)

@@ -89,9 +89,9 @@ class Tree:
 
 
 def import_once(modules: Iterable[str]) -> None:
-    """Import what tests import, except what is mutated or tested."""
+    """Import what tests import, except what is mutated or tested, and Ray, which does not survive a fork."""
     for name in modules:
-        if name.partition(".")[0] not in OURS:
+        if name.partition(".")[0] not in (*OURS, "ray"):
             try:
                 importlib.import_module(name)
             except Exception:  # part of a library that only its own parent can import
