@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import Dataset
 
 from emollama_hf import ShareError, extract, push, timing
 from emollama_hf.sharing.forget import forget
@@ -186,6 +187,16 @@ def test_what_was_forgotten_does_not_come_back(tmp_path: Path) -> None:
     forget(tmp_path / "shared", {"participant_id": "P0"})
     assert push(tmp_path / "features", tmp_path / "shared", include_forgotten=True).added == 2
     assert "u1" in shared(tmp_path / "shared")["uuid"]
+
+
+def test_each_forgetting_adds_to_what_does_not_come_back(tmp_path: Path) -> None:
+    names = {"uuid": ["a", "b", "c"], "participant_id": ["P0", "P1", "P2"]}
+    ds = Dataset.from_dict({**names, "facemae": [[1.0, 2.0]] * 3})
+    push(ds, tmp_path / "shared")
+    for participant in ("P0", "P1"):
+        forget(tmp_path / "shared", {"participant_id": participant})
+        assert push(ds, tmp_path / "shared").forgotten == int(participant[1]) + 1
+    assert shared(tmp_path / "shared")["uuid"] == ["c"]
 
 
 def test_counts_follow(place: Path) -> None:

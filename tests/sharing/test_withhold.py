@@ -81,6 +81,11 @@ def test_a_withheld_clip_is_hidden_with_and_without_its_folder_and_ending(video:
             assert told == "clip 'u1': no such file"
 
 
+def test_a_name_within_another_word_is_no_name() -> None:
+    told = published_message("clip 'no.mp4': piano-no notes, no-one; no", "u1", "no.mp4")
+    assert told == "clip 'u1': piano-no notes, no-one; u1"
+
+
 def test_every_path_of_a_message_is_hidden() -> None:
     told = published_message("'/home/lab/a.npy' and '/home/lab/b.npy' differ, see C:\\lab\\c.txt", "u1")
     assert told == f"'{HIDDEN_PATH}' and '{HIDDEN_PATH}' differ, see {HIDDEN_PATH}"
