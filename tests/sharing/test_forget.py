@@ -133,11 +133,14 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
     """The other way round nothing would name the rows any more, and their crops would stay for good."""
     out = tmp_path / "features"
     ds, options = rows(tmp_path / "clips", 1, 2, 3, 4), {"stages": ["sample_frames"], "shard_rows": 3, **OPTIONS}
+    extract(ds, "random-tiny", out=out, keep="facemae_frames", **options)
+    assert list(out.rglob("mapped/pictures-*"))
     extract(ds, "random-tiny", out=out, **options)
     with interrupted_at(renaming_to(f"features/{last}")):
         forget(out, {"participant_id": "P2"})
     crops = sum(len(shard.computed("sample_frames")) for shard in WorkStore(out / INSIDE_OUT).shards)
     assert crops == 3, "of u1, u3 and u4"
+    assert not list(out.rglob("mapped/*")), "where kept pictures lie once more"
     forget(out, {"participant_id": "P2"})
     assert shared(out)["uuid"] == ["u1", "u3", "u4"]
     assert "P2" not in everything(out)
