@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import Dataset
 
 from emollama_hf import ShareError, extract, push, timing
 from emollama_hf.sharing.forget import forget
@@ -132,11 +133,14 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
     """The other way round nothing would name the rows any more, and their crops would stay for good."""
     out = tmp_path / "features"
     ds, options = rows(tmp_path / "clips", 1, 2, 3, 4), {"stages": ["sample_frames"], "shard_rows": 3, **OPTIONS}
+    extract(ds, "random-tiny", out=out, keep="facemae_frames", **options)
+    assert list(out.rglob("mapped/pictures-*"))
     extract(ds, "random-tiny", out=out, **options)
     with interrupted_at(renaming_to(f"features/{last}")):
         forget(out, {"participant_id": "P2"})
     crops = sum(len(shard.computed("sample_frames")) for shard in WorkStore(out / INSIDE_OUT).shards)
     assert crops == 3, "of u1, u3 and u4"
+    assert not list(out.rglob("mapped/*")), "where kept pictures lie once more"
     forget(out, {"participant_id": "P2"})
     assert shared(out)["uuid"] == ["u1", "u3", "u4"]
     assert "P2" not in everything(out)
@@ -186,6 +190,16 @@ def test_what_was_forgotten_does_not_come_back(tmp_path: Path) -> None:
     forget(tmp_path / "shared", {"participant_id": "P0"})
     assert push(tmp_path / "features", tmp_path / "shared", include_forgotten=True).added == 2
     assert "u1" in shared(tmp_path / "shared")["uuid"]
+
+
+def test_each_forgetting_adds_to_what_does_not_come_back(tmp_path: Path) -> None:
+    names = {"uuid": ["a", "b", "c"], "participant_id": ["P0", "P1", "P2"]}
+    ds = Dataset.from_dict({**names, "facemae": [[1.0, 2.0]] * 3})
+    push(ds, tmp_path / "shared")
+    for participant in ("P0", "P1"):
+        forget(tmp_path / "shared", {"participant_id": participant})
+        assert push(ds, tmp_path / "shared").forgotten == int(participant[1]) + 1
+    assert shared(tmp_path / "shared")["uuid"] == ["c"]
 
 
 def test_counts_follow(place: Path) -> None:
