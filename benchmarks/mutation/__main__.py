@@ -18,10 +18,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pytest
+if not Path("emollama_hf", "stage.py").is_file():
+    sys.exit(f"{Path.cwd()} is no checkout of emollama_hf, expected its root. Change into it and run the same again.")
+try:
+    import pytest
 
-from benchmarks.mutation.mutants import Mutant, draw, package_of, test_files
-from benchmarks.mutation.reach import Reach, measure
+    from benchmarks.mutation.mutants import Mutant, draw, package_of, test_files
+    from benchmarks.mutation.reach import Reach, measure
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed: pip install '.[test,mutation]'")
 from benchmarks.mutation.tree import Tree, import_once
 
 #: A package's own tests are measured right before its mutants, which the tests of packages before it can notice, too.

@@ -31,7 +31,7 @@ class StoredRows:
     def value(self, stored: Stored, stage: str, column: str) -> Any:
         """One value as `Rows` gives it; None for a picture that is no longer there."""
         if column not in schema.MEDIA:
-            return Rows.from_batch(self._table(stored.shard.file(stage)).slice(stored.at, 1)).value(column, 0)
+            return Rows.from_batch(self._table(stored.shard.file(stage))).value(column, stored.at)
         path = stored.shard.pictures_file(stage)
         return None if path is None else from_cell(self._table(path).column(column)[stored.at].as_py())
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from emollama_hf import extract
 from emollama_hf.store import assembly, feature_set
 from emollama_hf.store.assembly import Stretch, _Stretches
+from emollama_hf.store.extraction import open_run
 from emollama_hf.store.feature_set import FeatureRows
 from emollama_hf.store.shard import Shard
 from emollama_hf.store.work_store import Stored
@@ -96,6 +97,15 @@ def test_four_clips_of_one_shard_read_one_by_one(
     monkeypatch.setattr(feature_set, "PIECE_BYTES", 1)
     extract(clips(lab, 0, 1, 2, 3), "random-tiny", out=tmp_path / "out", **STAGES)
     same(load_dataset(str(tmp_path / "out"), split="train", keep_in_memory=True), [0, 1, 2, 3], expected)
+
+
+def test_neighbours_in_one_shard_are_mapped_together(lab: Path) -> None:
+    """`datasets` takes time that grows with the square of the pieces of a table."""
+    options = {"on_error": "null", "overwrite": False, "retry_failed": False, **STAGES}
+    for numbers, expected in (([4, 1], [2]), ([4, 1, 4, 1], [2, 2]), ([1, 4], [1, 1])):
+        run = open_run(clips(lab, *numbers), "random-tiny", out=lab / "out", **options)
+        found = assembly.Assembly(run.computation, {})._stretches(run.pipeline.stages[0])
+        assert [one.rows for one in found] == expected
 
 
 def test_any_changed_row_or_label_makes_a_file_another_one() -> None:

@@ -146,6 +146,20 @@ def test_a_copy_leaves_out_pictures_that_are_gone_or_damaged(tmp_path: Path) -> 
     assert table(copy.file("sample")).column("peak_index").to_pylist() == [1]
 
 
+def test_damaged_pictures_are_told_once_and_the_numbers_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shard = written(tmp_path / "shard", 2)
+    size = (tmp_path / "shard" / "sample.pictures.arrow").stat().st_size
+    (tmp_path / "shard" / "sample.pictures.arrow").write_bytes(b"damaged")
+    for _ in range(2):
+        assert shard.pictures_file("sample") is None
+    shard.check("sample")
+    [record] = caplog.records
+    assert record.message == (
+        f"{tmp_path / 'shard'} is damaged: sample.pictures.arrow is not as it was written (7 bytes instead of {size}). "
+        "They are made again where they are needed."
+    )
+
+
 @pytest.mark.parametrize("name", ["embed.arrow", "sample.arrow"])
 @pytest.mark.parametrize("damage", ["a byte", "cut off", "longer", "gone"])
 def test_damaged_numbers_are_noticed(name: str, damage: str, tmp_path: Path) -> None:
