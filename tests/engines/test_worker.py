@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from emollama_hf.engines import open_shard, worker
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.runner import InPlace
 from emollama_hf.engines.worker import Stopped, work
@@ -86,6 +88,60 @@ def test_a_shard_is_published_when_it_is_full_and_at_the_end(
     assert sum(report.shards for report in told) == len(shards)
 
 
+@pytest.mark.parametrize(
+    ("size", "shards"),
+    [(ShardSize(nbytes=1), [1] * 6), (ShardSize(nbytes=1, rows=4), [1] * 6), (ShardSize(seconds=25), [3, 3]),
+     (ShardSize(seconds=30), [3, 3]), (ShardSize(seconds=31), [4, 2]), (ShardSize(seconds=5, rows=4), [4, 2])],
+)  # fmt: skip
+def test_a_shard_is_full_of_bytes_or_of_work_of_so_many_seconds(
+    size: ShardSize, shards: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = computation(tmp_path, *range(ROWS))
+    clock = [0.0]
+    monkeypatch.setattr(open_shard, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    class TenSeconds(InPlace):
+        def start(self, task: Any) -> Any:
+            clock[0] += 10
+            return super().start(task)
+
+    runner = TenSeconds(left.pipeline.stages)
+    work(left, left.units(), {"python": "3"}, size=size, runner=runner)
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == shards
+
+
+def test_a_shard_is_published_before_there_are_too_many_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "MOST_CLAIMS", 2)
+    left = computation(tmp_path, *range(5))
+    run(left)
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [2, 2, 1]
+
+
+def test_what_is_still_computed_stays_claimed_when_a_shard_is_published(tmp_path: Path) -> None:
+    left = computation(tmp_path, *range(ROWS))
+    others = WorkStore(left.store.root)
+    free: list[list[str]] = []
+
+    class Ahead(InPlace):
+        """Holds two tasks before the first one's result is asked for."""
+
+        ahead = 2
+
+    def look(report: Report) -> None:
+        if report.shards:
+            locks = {unit.id: others.try_claim(unit.id) for unit in left.units() if left.missing(unit)}
+            free.append([unit for unit, lock in locks.items() if lock is not None])
+            for lock in locks.values():
+                if lock is not None:
+                    others.release(lock)
+
+    work(
+        left, left.units(), {"python": "3"}, size=ShardSize(rows=2), runner=Ahead(left.pipeline.stages), report=look
+    )  # fmt: skip
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [2, 2, 2]
+    assert len(free[0]) == 2, "four are begun when the first two are published"
+
+
 def test_what_is_known_is_not_computed_again(tmp_path: Path) -> None:
     run(computation(tmp_path, 1, 3))
     left = computation(tmp_path, *range(ROWS))
@@ -117,16 +173,16 @@ def test_a_worker_waits_for_what_another_has_in_hand_and_takes_it_when_that_one_
     other = WorkStore(left.store.root)
     units = left.units()
     held = [other.try_claim(unit.id) for unit in (units[0], units[3], units[5])]
-    worker = threading.Thread(target=run, args=(left,))
-    worker.start()
-    worker.join(1)
-    assert worker.is_alive(), "three clips are in another's hands"
+    thread = threading.Thread(target=run, args=(left,))
+    thread.start()
+    thread.join(1)
+    assert thread.is_alive(), "three clips are in another's hands"
     assert sum(len(shard.computed("sample_frames")) for shard in WorkStore(other.root).shards) >= 1, "others may wait"
     for lock in held:
         assert lock is not None
         other.release(lock)
-    worker.join(60)
-    assert not worker.is_alive()
+    thread.join(60)
+    assert not thread.is_alive()
     assert [left.missing(unit) for unit in units] == [[]] * ROWS
 
 
