@@ -119,27 +119,23 @@ def test_a_shard_is_published_before_there_are_too_many_claims(tmp_path: Path, m
 
 def test_what_is_still_computed_stays_claimed_when_a_shard_is_published(tmp_path: Path) -> None:
     left = computation(tmp_path, *range(ROWS))
-    others = WorkStore(left.store.root)
-    free: list[list[str]] = []
+    units, others = left.units(), WorkStore(left.store.root)
+    in_hand: list[int] = []
 
     class Ahead(InPlace):
-        """Holds two tasks before the first one's result is asked for."""
+        """Is given two tasks before the first one's result is asked for."""
 
         ahead = 2
 
-    def look(report: Report) -> None:
-        if report.shards:
-            locks = {unit.id: others.try_claim(unit.id) for unit in left.units() if left.missing(unit)}
-            free.append([unit for unit, lock in locks.items() if lock is not None])
-            for lock in locks.values():
-                if lock is not None:
-                    others.release(lock)
+        def start(self, task: Any) -> Any:
+            begun = [unit for unit in units[: task.rows[0]] if left.missing(unit)]
+            assert [others.try_claim(unit.id) for unit in begun] == [None] * len(begun)
+            in_hand.append(len(begun))
+            return super().start(task)
 
-    work(
-        left, left.units(), {"python": "3"}, size=ShardSize(rows=2), runner=Ahead(left.pipeline.stages), report=look
-    )  # fmt: skip
+    run(left, rows=2, runner=Ahead(left.pipeline.stages))
     assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [2, 2, 2]
-    assert len(free[0]) == 2, "four are begun when the first two are published"
+    assert in_hand == [0, 1, 2, 3, 2, 3], "the first two are published when the fourth is begun"
 
 
 def test_what_is_known_is_not_computed_again(tmp_path: Path) -> None:
