@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import Dataset
+from datasets import ClassLabel, Dataset, Features, List, Value
+from filelock import FileLock
 
 from emollama_hf import ShareError, extract, push, timing
 from emollama_hf.sharing.forget import forget
@@ -148,6 +150,29 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
     timing.reset()
     extract(ds.select([0, 2, 3]), "random-tiny", out=out, **options)
     assert not timing.stage_times(), "the others are still known"
+
+
+def test_it_waits_for_a_run_that_writes_the_folder(tmp_path: Path) -> None:
+    out = tmp_path / "features"
+    extract(rows(tmp_path / "clips", 1, 2), "random-tiny", out=out, stages=["sample_frames"], **OPTIONS)
+    forgetting = threading.Thread(target=forget, args=(out, {"participant_id": "P1"}))
+    with FileLock(out / INSIDE_OUT / "folder.lock"):
+        forgetting.start()
+        forgetting.join(1)
+        assert forgetting.is_alive()
+        assert shared(out)["uuid"] == ["u1", "u2"]
+    forgetting.join(60)
+    assert shared(out)["uuid"] == ["u2"]
+
+
+def test_a_label_that_all_rows_of_a_file_have_is_found(tmp_path: Path) -> None:
+    """The end of a file tells the bounds of its columns, and of a label they are numbers."""
+    kinds = {"uuid": Value("string"), "label": ClassLabel(names=["NonMW", "MW"]), "facemae": List(Value("float32"))}
+    for label, names in ((1, ["a", "b"]), (0, ["c"])):
+        values = {"uuid": names, "label": [label] * len(names), "facemae": [[1.0, 2.0]] * len(names)}
+        push(Dataset.from_dict(values, features=Features(kinds)), tmp_path / "shared")
+    assert forget(tmp_path / "shared", {"label": "MW"}).rows == 2
+    assert shared(tmp_path / "shared")["uuid"] == ["c"]
 
 
 # On the Hub

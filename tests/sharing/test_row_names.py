@@ -55,7 +55,7 @@ def test_names_are_hashed_as_it_is_wished_or_as_they_were_and_never_twice(
     ("options", "message"),
     [
         ({"key": "x"}, "column 'x' cannot name rows; columns of text or whole numbers are file_name, uuid, n"),
-        ({"published": SECRET}, "named by uuid, hashed with hmac-sha256, these would be by uuid"),
+        ({"published": SECRET}, r"named by uuid, hashed with hmac-sha256, these would be by uuid\. Pass"),
         ({"published": SECRET, "hash_keys": True}, "hmac-sha256, these would be by uuid, hashed with sha256"),
         ({"published": HASHED, "secret": b"lab"}, "sha256, these would be by uuid, hashed with hmac-sha256"),
         ({"published": PLAIN, "hash_keys": True}, "named by uuid, these would be by uuid, hashed with sha256"),

@@ -24,7 +24,9 @@ PATH = "/home/lab/clips/Jane_Doe.mp4"
 
 
 def found(path: Path, **options: object) -> list[tuple[str, str]]:
-    return [(one.where, one.what) for one in scan_file(path, path.name, **options)]  # type: ignore[arg-type]
+    findings = scan_file(path, path.name, **options)  # type: ignore[arg-type]
+    assert {one.file for one in findings} <= {path.name}
+    return [(one.where, one.what) for one in findings]
 
 
 def parquet(folder: Path, name: str, column: pa.Array) -> Path:

@@ -81,6 +81,14 @@ def test_a_withheld_clip_is_hidden_with_and_without_its_folder_and_ending(video:
             assert told == "clip 'u1': no such file"
 
 
+def test_a_text_that_somebody_keeps_back_is_hidden_in_messages_too() -> None:
+    kinds = Features({"uuid": Value("string"), "notes": Value("string"), ERROR: Value("string")})
+    row = pa.table({"uuid": ["u1"], "notes": ["Jane Doe"], ERROR: ["frame 3 of Jane Doe: empty"]})
+    names = RowNames(RowKey("uuid"))
+    publication = plan_publication(kinds, look_at_texts([row]), names, media=False, drop=("notes",))
+    assert next(publication.tables(iter([row]))).to_pydict() == {"uuid": ["u1"], ERROR: ["frame 3 of u1: empty"]}
+
+
 def test_a_name_within_another_word_is_no_name() -> None:
     told = published_message("clip 'no.mp4': piano-no notes, no-one; no", "u1", "no.mp4")
     assert told == "clip 'u1': piano-no notes, no-one; u1"
