@@ -47,17 +47,19 @@ class Reach:
                     self._tests[path][line].update(names[i] for i in numbers if names[i] in kept)
 
     def tests(self, mutant: Mutant, budget_s: float) -> list[str]:
-        """The tests for a mutant, at most `budget_s` long together: its own folder's first, and the short ones first.
+        """The tests for a mutant, at most `budget_s` long together.
 
         Those that run the changed line; where none does, because a second process or an import does, those that run
-        anything of the file, or else all of the folder's.
+        anything of the file, or else all of the folder's. The module's own first, then the folder's, the short before
+        the long.
         """
         lines = self._tests.get(mutant.path, {})
         reaching = {test for line in mutant.lines for test in lines.get(line, ())}
         reaching = reaching or {test for tests in lines.values() for test in tests}
         reaching = reaching or {test for test in self.seconds if _is_own(test, mutant)}
-        chosen, total = [], 0.0
-        for test in sorted(reaching, key=lambda test: (not _is_own(test, mutant), self.seconds[test], test)):
+        module, chosen, total = f"test_{Path(mutant.path).stem}.py", [], 0.0
+        order = {test: (module not in test, not _is_own(test, mutant), self.seconds[test]) for test in reaching}
+        for test in sorted(order, key=lambda test: (order[test], test)):
             total += self.seconds[test]
             if total > budget_s and chosen:
                 break

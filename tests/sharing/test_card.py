@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_metadata(card: DatasetCard) -> None:
         "peak frame: middle",
         "| facemae | `9465404101bfab54ce72f0b78c05ed4b4655833d3552806c8b033f4756ed354a` |",
         "emollama_hf 0.1.0, Python 3.",
-        "datasets ",
+        f", datasets {version('datasets')}, numpy {version('numpy')}, ",
         'ds = load_dataset("path/to/this/directory", split="train")',
         "An embedding of a face can identify a person.",
         "AffectNet ResNet-50 was the strongest encoder",
