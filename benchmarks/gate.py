@@ -38,7 +38,7 @@ from benchmarks.gating.rounds import measure_in_turns
 from benchmarks.gating.verdict import FEWEST_ROUNDS, Estimate, Outcome, estimate, is_settled, judge, limit_of
 
 BASELINE = Path(__file__).with_name("gate.json")
-SECONDS = 220.0
+SECONDS = 210.0
 FAILED, SLOWER, UNDECIDED = 1, 3, 4
 #: A recorded ratio is known this well, or is not recorded.
 WORST_UNCERTAINTY = 0.05
