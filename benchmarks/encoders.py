@@ -68,8 +68,8 @@ def measure(stage_name: str, dtype: str, device: str, clips: int | None, rounds:
     import torch
 
     model = _model(stage_name, dtype, device)
-    stage = _stage(stage_name, model, dtype, device, clips)
-    batch = _batch(stage_name, stage.micro_batch)
+    stage = stage_of(stage_name, model, dtype, device, clips)
+    batch = batch_of(stage_name, stage.micro_batch)
     recording = Recording()
     before = product_peak(dtype, device)
     marks: dict[str, list[float]] = {}
@@ -121,14 +121,14 @@ def _model(stage: str, dtype: str, device: str) -> str:
     return "random-full-thin"
 
 
-def _stage(name: str, model: str, dtype: str, device: str, clips: int | None) -> Any:
+def stage_of(name: str, model: str, dtype: str, device: str, clips: int | None) -> Any:
     from emollama_hf.stages import STAGES as ALL
 
     cls = next(stage for stage in ALL if stage.name == name)
     return cls(model, dtype=dtype, device=device, batch_size=clips)  # type: ignore[call-arg]
 
 
-def _batch(stage: str, clips: int) -> dict[str, Any]:
+def batch_of(stage: str, clips: int) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     if stage == "emollama_embed":
         return {

@@ -10,6 +10,8 @@ _home = tempfile.TemporaryDirectory(prefix="emollama-tests-")
 os.environ.update(HF_HOME=_home.name, HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 # Before anything imports torch: tiny models are fastest on one thread, and other tests compute beside this one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is expected was recorded on a CPU; `python -m benchmarks.gpu` checks a GPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 for _name in ("EMOLLAMA_MODEL", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
     os.environ.pop(_name, None)
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from datasets import Dataset, Features, Value, Video
 
-from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
-from tests import second_process
+from tests import second_process, videos
 
 EXPECTED = [
     "emollama", "facemae", "videomae", "peak_index", "clip_frame_count", "clip_fps", "clip_duration_s",
@@ -22,7 +21,10 @@ NUMBERS = ("emollama", "facemae", "videomae", "peak_index", "face_coverage")
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    return [str(path) for path in write_demo_clips(tmp_path_factory.mktemp("clips"))]
+    """Two clips of a second with a face."""
+    folder = tmp_path_factory.mktemp("clips")
+    made = {"a.mp4": videos.pan(24), "b.mp4": videos.zoom(20)}
+    return [str(videos.write_video(folder / name, frames)) for name, frames in made.items()]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_one_line_on_a_video_column(clips: list[str], embedded: dict[str, Any]) 
     assert done.features["emollama"] == transform.features["emollama"]
     assert done.features["emollama"].dtype == "float16"
     assert_equal_rows(done, embedded)
-    assert (np.asarray(embedded["face_coverage"]) > 0.5).all(), "the demo clips show a face"
+    assert (np.asarray(embedded["face_coverage"]) > 0.5).all(), "the clips show a face"
 
 
 @pytest.mark.parametrize("decode", [True, False])

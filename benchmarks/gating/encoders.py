@@ -1,7 +1,6 @@
 """Each network, with what its stage does around it, against its own matrix products and attention calls.
 
-One layer of real width in float32, which CPUs compute in unless told otherwise. `benchmarks.encoders` records the
-products; this module is the only one of the gate that imports from there.
+One layer of real width in float32, which CPUs compute in unless told otherwise.
 
 A stage that computes more products would make its own ceiling higher and its ratio no worse, so that the number of
 operations is a ratio of its own. It is the same in every round.
@@ -16,10 +15,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.encoders import Call, Recording, _batch, _recorder, _stage
+from benchmarks.encoders import batch_of, stage_of
 from benchmarks.gating.clock import seconds, undisturbed
 from benchmarks.gating.models import thin_model
 from benchmarks.gating.ratio import Measurement, Pairs, Ratio, Round
+from benchmarks.products import Call, Recording, recorder
 
 DTYPE, DEVICE = "float32", "cpu"
 GFLOP = 1e9
@@ -50,14 +50,14 @@ def open_encoder(folder: Path, *, stage_name: str, model: str | None = None) -> 
     import torch
 
     parts = PARTS[stage_name]
-    stage = _stage(stage_name, model or thin_model(), DTYPE, DEVICE, clips=1)
-    batch = _batch(stage_name, clips=1)
+    stage = stage_of(stage_name, model or thin_model(), DTYPE, DEVICE, clips=1)
+    batch = batch_of(stage_name, clips=1)
     recording = Recording(part=parts[0])
 
     def next_part() -> None:
         recording.part = parts[1]
 
-    with torch.inference_mode(), _recorder(recording), _when_second_begins(stage, parts, next_part):
+    with torch.inference_mode(), recorder(recording), _when_second_begins(stage, parts, next_part):
         stage(batch)
     calls = {part: [call for call in recording.calls if call.part == part] for part in parts}
     yield lambda: {**_times(stage, batch, calls), **_operations(calls)}

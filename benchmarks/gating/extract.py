@@ -72,7 +72,7 @@ def _prepared(rows: int) -> tuple[_Networks, Any]:
     import torch
     from datasets import disable_progress_bars
 
-    from benchmarks.pipeline import given_crops
+    from benchmarks.crop_rows import given_crops
     from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 
     torch.set_num_threads(1)

@@ -15,8 +15,8 @@ _PATTERNS = (
     # Two components or more, the first one a name; or one that ends like a file.
     rf"{_BEFORE}/(?=[._]?{_WORD})[^\s/\\\x00\"'`<>|:*?]+(?:/+{_PART})+",
     rf"{_BEFORE}/(?=[._]?{_WORD})[\w.-]+\.(?=\w*{_WORD})\w{{1,5}}\b(?!/)",
-    rf"(?<![^\W_])[A-Za-z]:[\\/]+{_PART}",
-    rf"(?<![\\\w])\\\\(?:\\\\)?[\w.-]+\\+{_PART}",
+    rf"(?<![^\W_])[A-Za-z]:(?:[\\/]+{_PART})+",
+    rf"(?<![\\\w])\\\\(?:\\\\)?[\w.-]+(?:\\+{_PART})+",
 )
 _PATH = re.compile("|".join(_PATTERNS))
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def ask(endpoint: str, home: Path, program: str, **environment: str) -> list[str]:
-    """Lines that a program prints that has `source`, the model of the repository."""
+def ask(endpoint: str, home: Path, program: str, *, fresh: bool = False, **environment: str) -> list[str]:
+    """Lines that a program prints that has `source`, the model of the repository. fresh: nothing is imported before."""
     # A process of its own, because huggingface_hub reads its environment when it is imported.
     start = (
         "import sys\n"
@@ -43,7 +45,11 @@ def ask(endpoint: str, home: Path, program: str, **environment: str) -> list[str
         "HF_HUB_OFFLINE": "0",
         **environment,
     }
-    done = second_process.run(start + program, environment=settings)
+    if fresh:
+        command = [sys.executable, "-c", start + program]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | settings)
+    else:
+        done = second_process.run(start + program, environment=settings)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip().split("\n")
 
@@ -65,7 +71,9 @@ def test_only_what_is_used_is_fetched(repository: Path, tmp_path: Path) -> None:
             "emotion_llama",
         }
         digest = "print(source.digest('facemae'), source._revision, 'torch' in sys.modules)"
-        assert ask(endpoint, tmp_path, digest) == [f"{open_model(repository).digest('facemae')} {COMMIT} False"]
+        assert ask(endpoint, tmp_path, digest, fresh=True) == [
+            f"{open_model(repository).digest('facemae')} {COMMIT} False"
+        ]
         assert [name for name in downloads if name.endswith(".safetensors")] == ["facemae/model.safetensors"]
     offline = "print(source.load_facemae().width)"
     assert ask("http://127.0.0.1:9", tmp_path, offline, HF_HUB_OFFLINE="1") == ["32"]

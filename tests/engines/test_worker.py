@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from emollama_hf.engines import open_shard, worker
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.runner import InPlace
 from emollama_hf.engines.worker import Stopped, work
@@ -86,6 +88,56 @@ def test_a_shard_is_published_when_it_is_full_and_at_the_end(
     assert sum(report.shards for report in told) == len(shards)
 
 
+@pytest.mark.parametrize(
+    ("size", "shards"),
+    [(ShardSize(nbytes=1), [1] * 6), (ShardSize(nbytes=1, rows=4), [1] * 6), (ShardSize(seconds=25), [3, 3]),
+     (ShardSize(seconds=30), [3, 3]), (ShardSize(seconds=31), [4, 2]), (ShardSize(seconds=5, rows=4), [4, 2])],
+)  # fmt: skip
+def test_a_shard_is_full_of_bytes_or_of_work_of_so_many_seconds(
+    size: ShardSize, shards: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = computation(tmp_path, *range(ROWS))
+    clock = [0.0]
+    monkeypatch.setattr(open_shard, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    class TenSeconds(InPlace):
+        def start(self, task: Any) -> Any:
+            clock[0] += 10
+            return super().start(task)
+
+    runner = TenSeconds(left.pipeline.stages)
+    work(left, left.units(), {"python": "3"}, size=size, runner=runner)
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == shards
+
+
+def test_a_shard_is_published_before_there_are_too_many_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "MOST_CLAIMS", 2)
+    left = computation(tmp_path, *range(5))
+    run(left)
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [2, 2, 1]
+
+
+def test_what_is_still_computed_stays_claimed_when_a_shard_is_published(tmp_path: Path) -> None:
+    left = computation(tmp_path, *range(ROWS))
+    units, others = left.units(), WorkStore(left.store.root)
+    in_hand: list[int] = []
+
+    class Ahead(InPlace):
+        """Is given two tasks before the first one's result is asked for."""
+
+        ahead = 2
+
+        def start(self, task: Any) -> Any:
+            begun = [unit for unit in units[: task.rows[0]] if left.missing(unit)]
+            assert [others.try_claim(unit.id) for unit in begun] == [None] * len(begun)
+            in_hand.append(len(begun))
+            return super().start(task)
+
+    run(left, rows=2, runner=Ahead(left.pipeline.stages))
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [2, 2, 2]
+    assert in_hand == [0, 1, 2, 3, 2, 3], "the first two are published when the fourth is begun"
+
+
 def test_what_is_known_is_not_computed_again(tmp_path: Path) -> None:
     run(computation(tmp_path, 1, 3))
     left = computation(tmp_path, *range(ROWS))
@@ -117,16 +169,16 @@ def test_a_worker_waits_for_what_another_has_in_hand_and_takes_it_when_that_one_
     other = WorkStore(left.store.root)
     units = left.units()
     held = [other.try_claim(unit.id) for unit in (units[0], units[3], units[5])]
-    worker = threading.Thread(target=run, args=(left,))
-    worker.start()
-    worker.join(1)
-    assert worker.is_alive(), "three clips are in another's hands"
+    thread = threading.Thread(target=run, args=(left,))
+    thread.start()
+    thread.join(1)
+    assert thread.is_alive(), "three clips are in another's hands"
     assert sum(len(shard.computed("sample_frames")) for shard in WorkStore(other.root).shards) >= 1, "others may wait"
     for lock in held:
         assert lock is not None
         other.release(lock)
-    worker.join(60)
-    assert not worker.is_alive()
+    thread.join(60)
+    assert not thread.is_alive()
     assert [left.missing(unit) for unit in units] == [[]] * ROWS
 
 

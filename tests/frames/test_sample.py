@@ -119,7 +119,7 @@ def test_frames_that_were_not_kept_are_decoded_again_with_the_same_result(pan, m
         assert np.array_equal(getattr(got, name), getattr(expected, name)), name
 
 
-@pytest.mark.parametrize("options", [{"crop": "none"}, {"crop": "box"}, {"faces": "none"}, {"peak": "middle"}], ids=str)
+@pytest.mark.parametrize("options", [{"crop": "none"}, {"crop": "box"}, {"faces": "none"}], ids=str)
 def test_no_frame_of_a_short_clip_is_decoded_twice(pan, monkeypatch, options):
     again = []
     frames = VideoClip.frames
@@ -129,8 +129,9 @@ def test_no_frame_of_a_short_clip_is_decoded_twice(pan, monkeypatch, options):
         return frames(clip, indices)
 
     monkeypatch.setattr(VideoClip, "frames", noted)
-    sample(pan, **options)
-    assert again == []
+    for peak in ("middle", "expressive"):
+        sample(pan, peak=peak, **options)
+        assert again == []
 
 
 def test_a_clip_without_a_face_gives_the_centre_and_says_so(tmp_path):
@@ -272,7 +273,7 @@ def test_pictures_of_different_sizes(tmp_path):
 
 def test_memory_does_not_grow_with_the_length_of_a_clip(tmp_path):
     short = videos.write_video(tmp_path / "short.mp4", videos.pan(48, size=(640, 480)), options={"g": "48"})
-    long = videos.repeat_video(short, tmp_path / "long.mp4", 200)  # 9,600 frames, 8.8 GB as pictures
+    long = videos.repeat_video(short, tmp_path / "long.mp4", 50)  # 2,400 frames, 2.2 GB as pictures
     peaks = [peak_mb(path) for path in (short, long)]
     assert peaks[1] - peaks[0] < 40
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import ClassLabel, Dataset, Features, List, Value
+from filelock import FileLock
 
 from emollama_hf import ShareError, extract, push, timing
 from emollama_hf.sharing.forget import forget
@@ -132,11 +135,14 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
     """The other way round nothing would name the rows any more, and their crops would stay for good."""
     out = tmp_path / "features"
     ds, options = rows(tmp_path / "clips", 1, 2, 3, 4), {"stages": ["sample_frames"], "shard_rows": 3, **OPTIONS}
+    extract(ds, "random-tiny", out=out, keep="facemae_frames", **options)
+    assert list(out.rglob("mapped/pictures-*"))
     extract(ds, "random-tiny", out=out, **options)
     with interrupted_at(renaming_to(f"features/{last}")):
         forget(out, {"participant_id": "P2"})
     crops = sum(len(shard.computed("sample_frames")) for shard in WorkStore(out / INSIDE_OUT).shards)
     assert crops == 3, "of u1, u3 and u4"
+    assert not list(out.rglob("mapped/*")), "where kept pictures lie once more"
     forget(out, {"participant_id": "P2"})
     assert shared(out)["uuid"] == ["u1", "u3", "u4"]
     assert "P2" not in everything(out)
@@ -144,6 +150,29 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
     timing.reset()
     extract(ds.select([0, 2, 3]), "random-tiny", out=out, **options)
     assert not timing.stage_times(), "the others are still known"
+
+
+def test_it_waits_for_a_run_that_writes_the_folder(tmp_path: Path) -> None:
+    out = tmp_path / "features"
+    extract(rows(tmp_path / "clips", 1, 2), "random-tiny", out=out, stages=["sample_frames"], **OPTIONS)
+    forgetting = threading.Thread(target=forget, args=(out, {"participant_id": "P1"}))
+    with FileLock(out / INSIDE_OUT / "folder.lock"):
+        forgetting.start()
+        forgetting.join(1)
+        assert forgetting.is_alive()
+        assert shared(out)["uuid"] == ["u1", "u2"]
+    forgetting.join(60)
+    assert shared(out)["uuid"] == ["u2"]
+
+
+def test_a_label_that_all_rows_of_a_file_have_is_found(tmp_path: Path) -> None:
+    """The end of a file tells the bounds of its columns, and of a label they are numbers."""
+    kinds = {"uuid": Value("string"), "label": ClassLabel(names=["NonMW", "MW"]), "facemae": List(Value("float32"))}
+    for label, names in ((1, ["a", "b"]), (0, ["c"])):
+        values = {"uuid": names, "label": [label] * len(names), "facemae": [[1.0, 2.0]] * len(names)}
+        push(Dataset.from_dict(values, features=Features(kinds)), tmp_path / "shared")
+    assert forget(tmp_path / "shared", {"label": "MW"}).rows == 2
+    assert shared(tmp_path / "shared")["uuid"] == ["c"]
 
 
 # On the Hub
@@ -186,6 +215,16 @@ def test_what_was_forgotten_does_not_come_back(tmp_path: Path) -> None:
     forget(tmp_path / "shared", {"participant_id": "P0"})
     assert push(tmp_path / "features", tmp_path / "shared", include_forgotten=True).added == 2
     assert "u1" in shared(tmp_path / "shared")["uuid"]
+
+
+def test_each_forgetting_adds_to_what_does_not_come_back(tmp_path: Path) -> None:
+    names = {"uuid": ["a", "b", "c"], "participant_id": ["P0", "P1", "P2"]}
+    ds = Dataset.from_dict({**names, "facemae": [[1.0, 2.0]] * 3})
+    push(ds, tmp_path / "shared")
+    for participant in ("P0", "P1"):
+        forget(tmp_path / "shared", {"participant_id": participant})
+        assert push(ds, tmp_path / "shared").forgotten == int(participant[1]) + 1
+    assert shared(tmp_path / "shared")["uuid"] == ["c"]
 
 
 def test_counts_follow(place: Path) -> None:

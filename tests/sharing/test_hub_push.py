@@ -58,8 +58,9 @@ def test_a_new_repository_is_private_and_one_commit(features: Path, server: Hub,
     assert repo.tags == {"v1": repo.branches["main"]}
     names = sorted(repo.files())
     assert [name[:17] for name in names] == [".gitattributes", "README.md", "data/train-00000-", "provenance.json"]
-    told = on_hub(server, tmp_path, push_code(features))
+    told = on_hub(server, tmp_path, f"{push_code(features)}\n{push_code(features, tag='v1')}")
     assert "DONE 0 0 6 0" in told
+    assert "ERROR org/mindwandering was pushed, but it has a tag 'v1' already" in told
     assert len(repo.commits()) == 2
 
 

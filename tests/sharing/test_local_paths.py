@@ -71,6 +71,8 @@ def test_a_path_is_told_as_it_is() -> None:
     assert find_local_path("see /home/lab/a.mp4.") == "/home/lab/a.mp4"
     assert find_local_path("(in /home/lab/clips).") == "/home/lab/clips"
     assert find_local_path(json.dumps({"clip": "/Größe/ä.mp4"})) == "/Größe/ä.mp4"
+    for path in ("C:\\Users\\jane\\take 1.mp4", "D:/clips/x/a.mp4", "\\\\server\\share\\jane\\a.mp4"):
+        assert find_local_path(f"no such file: '{path}'") == path
     assert find_local_path("first '/a/b.mp4', then '/c/d.mp4'") == "/a/b.mp4"
 
 

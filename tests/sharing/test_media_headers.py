@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 
 import numpy as np
 import pytest
@@ -76,6 +77,32 @@ def test_a_pack_header_counts_only_with_a_packet_behind_it(behind: bytes, found:
     mpeg1 = b"\0\0\1\xba" + bytes([0x21, 0, 1, 0, 1, 0x80, 0, 1])
     for header in (mpeg2, mpeg1):
         assert (find_media(header + behind + bytes(100)) == "MPEG video") == found
+
+
+def jpeg(marker: int, components: int = 3, precision: int = 8) -> bytes:
+    """A picture without a name: a table, and a frame of this kind."""
+    table = b"\xff\xdb" + (67).to_bytes(2) + bytes(65)
+    frame = bytes([precision, 0, 96, 0, 128, components]) + bytes(3 * components)
+    return b"\xff\xd8" + table + b"\xff" + bytes([marker]) + (len(frame) + 2).to_bytes(2) + frame
+
+
+def test_every_kind_of_jpeg_frame_is_known() -> None:
+    frames = [*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)]
+    assert [marker for marker in range(0xC0, 0xD0) if find_media(jpeg(marker)) == "JPEG picture"] == frames
+    assert [n for n in range(6) if find_media(jpeg(0xC0, components=n))] == [1, 3, 4]
+    assert [n for n in range(20) if find_media(jpeg(0xC0, precision=n))] == [8, 12, 16]
+    for marker, name in ((0xE0, b"JFIF\0"), (0xE1, b"Exif\0"), (0xEE, b"Adobe"), (0xE2, b"ICC_PROFILE")):
+        head = b"\xff\xd8\xff" + bytes([marker]) + (40).to_bytes(2) + name
+        assert find_media(head + bytes(60)) == "JPEG picture"
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"), [((16, 16, 3), True), ((2, 16, 400, 1), True), ((15, 16, 3), False), ((16, 16), False)]
+)
+def test_arrays_of_numpy_are_pictures_from_sixteen_pixels_on(shape: tuple[int, ...], found: bool) -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros(shape, np.uint8))
+    assert (find_media(file.getvalue()) is not None) == found
 
 
 def test_noise_and_features_are_nothing() -> None:

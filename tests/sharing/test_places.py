@@ -101,6 +101,9 @@ def test_a_manifest_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         (tmp_path / PROVENANCE).write_text(text)
         with pytest.raises(ManifestError, match=message):
             FolderPlace(str(tmp_path)).manifest()
+    (tmp_path / PROVENANCE).write_bytes(b"\xff\xfe{}")
+    with pytest.raises(ManifestError, match="damaged"):
+        FolderPlace(str(tmp_path)).manifest()
 
 
 def test_a_directory_that_cannot_be_written_to(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ PATH = "/home/lab/clips/Jane_Doe.mp4"
 
 
 def found(path: Path, **options: object) -> list[tuple[str, str]]:
-    return [(one.where, one.what) for one in scan_file(path, path.name, **options)]  # type: ignore[arg-type]
+    findings = scan_file(path, path.name, **options)  # type: ignore[arg-type]
+    assert {one.file for one in findings} <= {path.name}
+    return [(one.where, one.what) for one in findings]
 
 
 def parquet(folder: Path, name: str, column: pa.Array) -> Path:
@@ -63,6 +65,23 @@ def test_a_picture_is_found_in_every_type_of_column(kind: str, tmp_path: Path) -
     [(where, what)] = found(parquet(tmp_path, kind, columns()[kind]))
     assert where == f"column {kind!r}, row 2"
     assert what.startswith("PNG picture")
+
+
+@pytest.mark.parametrize("kind", list(columns()))
+def test_the_first_row_and_one_far_down_are_looked_at(kind: str, tmp_path: Path) -> None:
+    picture = columns()[kind].slice(2, 1)
+    nothing = pa.nulls(130, picture.type)
+    assert found(parquet(tmp_path, kind, picture))[0][0] == f"column {kind!r}, row 0"
+    column = pa.chunked_array([nothing, picture, nothing]).combine_chunks()
+    column = column if isinstance(column, pa.Array) else column.chunk(0)
+    assert found(parquet(tmp_path, kind, column))[0][0] == f"column {kind!r}, row 130"
+
+
+@pytest.mark.parametrize("values", [["!", PATH], [PATH, "z"]])
+def test_a_path_in_either_bound_of_a_column_is_found(values: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"a": values}), path)
+    assert ("statistics of column 'a'", f"absolute path {PATH!r}") in found(path)
 
 
 def test_every_kind_is_found_in_a_column_of_bytes(tmp_path: Path) -> None:

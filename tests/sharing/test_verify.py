@@ -11,12 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Features, Value
 
 from emollama_hf import ShareError, extract, push
 from emollama_hf.digest import hash_file
 from emollama_hf.frames.demo_clips import write_demo_clips
-from emollama_hf.sharing.verify import verify
+from emollama_hf.sharing.row_names import RowNames, hash_name
+from emollama_hf.sharing.verify import _clips_by_name, _deviation, verify
+from emollama_hf.store.manifest import FeatureConfig, RowKey
 from tests.models.golden import convert_golden
 from tests.sharing.labs import lab, rows
 from tests.store.crops import OPTIONS, write_crops
@@ -170,6 +172,24 @@ def test_values_that_are_gone_or_of_another_shape_are_noticed(
     pq.write_table(table.set_column(at, kind, pa.array([values], pa.list_(pa.float32()))), path)
     state(tmp_path / "shared", path)
     assert wrong_columns(tmp_path / "shared", rows(tmp_path / "clips", 1)) == ["facemae"]
+
+
+def test_whole_numbers_are_equal_or_wrong_however_large_they_are() -> None:
+    config = FeatureConfig({"stages": []}, Features({"peak_index": Value("int32"), "clip_fps": Value("float32")}), {})
+    assert _deviation("peak_index", 5000, 5000, config) == 0
+    assert _deviation("peak_index", 5001, 5000, config) == np.inf
+    assert _deviation("clip_fps", 25.0, 25.02, config) < 1 < _deviation("clip_fps", 25.0, 25.03, config)
+
+
+def test_rows_of_the_source_are_found_by_what_names_them() -> None:
+    clips = Dataset.from_dict({"file_name": ["Jane/a.mp4", "Jane/b.v1.mp4"], "uuid": ["x", "y"]})
+    by = {key: _clips_by_name(clips, RowNames(RowKey(key))) for key in ("file_name", "uuid")}
+    assert by["file_name"] == {"Jane/a.mp4": 0, "a.mp4": 0, "Jane/b.v1.mp4": 1, "b.v1.mp4": 1}
+    assert by["uuid"] == {"x": 0, "y": 1}
+    assert _clips_by_name(clips.remove_columns("uuid"), RowNames(RowKey("uuid"))) == {"a": 0, "b.v1": 1}
+    assert list(_clips_by_name(clips, RowNames(RowKey("uuid", "sha256")))) == [hash_name("x"), hash_name("y")]
+    with pytest.raises(ShareError, match="no column 'uuid' to find rows by; it has label"):
+        _clips_by_name(Dataset.from_dict({"label": [1]}), RowNames(RowKey("uuid")))
 
 
 @pytest.mark.parametrize("sample", [0, -1, True, 2.5, "3", None])

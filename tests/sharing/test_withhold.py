@@ -81,6 +81,33 @@ def test_a_withheld_clip_is_hidden_with_and_without_its_folder_and_ending(video:
             assert told == "clip 'u1': no such file"
 
 
+def test_a_text_that_somebody_keeps_back_is_hidden_in_messages_too() -> None:
+    kinds = Features({"uuid": Value("string"), "notes": Value("string"), ERROR: Value("string")})
+    row = pa.table({"uuid": ["u1"], "notes": ["Jane Doe"], ERROR: ["frame 3 of Jane Doe: empty"]})
+    names = RowNames(RowKey("uuid"))
+    publication = plan_publication(kinds, look_at_texts([row]), names, media=False, drop=("notes",))
+    assert next(publication.tables(iter([row]))).to_pydict() == {"uuid": ["u1"], ERROR: ["frame 3 of u1: empty"]}
+
+
+def test_a_name_within_another_word_is_no_name() -> None:
+    told = published_message("clip 'no.mp4': piano-no notes, no-one; no", "u1", "no.mp4")
+    assert told == "clip 'u1': piano-no notes, no-one; u1"
+
+
+def test_every_path_of_a_message_is_hidden() -> None:
+    told = published_message("'/home/lab/a.npy' and '/home/lab/b.npy' differ, see C:\\lab\\c.txt", "u1")
+    assert told == f"'{HIDDEN_PATH}' and '{HIDDEN_PATH}' differ, see {HIDDEN_PATH}"
+    assert published_message('{"clip": "/Gr\\u00f6\\u00dfe/a.npy"}', "u1") == HIDDEN_PATH, "nobody knows what to leave"
+
+
+def test_names_of_files_are_withheld_whatever_they_look_like() -> None:
+    kinds = Features({"uuid": Value("string"), "file_name": Value("string"), "camera": Value("string")})
+    row = pa.table({"uuid": ["u1"], "file_name": ["Jane Doe"], "camera": ["front"]})
+    publication = plan_publication(kinds, look_at_texts([row]), RowNames(RowKey("uuid")), media=False, drop=())
+    assert list(publication.features) == ["uuid", "camera"]
+    assert publication.withheld == ("`file_name`: names of files; rows are named by `uuid`",)
+
+
 @pytest.mark.parametrize("uuid", ["a\\1", "C:\\Users", "\\g<0>", "a\\"])
 def test_a_public_name_stands_as_it_is_where_a_clips_name_was(uuid: str) -> None:
     assert published_message("clip 'Jane.mp4': empty", uuid, "Jane.mp4") == f"clip '{uuid}': empty".replace(

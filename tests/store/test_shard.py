@@ -93,6 +93,13 @@ def test_rows_are_in_the_order_of_their_keys_whatever_was_held_in_memory(
     assert [int(from_cell(cell).mean()) for cell in table(stored).column("facemae_frames").to_pylist()] == [0, 1, 3, 4]
 
 
+def test_rows_are_held_until_they_have_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_module, "BATCH_BYTES", 36)  # three rows
+    shard = written(tmp_path / "shard", 8)
+    with pa.memory_map(str(shard.file("embed"))) as file:
+        assert [batch.num_rows for batch in pa.ipc.open_stream(file)] == [3, 3, 2]
+
+
 def test_its_size_is_that_of_numbers_and_compressed_pictures(tmp_path: Path) -> None:
     writer = ShardWriter(tmp_path, {})
     writer.add("embed", KINDS, "a", numbers(1))
