@@ -15,7 +15,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
@@ -34,6 +34,8 @@ READER_DIED = (
     "a process that reads clips died (often a lack of memory). What was computed before is kept: run the same again, "
     "perhaps with fewer of them (num_readers)."
 )
+#: How often a lane that waits for a reader looks whether all of them live.
+LOOK_SECONDS = 1.0
 #: Tasks in flight are claimed, and each claim is an open file.
 MOST_AHEAD = 60
 
@@ -86,11 +88,30 @@ class ReadAhead:
 
     def _finish(self, task: Task, reading: Sequence[Future[Task]]) -> Task:
         try:
-            task.take_in([part.result() for part in reading])
+            task.take_in([self._read(part) for part in reading])
         except BrokenProcessPool as error:
             raise RunnerFailed(READER_DIED) from error
         with self._own_stream():
             return task.run(self._later)
+
+    def _read(self, part: Future[Task]) -> Task:
+        """What a reader has sent. Raises BrokenProcessPool if one of them has died."""
+        while not wait([part], LOOK_SECONDS).done:
+            self._end_if_one_died()
+        return part.result()
+
+    def _end_if_one_died(self) -> None:
+        # The pool notices by itself, unless a reader is killed within a message: then it waits for the rest of the
+        # message for as long as anybody, other readers and this process too, could still write to the pipe
+        # (tests/engines/test_read_ahead.py::test_a_reader_that_is_killed_within_a_message_ends_the_run).
+        readers: Any = self._readers
+        processes = list((readers._processes or {}).values())
+        if all(process.is_alive() for process in processes):
+            return
+        for process in processes:
+            process.kill()
+            process.join()
+        readers._result_queue._writer.close()
 
     def _own_stream(self) -> AbstractContextManager[Any]:
         if self._device is None:

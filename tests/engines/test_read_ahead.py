@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing.connection
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,10 @@ from datasets import Dataset
 from emollama_hf import extract, timing
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.read_ahead import ReadAhead
+from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
+from emollama_hf.stages import SampleFrames
 from emollama_hf.store.extraction import open_run
 from emollama_hf.store.provenance import made_with
 from tests import second_process, videos
@@ -116,6 +120,40 @@ def test_a_killed_reader_ends_the_run_with_what_is_kept(new_children: Callable[[
     timing.reset()
     assert set(extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"]) == {"ok"}
     assert timing.stage_times()["facemae_embed"].rows == 150 - kept
+
+
+class Halved:
+    """Stands for a task whose reader is killed when it has sent half of what it has read."""
+
+    def split(self) -> list[Halved]:
+        return [self, self]
+
+    def run(self, stages: list[Any]) -> bytes:
+        def send(connection: multiprocessing.connection.Connection, message: memoryview) -> None:
+            if len(message) < 100:  # the length of what follows
+                os.write(connection.fileno(), message)
+                return
+            sent = 0
+            while sent < len(message) // 2:
+                sent += os.write(connection.fileno(), message[sent : len(message) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        multiprocessing.connection.Connection._send = send  # type: ignore[attr-defined]
+        return bytes(1_000_000)
+
+    def take_in(self, parts: list[Any]) -> None:
+        raise AssertionError("both arrived")
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+def test_a_reader_that_is_killed_within_a_message_ends_the_run(
+    readers: int, new_children: Callable[[], list[int]]
+) -> None:
+    runner = ReadAhead([SampleFrames()], readers=readers, together=2, device="cpu")
+    with pytest.raises(RunnerFailed, match="num_readers"):
+        runner.start(Halved()).result(60)  # type: ignore[arg-type]
+    runner.close()
+    assert new_children() == []
 
 
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
