@@ -7,8 +7,8 @@ import pytest
 #: Files that take a minute or more, most of it in other processes: each line begins the share of one process.
 LONG = (
     ("engines/test_ray_data.py",),
-    ("store/test_killed.py", "commands/test_start.py"),
-    ("map_cache/test_second_process.py", "engines/test_read_ahead.py", "models/test_quantized.py"),
+    ("engines/test_ray_command_line.py", "engines/test_read_ahead.py"),
+    ("store/test_killed.py", "map_cache/test_second_process.py", "models/test_quantized.py"),
 )
 
 

@@ -84,12 +84,10 @@ class SecondProcess:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Standard output and error of the ended process."""
+        """Standard output and error of the ended process; asked again, with what its children have written since."""
         self.wait(timeout)
-        texts = []
-        for output in self._outputs:
-            output.seek(0)
-            texts.append(output.read().decode())
+        # At a position, since the process and this one share the files' offsets, and its own children may still write.
+        texts = [os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0).decode() for output in self._outputs]
         return texts[0], texts[1]
 
     def send_signal(self, number: int) -> None:

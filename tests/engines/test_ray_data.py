@@ -27,6 +27,7 @@ from emollama_hf.engines.ray_pools import Node
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
 from tests import second_process
+from tests.engines.ray_processes import marked, shards, until
 from tests.store.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
 
@@ -82,33 +83,9 @@ def assert_same(done: Dataset, expected: Dataset) -> None:
         assert one.equals(other) or repr(one.to_pylist()) == repr(other.to_pylist()), name
 
 
-def marked(mark: str) -> dict[int, str]:
-    """Processes with something in their environment, and their command lines: others may use Ray on this machine."""
-    found = {}
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark.encode() in environment.read_bytes().split(b"\0"):
-                found[int(environment.parent.name)] = (environment.parent / "cmdline").read_text().strip("\0")[:100]
-        except OSError:
-            continue
-    return found
-
-
 def actors() -> list[int]:
     """Processes of the cluster's actors that run stages."""
     return [pid for pid, command in marked(MARK).items() if "TaskRunner" in command]
-
-
-def until(condition: Callable[[], Any], seconds: float = 180, still: Callable[[], Any] = lambda: "") -> Any:
-    give_up = time.monotonic() + seconds
-    while not (met := condition()):
-        assert time.monotonic() < give_up, f"it never happened; {still()}"
-        time.sleep(0.02)
-    return met
-
-
-def shards(out: Path) -> int:
-    return len(list((out / INSIDE_OUT / "shards").glob("*")))
 
 
 def rows_computed(call: Callable[[], Dataset]) -> tuple[Dataset, int]:
@@ -146,7 +123,7 @@ def test_the_result_is_that_of_the_local_engine(
 
 
 def test_killed_actors_lose_and_double_no_row(cluster: str, tmp_path: Path) -> None:
-    ds = crops(tmp_path / "clips", *range(60))
+    ds = crops(tmp_path / "clips", *range(30))
     out, killed = tmp_path / "out", []
 
     def kill() -> None:
@@ -158,21 +135,21 @@ def test_killed_actors_lose_and_double_no_row(cluster: str, tmp_path: Path) -> N
 
     killer = threading.Thread(target=kill)
     killer.start()
-    ways: dict[str, Any] = {"shard_rows": 4, "num_proc": 1, **OPTIONS}
+    ways: dict[str, Any] = {"shard_rows": 3, "num_proc": 1, **OPTIONS}
     done, rows = rows_computed(lambda: extract(ds, "random-tiny", out=out, engine="ray", **ways))
     killer.join()
     assert len(set(killed)) == 4, "each pool's actor, twice"
-    assert rows == 60, "what a killed actor had not sent back counts once"
+    assert rows == 30, "what a killed actor had not sent back counts once"
     assert_same(done, extract(ds, "random-tiny", out=tmp_path / "local", **ways))
 
 
 def test_a_killed_driver_resumes(cluster: str, tmp_path: Path) -> None:
-    ds, out = crops(tmp_path / "clips", *range(60)), tmp_path / "out"
+    ds, out = crops(tmp_path / "clips", *range(30)), tmp_path / "out"
     code = f"""
 from pathlib import Path
 from emollama_hf import extract
 from tests.store.crops import OPTIONS, crops
-extract(crops(Path({str(tmp_path / "clips")!r}), *range(60)), "random-tiny", out={str(out)!r}, engine="ray",
+extract(crops(Path({str(tmp_path / "clips")!r}), *range(30)), "random-tiny", out={str(out)!r}, engine="ray",
         address={cluster!r}, num_proc=1, shard_rows=2, **OPTIONS)
 """
     until(lambda: not actors())
@@ -181,12 +158,12 @@ extract(crops(Path({str(tmp_path / "clips")!r}), *range(60)), "random-tiny", out
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
     published = len({key for stage, key in WorkStore(out / INSIDE_OUT)._found if stage == "emollama_embed"})
-    assert 6 <= published < 60
+    assert 6 <= published < 30
     until(lambda: not actors())
     done, rows = rows_computed(
         lambda: extract(ds, "random-tiny", out=out, engine="ray", num_proc=1, shard_rows=2, **OPTIONS)
     )
-    assert rows == 60 - published
+    assert rows == 30 - published
     assert_same(done, extract(ds, "random-tiny", out=tmp_path / "local", num_proc=1, **OPTIONS))
 
 
@@ -344,102 +321,6 @@ def test_a_planner_that_fails_ends_the_run(
     monkeypatch.setattr(*((Computation, "task") if where == "the computation" else (Planner, "_plan")), fail)
     with pytest.raises((RuntimeError, StoreError), match="out of order" if where == "the computation" else "Ray ended"):
         extract(crops(tmp_path / "clips", 1, 2), "random-tiny", engine="ray", **OPTIONS)
-
-
-def command_line(tmp_path: Path, *arguments: str, before: str = "") -> second_process.SecondProcess:
-    """`emollama-hf extract` of two clips, in a session and with a home directory of its own."""
-    crops(tmp_path / "clips", *range(30))
-    Dataset.from_dict({"frames": [str(path) for path in sorted((tmp_path / "clips").iterdir())]}).save_to_disk(
-        str(tmp_path / "rows")
-    )
-    (tmp_path / "home").mkdir(exist_ok=True)
-    code = f"import sys; {before}\nfrom emollama_hf.cli import main; main()"
-    command = [
-        "extract", str(tmp_path / "rows"), "--out", str(tmp_path / "out"), "--model", "random-tiny", "--faces", "none",
-        "--peak", "middle", "--engine", "ray", *arguments,
-    ]  # fmt: skip
-    environment: dict[str, str | None] = {name: None for name in os.environ if name.startswith("RAY_")}
-    environment |= {"HOME": str(tmp_path / "home"), "EMOLLAMA_TEST": str(tmp_path)}
-    return second_process.start(code, *command, environment=environment)
-
-
-def left_over(tmp_path: Path) -> list[str]:
-    """Processes of a command line."""
-    return list(marked(f"EMOLLAMA_TEST={tmp_path}").values())
-
-
-def test_a_run_starts_its_own_ray_and_ends_it(tmp_path: Path) -> None:
-    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "10")
-    told, errors = run.communicate(timeout=200)
-    assert run.returncode == 0, errors
-    assert "30 clips: 30 ok" in told
-    who, what, *progress = errors.splitlines()
-    assert who.startswith(
-        "emollama-hf: workers on 1 node: 1 for sample_frames, 1 for facemae_embed and videomae_embed "
-    )
-    assert what.startswith("emollama-hf: computing on cpu in float32, 1 clip at a time: ")
-    assert [line.split(",")[0] for line in progress] == [f"emollama-hf: {done} of 30 clips" for done in (10, 20, 30)], (
-        "a line a shard, and nothing of Ray's"
-    )
-    assert [path.name for path in (tmp_path / "home").iterdir() if path.name == ".ray"] == []
-    until(lambda: not left_over(tmp_path), still=lambda: left_over(tmp_path))
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals, tmp_path: Path) -> None:
-    wake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "3", before=wake)
-    until(lambda: run.poll() is not None or shards(tmp_path / "out") >= 2)
-    run.send_signal(how)
-    _, errors = run.communicate(timeout=100)
-    if how == signal.SIGINT:
-        assert run.returncode == 130, errors
-        assert errors.splitlines()[-1] == "emollama-hf: interrupted"
-        assert "Traceback" not in errors, errors
-    # Of a killed one Ray's agents look from time to time whether it is still there.
-    until(lambda: not left_over(tmp_path), 240, still=lambda: left_over(tmp_path))
-    assert 2 <= shards(tmp_path / "out") < 10
-
-
-def test_a_run_that_is_stopped_while_ray_starts_leaves_no_process(tmp_path: Path) -> None:
-    wake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    run = command_line(tmp_path, "--num-proc", "1", before=wake)
-    until(lambda: run.poll() is not None or any("gcs_server" in one for one in left_over(tmp_path)))
-    run.send_signal(signal.SIGINT)
-    assert run.wait(60) == 130
-    until(lambda: not left_over(tmp_path), 20, still=lambda: left_over(tmp_path))
-
-
-def test_a_ray_that_dies_is_one_line_that_says_what_is_kept(tmp_path: Path) -> None:
-    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "3")
-    until(lambda: run.poll() is not None or shards(tmp_path / "out") >= 2)
-    for status in Path("/proc").glob("[0-9]*/status"):
-        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
-        if fields["PPid"] == str(run.pid) and fields["Name"] in ("raylet", "gcs_server"):
-            os.kill(int(status.parent.name), signal.SIGKILL)
-    _, errors = run.communicate(timeout=150)
-    assert run.returncode == 1, "Ray's core ends the process"
-    assert "kept: run the same again" in errors.splitlines()[-1]
-    assert shards(tmp_path / "out") >= 2
-    until(lambda: not left_over(tmp_path), 240, still=lambda: left_over(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("before", "arguments", "message"),
-    [
-        ("sys.modules['ray'] = None", (), "pip install 'emollama_hf[ray]'"),
-        ("", ("--address", "127.0.0.1:1"), "no Ray answers"),
-        ("", ("--num-proc", "4000"), "num_proc=4000: the cluster has"),
-    ],
-)
-def test_the_command_line_says_in_one_line_what_is_wrong(
-    before: str, arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
-    run = command_line(tmp_path, *arguments, before=before)
-    _, errors = run.communicate(timeout=60)
-    assert run.returncode == 1
-    assert message in errors
-    assert len(errors.splitlines()) == 1
 
 
 def test_the_local_engine_does_not_import_ray(tmp_path: Path) -> None:

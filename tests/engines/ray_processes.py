@@ -1,0 +1,34 @@
+"""Ray as processes of this machine: which there are, and waiting for what they do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from emollama_hf.store.work_store import INSIDE_OUT
+
+
+def marked(mark: str) -> dict[int, str]:
+    """Processes with something in their environment, and their command lines: others may use Ray on this machine."""
+    found = {}
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in environment.read_bytes().split(b"\0"):
+                found[int(environment.parent.name)] = (environment.parent / "cmdline").read_text().strip("\0")[:100]
+        except OSError:
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], seconds: float = 180, still: Callable[[], Any] = lambda: "") -> Any:
+    give_up = time.monotonic() + seconds
+    while not (met := condition()):
+        assert time.monotonic() < give_up, f"it never happened; {still()}"
+        time.sleep(0.02)
+    return met
+
+
+def shards(out: Path) -> int:
+    return len(list((out / INSIDE_OUT / "shards").glob("*")))
