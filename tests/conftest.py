@@ -20,8 +20,9 @@ import pytest  # noqa: E402
 
 from emollama_hf import defaults  # noqa: E402
 from tests.file_costs import pytest_terminal_summary  # noqa: E402
+from tests.order import pytest_collection_modifyitems  # noqa: E402
 
-__all__ = ["pytest_terminal_summary"]
+__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 #: A process takes 1.5 GB with what its tests start, and a third of a test's time is waiting for other processes.
 MOST_PROCESSES = 8

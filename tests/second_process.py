@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 #: Beginnings of the names of variables that the Hub's libraries read while they are imported,
 READ_BY_HUB = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "DATASETS_")
 #: and those that somebody reads even earlier.
-READ_FIRST = ("OMP_", "MKL_", "PYTHONHASHSEED", "CUDA_", "TORCH_")
+READ_FIRST = ("OMP_", "MKL_", "PYTHONHASHSEED", "TORCH_")
 BEFORE_HUB = ("aiohttp", "av", "cv2", "pandas", "pyarrow.parquet", "rich.table", "torch", "torchvision", "typer")
 EVERYTHING = (
     *BEFORE_HUB,

@@ -17,7 +17,7 @@ HEAVY = ("torch", "transformers", "timm", "datasets")
 #: For each command, something to do that ends at once; its status; and which heavy libraries it may have imported.
 COMMANDS: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "convert": (["--out", "model"], 1, ("torch", "transformers", "timm")),
-    "demo": (["--out", "demo-features"], 0, HEAVY),
+    "demo": (["--out", "demo-features", "--model", "nothing/here/either"], 1, HEAVY),
     "doctor": ([], 0, HEAVY),
     "export": (["nothing", "--npy", "npy"], 1, ("datasets",)),
     "extract": (["nothing", "--model", "random-tiny", "--out", "features"], 1, ("datasets",)),

@@ -319,7 +319,10 @@ except ValueError as error:
     print(error)
 ray.shutdown()
 """
-    environment = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(second_process.ROOT)}
+    environment: dict[str, str | None] = {
+        "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(second_process.ROOT),
+        "CUDA_VISIBLE_DEVICES": "99",  # for Ray one GPU, for torch none
+    }  # fmt: skip
     told = second_process.run(code, environment=environment, check=True)
     assert "dtype='auto' would be one type here and another on the cluster" in told.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 
@@ -73,8 +72,7 @@ def test_loading_takes_no_more_than_the_weights(loader: str, large: tuple[Path, 
     root, weights = large
     assert weights > 200e6
     place = root / "emotion_llama" if loader == "transformers" else root
-    command = [sys.executable, "-c", MEASURE, str(place), str(golden_directory / "emotion_llama"), loader]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = second_process.run(MEASURE, place, golden_directory / "emotion_llama", loader, check=True)
     added = int(done.stdout)
     assert added < 1.1 * weights
     if loader == "ours":
