@@ -1,5 +1,6 @@
 """`import emollama_hf` and `--help` stay instant: they load none of the heavy libraries."""
 
+import importlib
 import subprocess
 import sys
 
@@ -27,6 +28,15 @@ def test_nothing_heavy_is_imported(code: str) -> None:
 def test_importing_the_stages_does_not_import_torch() -> None:
     code = "from emollama_hf import emollama_embed, SampleFrames; import sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("package", ["checkpoints", "frames", "models", "stages"])
+def test_every_name_that_a_package_lists_is_there(package: str) -> None:
+    names: dict[str, object] = {}
+    exec(f"from emollama_hf.{package} import *", names)
+    listed = importlib.import_module(f"emollama_hf.{package}").__all__
+    assert listed
+    assert set(listed) <= set(names)
 
 
 def test_every_public_name_is_there() -> None:

@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--number", type=int, default=300, help="mutants to draw")
     parser.add_argument("--seed", type=int, default=13, help="which mutants are drawn")
-    parser.add_argument("--budget", type=float, default=40.0, help="seconds of tests for one mutant, without a fault")
+    parser.add_argument("--budget", type=float, default=40.0, help="seconds of tests for one mutant, as measured")
     parser.add_argument("--again", action="store_true", help="run the survivors again, with the tests as they are now")
     parser.add_argument("--kept", type=Path, default=Path(".mutation"), help="folder of what is kept")
     arguments = parser.parse_args()

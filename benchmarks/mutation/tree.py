@@ -26,6 +26,7 @@ class Tree:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="mutation-"))
+        self._folder.chmod(0o755)  # some tests look into their files as another user
         self.root = self._folder / "checkout"
         self._temporary = self._folder / "tmp"
         self._changes = 0
