@@ -29,12 +29,12 @@ MOST_PROCESSES = 8
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than cores for a run of everything; none for chosen files, which importing alone would slow."""
+    """Two processes more than cores for a run of everything; none for chosen files, which importing alone would slow."""
     chosen = [argument for argument in config.args if argument not in config.getini("testpaths")]
     if chosen and "PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", min(cores + 1, MOST_PROCESSES)))
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", min(cores + 2, MOST_PROCESSES)))
 
 
 @pytest.fixture(autouse=True)

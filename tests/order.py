@@ -8,7 +8,8 @@ import pytest
 LONG = (
     ("engines/test_ray_data.py",),
     ("engines/test_ray_command_line.py", "engines/test_read_ahead.py"),
-    ("store/test_killed.py", "map_cache/test_second_process.py", "models/test_quantized.py"),
+    ("store/test_killed.py", "models/test_quantized.py"),
+    ("map_cache/test_second_process.py",),
 )
 
 
