@@ -29,7 +29,7 @@ MOST_PROCESSES = 8
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two processes more than cores for a run of everything; none for chosen files, which importing alone would slow."""
+    """Two processes more than cores for a run of everything; none for chosen files, which imports alone would slow."""
     chosen = [argument for argument in config.args if argument not in config.getini("testpaths")]
     if chosen and "PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ:
         return 0
