@@ -25,7 +25,7 @@ try:
     import pytest
 
     from benchmarks.mutation.mutants import Mutant, draw, package_of, pytest_options, test_files
-    from benchmarks.mutation.reach import Reach, measure
+    from benchmarks.mutation.reach import LONGEST_FILE_S, Reach, measure
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed: pip install '.[test,mutation]'")
 from benchmarks.mutation.tree import Tree, import_once
@@ -99,6 +99,9 @@ def _try(tree: Tree, mutant: Mutant, reach: Reach, budget_s: float, kept: Path) 
     started = time.monotonic()
     output = kept / "last.txt"
     code = tree.fork(lambda: int(pytest.main([*options, *tests])), output, 60 + 8 * expected_s)
+    if code == pytest.ExitCode.USAGE_ERROR:  # nothing is imported any more, or a test has another id with this change
+        files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+        code = tree.fork(lambda: int(pytest.main([*options, *files])), output, LONGEST_FILE_S)
     told["seconds"] = round(time.monotonic() - started, 1)
     tree.write(mutant.path, source)
     if code is None:
