@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def test_out_opens_without_this_package(ds: Dataset, tmp_path: Path) -> None:
     done = extract(ds, "random-tiny", out=out, peak="middle", shard_rows=2)
     shards = sorted(path.name for path in (out / "data").iterdir())
     assert [name[:12] for name in shards] == ["train-00000-", "train-00001-"]
+    assert f"torch {version('torch')}" in (out / "README.md").read_text(), "the card names the libraries"
     code = f"""
 import sys
 sys.modules["emollama_hf"] = None  # an import would fail
