@@ -6,10 +6,9 @@ import pytest
 
 #: Files that take a minute or more, most of it in other processes: each line begins the share of one process.
 LONG = (
-    ("engines/test_ray_data.py",),
     ("engines/test_ray_command_line.py", "engines/test_read_ahead.py"),
-    ("store/test_killed.py", "models/test_quantized.py"),
-    ("map_cache/test_second_process.py",),
+    ("engines/test_ray_data.py", "models/test_quantized.py"),
+    ("store/test_killed.py", "map_cache/test_second_process.py"),
 )
 
 

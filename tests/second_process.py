@@ -11,6 +11,7 @@ arguments, environment, standard streams, exit status, threads and signals are i
 There are two such servers. One has imported everything. The other has imported what is slow and reads no variable of
 the Hub (`BEFORE_HUB`), so that its forks may be told of another Hub, home or cache, and may do without this package.
 A test that sets what torch or Python read when they start, or asks what is imported, starts a fresh interpreter.
+Programs that start Python themselves, as Ray does, get such forks through `forked_python`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import importlib
 import json
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -54,6 +56,8 @@ EVERYTHING = (
     "emollama_hf.sharing.verify",
     "emollama_hf.stages",
 )
+#: In the environment of a server, and so in what `/proc` shows of its forks.
+MARK = f"EMOLLAMA_FORKS_OF={os.getpid()}"
 NOT_BEFORE_HUB = ("huggingface_hub", "datasets", "transformers", "timm", "emollama_hf")
 
 
@@ -153,17 +157,40 @@ def run_script(script: Path, *arguments: object, **options: Any) -> subprocess.C
     return run(script.read_text(), *arguments, script=script, **options)
 
 
+def forked_python() -> str:
+    """A command for a shell that stands in for `python SCRIPT ARGUMENTS` with a fork that has imported everything.
+
+    Ray is not imported: it reads who it is while it is. `/proc` shows the environment of the server, with `MARK`, and
+    not that of the fork.
+    """
+    with _starting:
+        _server(False)
+    return shlex.join([sys.executable, "-S", str(ROOT / "tests" / "fork_python.py"), str(_listening(False))])
+
+
 _starting = threading.Lock()
 _connections: dict[bool, socket.socket] = {}
+_sockets = tempfile.TemporaryDirectory(prefix="emollama-forks-")
+
+
+def _listening(before_hub: bool) -> Path:
+    """Where the server listens for processes that are not this one's."""
+    return Path(_sockets.name) / f"{int(before_hub)}"
 
 
 def _server(before_hub: bool) -> socket.socket:
     """The connection to a server of this process, which ends when it is closed."""
     if before_hub not in _connections:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "tests.second_process", str(theirs.fileno()), str(int(before_hub))]
-        server = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], start_new_session=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(_listening(before_hub)))
+        listener.listen(100)
+        descriptors = [theirs.fileno(), listener.fileno()]
+        command = [sys.executable, "-m", "tests.second_process", str(int(before_hub)), *map(str, descriptors)]
+        environment = {**os.environ, **dict([MARK.split("=")])}
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=descriptors, start_new_session=True)
         theirs.close()
+        listener.close()
         _connections[before_hub] = ours
 
         def end() -> None:
@@ -177,16 +204,26 @@ def _server(before_hub: bool) -> socket.socket:
 # In the server
 
 
-def _serve(connection: socket.socket) -> dict[str, Any]:
+def _serve(connection: socket.socket, listener: socket.socket) -> dict[str, Any]:
     """Fork a process for each request. Returns in these, with what to run; ends with the connection."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the processes that watch are buried by the kernel
     while True:
+        if listener in select.select([connection, listener], [], [])[0]:
+            asking = listener.accept()[0]
+            if os.fork() == 0:
+                connection.close()
+                listener.close()
+                _, (*streams, described), _, _ = socket.recv_fds(asking, 1, 4)
+                return _fork_and_watch(asking.detach(), streams, described)
+            asking.close()
+            continue
         message, descriptors, _, _ = socket.recv_fds(connection, 1, 5)
         if not message:
             sys.exit()
         reply, *streams, described = descriptors
         if os.fork() == 0:
             connection.close()
+            listener.close()
             return _fork_and_watch(reply, streams, described)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -257,13 +294,14 @@ def _run(request: dict[str, Any]) -> int:
 
 
 def _main() -> None:
-    before_hub = bool(int(sys.argv[2]))
+    before_hub, *descriptors = map(int, sys.argv[1:])
     for module in BEFORE_HUB if before_hub else EVERYTHING:
         importlib.import_module(module)
     too_early = [name for name in NOT_BEFORE_HUB if name in sys.modules] if before_hub else []
     assert not too_early, f"{too_early} were imported before the Hub's variables are known"
     gc.freeze()  # a collection in a fork would copy every page of what was imported
-    status = _run(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    connection, listener = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+    status = _run(_serve(connection, listener))
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)

@@ -1,13 +1,29 @@
-"""Ray as processes of this machine: which there are, and waiting for what they do."""
+"""Ray as processes of this machine: how they start, which there are, and waiting for what they do."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from emollama_hf.store.work_store import INSIDE_OUT
+from tests import second_process
+
+
+def quick_workers() -> dict[str, str]:
+    """A runtime environment of Ray whose workers are forks that have imported everything but Ray.
+
+    A worker imports torch and transformers for six seconds otherwise, and there are two a run. `second_process.MARK`
+    marks them, and no variable that they are given.
+    """
+    return {"py_executable": second_process.forked_python()}
+
+
+def quick_workers_of(driver: dict[str, str | None]) -> dict[str, str | None]:
+    """The environment of a driver, with `quick_workers` for what it starts."""
+    return {**driver, "RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": quick_workers()})}
 
 
 def marked(mark: str) -> dict[int, str]:

@@ -10,12 +10,15 @@ import pytest
 from datasets import Dataset
 
 from tests import second_process
-from tests.engines.ray_processes import marked, shards, until
+from tests.engines.ray_processes import marked, quick_workers_of, shards, until
 from tests.store.crops import crops
 
 
-def command_line(tmp_path: Path, *arguments: str, before: str = "") -> second_process.SecondProcess:
-    """`emollama-hf extract` of two clips, in a session and with a home directory of its own."""
+def command_line(tmp_path: Path, *arguments: str, before: str = "", quick: bool = True) -> second_process.SecondProcess:
+    """`emollama-hf extract` of 30 clips, in a session and with a home directory of its own.
+
+    quick: with workers that are forks; else everything of Ray's starts as it does for a user.
+    """
     crops(tmp_path / "clips", *range(30))
     Dataset.from_dict({"frames": [str(path) for path in sorted((tmp_path / "clips").iterdir())]}).save_to_disk(
         str(tmp_path / "rows")
@@ -28,7 +31,7 @@ def command_line(tmp_path: Path, *arguments: str, before: str = "") -> second_pr
     ]  # fmt: skip
     environment: dict[str, str | None] = {name: None for name in os.environ if name.startswith("RAY_")}
     environment |= {"HOME": str(tmp_path / "home"), "EMOLLAMA_TEST": str(tmp_path)}
-    return second_process.start(code, *command, environment=environment)
+    return second_process.start(code, *command, environment=quick_workers_of(environment) if quick else environment)
 
 
 def left_over(tmp_path: Path) -> list[str]:
@@ -37,7 +40,7 @@ def left_over(tmp_path: Path) -> list[str]:
 
 
 def test_a_run_starts_its_own_ray_and_ends_it(tmp_path: Path) -> None:
-    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "10")
+    run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "10", quick=False)
     told, errors = run.communicate(timeout=200)
     assert run.returncode == 0, errors
     assert "30 clips: 30 ok" in told

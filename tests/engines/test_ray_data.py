@@ -27,12 +27,10 @@ from emollama_hf.engines.ray_pools import Node
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
 from tests import second_process
-from tests.engines.ray_processes import marked, shards, until
+from tests.engines.ray_processes import marked, quick_workers, quick_workers_of, shards, until
 from tests.store.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
 
-#: In the environment of the cluster's processes.
-MARK = f"EMOLLAMA_TEST_CLUSTER={os.getpid()}"
 VIDEO_OPTIONS = {"peak": "middle"}
 
 
@@ -42,12 +40,11 @@ def cluster() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home directory
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv(*MARK.split("=", 1))  # its processes inherit it
         import ray
 
         ray.init(
             "local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=150_000_000,
-            _node_ip_address="127.0.0.1",
+            _node_ip_address="127.0.0.1", runtime_env=quick_workers(),
         )  # fmt: skip
         yield ray.get_runtime_context().gcs_address
         ray.shutdown()
@@ -85,7 +82,7 @@ def assert_same(done: Dataset, expected: Dataset) -> None:
 
 def actors() -> list[int]:
     """Processes of the cluster's actors that run stages."""
-    return [pid for pid, command in marked(MARK).items() if "TaskRunner" in command]
+    return [pid for pid, command in marked(second_process.MARK).items() if "TaskRunner" in command]
 
 
 def rows_computed(call: Callable[[], Dataset]) -> tuple[Dataset, int]:
@@ -114,6 +111,15 @@ def test_the_result_is_that_of_the_local_engine(
     ways: dict[str, Any] = {"num_proc": num_proc, "keep": keep, **VIDEO_OPTIONS}
     with every_thread() if num_proc is None else nullcontext():
         expected = extract(videos, "random-tiny", out=tmp_path / "local", **ways)
+    if num_proc is None:  # a worker that has imported torch keeps its threads: these must be fresh interpreters
+        videos.save_to_disk(str(tmp_path / "videos"))
+        code = f"""
+from datasets import load_from_disk
+from emollama_hf import extract
+extract(load_from_disk({str(tmp_path / "videos")!r}), "random-tiny", out={str(tmp_path / "ray")!r}, engine="ray",
+        address={cluster!r}, **{ways!r})
+"""
+        second_process.run(code, check=True)
     done = extract(videos, "random-tiny", out=tmp_path / "ray", engine="ray", **ways)
     assert done["emollama_status"] == ["ok", "no_video_stream", "ok", "ok", "missing_file"]
     assert_same(done, expected)
@@ -153,7 +159,7 @@ extract(crops(Path({str(tmp_path / "clips")!r}), *range(30)), "random-tiny", out
         address={cluster!r}, num_proc=1, shard_rows=2, **OPTIONS)
 """
     until(lambda: not actors())
-    driver = second_process.start(code)
+    driver = second_process.start(code, environment=quick_workers_of({}))
     until(lambda: driver.poll() is not None or shards(out) >= 3)
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
@@ -219,7 +225,7 @@ except ModelError as error:
     print(error)
 assert ray.is_initialized()
 """
-    ran = second_process.run(code, environment={"HOME": str(model.parent)})
+    ran = second_process.run(code, environment=quick_workers_of({"HOME": str(model.parent)}))
     assert ran.returncode == 0, ran.stderr
     assert f"node {socket.gethostname()}: " in ran.stdout
     assert "copy them to ~/model there" in ran.stdout

@@ -5,8 +5,8 @@
     python -m tests.store.killing FOLDER renames after       right after each of them
     python -m tests.store.killing FOLDER together            two at once; then again, with one of them killed
 
-One process that has imported everything forks the others: imports would be most of the time otherwise. Model calls are
-counted by a hook of torch on the decoder, through a pipe.
+One process that has imported everything and loaded the models forks the others: these would be most of the time. Model
+calls are counted by a hook of torch on the decoder, through a pipe.
 """
 
 from __future__ import annotations
@@ -224,6 +224,7 @@ def main() -> None:
     folder, mode = Path(sys.argv[1]), sys.argv[2]
     folder.mkdir(parents=True, exist_ok=True)
     ds = clips(folder)
+    run(ds.select([0]), folder / "loaded")  # forks find the models in the cache of models
     started = time.monotonic()
     code, calls = Child(ds, folder / "undisturbed").wait()
     seconds = time.monotonic() - started
