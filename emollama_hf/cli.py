@@ -166,7 +166,9 @@ def convert(
     eva: Annotated[str | None, typer.Option(help="Image encoder: eva_vit_g.pth.")] = None,
     emotion_llama: Annotated[str | None, typer.Option(help="Projections and LoRA: Emotion_LLaMA.pth.")] = None,
     llama: Annotated[str | None, typer.Option(help="Decoder: the directory Llama-2-7b-chat-hf.")] = None,
-    lora_alpha: Annotated[float | None, typer.Option(help="LoRA alpha, if the checkpoint does not say it.")] = None,
+    lora_alpha: Annotated[
+        list[float] | None, typer.Option(help="LoRA alpha, if the checkpoint does not say it.")
+    ] = None,
     architecture: Annotated[
         Path | None, typer.Option(help="JSON file with sizes, for models other than the published ones.")
     ] = None,

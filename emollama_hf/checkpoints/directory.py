@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.quantized import Quantize
+from emollama_hf.checkpoints.shards import INDEX, read_index, weight_files
 from emollama_hf.checkpoints.source import PARTS, Dtype, ModelSource, Part
 from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
@@ -47,9 +48,12 @@ class DirectorySource(ModelSource):
 
     def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
         found: dict[str, tuple[str, int]] = {}
-        for path in part_files(self._weights(part) / part):
+        folder = self._weights(part) / part
+        index = read_index(folder / INDEX) if (folder / INDEX).is_file() else {}
+        for path in part_files(folder):
             if path.suffix == ".safetensors":
-                found |= read_header(path)
+                header = read_header(path)
+                found |= {name: entry for name, entry in header.items() if index.get(name, path.name) == path.name}
         ignored = [re.compile(pattern) for pattern in network_ignores(part)]
         return {name: tensor for name, tensor in found.items() if not any(one.search(name) for one in ignored)}
 
@@ -69,7 +73,7 @@ class DirectorySource(ModelSource):
         import torch
 
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
-        from emollama_hf.checkpoints.strict_load import load_strict, weight_files
+        from emollama_hf.checkpoints.strict_load import load_strict
 
         folder = self._weights(part) / part
         network = empty_network(part, self.config(part), getattr(torch, dtype), quantize)

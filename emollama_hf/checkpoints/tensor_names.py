@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from emollama_hf.checkpoints.wrapped_names import prefix_hint
 from emollama_hf.errors import ModelError
 
 Shape = tuple[int, ...]
@@ -39,7 +40,8 @@ def check_names(expected: Mapping[str, Shape], found: Mapping[str, Shape], *, wh
     kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
     lists = [f"{len(names)} {kind}: {', '.join(compact(names))}" for kind, names in kinds.items() if names]
     if lists:
-        remedy = hint or "Check that this is the file for this part, and its sizes in the configuration"
+        remedy = hint or prefix_hint([name for name, _ in missing], found)
+        remedy = remedy or "Check that this is the file for this part, and its sizes in the configuration"
         raise ModelError(f"{where}: the tensors do not fit the architecture; {remedy}. {'; '.join(lists)}.")
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from emollama_hf.checkpoints.build import weights_of
 from emollama_hf.checkpoints.directory import PROVENANCE, part_files
+from emollama_hf.checkpoints.shards import INDEX
 from emollama_hf.checkpoints.source import PARTS
-from emollama_hf.checkpoints.strict_load import INDEX
 from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.digest import combined, files_digest, hash_file, remember, sha256_file
 from emollama_hf.errors import ModelError
@@ -165,12 +165,18 @@ def _save_weights(
 
 def _shards(tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[dict[str, torch.Tensor]]:
     shard: dict[str, torch.Tensor] = {}
+    storages: set[int] = set()
     room = SHARD_BYTES
     for name, tensor in tensors:
         if shard and tensor.nbytes > room:
             yield shard
-            shard, room = {}, SHARD_BYTES
+            shard, storages, room = {}, set(), SHARD_BYTES
         shard[name] = tensor.contiguous()
+        # A checkpoint may say one tensor under two names, or keep small ones as views of a large one.
+        storage = tensor.untyped_storage()
+        if storage.nbytes() != tensor.nbytes or storage.data_ptr() in storages:
+            shard[name] = shard[name].clone()
+        storages.add(storage.data_ptr())
         room -= tensor.nbytes
     yield shard
 

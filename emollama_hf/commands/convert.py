@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import takewhile
 from pathlib import Path
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from emollama_hf.checkpoints.directory import PARTS, read_provenance
+from emollama_hf.checkpoints.shards import without_doubles
 from emollama_hf.commands.report import console, table
 from emollama_hf.conversion.convert import run_conversion
 from emollama_hf.errors import ModelError
@@ -24,7 +25,7 @@ def run_convert(
     out: Path,
     sources: Mapping[str, str | None],
     *,
-    lora_alpha: float | None,
+    lora_alpha: Sequence[float] | None,
     architecture: Path | None,
     dtype: str | None,
 ) -> None:
@@ -52,7 +53,7 @@ def run_convert(
 def read_architecture(path: Path) -> dict[str, Any]:
     """The sizes in a JSON file. Raises ModelError if it cannot be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=without_doubles)
     except (OSError, ValueError) as error:
         raise ModelError(f"--architecture {path}: cannot be read as JSON ({error}).") from error
     if not isinstance(value, dict):

@@ -2,7 +2,7 @@
 
     locations ─► files here ─► tensors, mapped ─► checked as a whole ─► streamed into parts ─► provenance ─► renamed
 
-Every source is checked, by names and shapes alone, before the first byte is written.
+Every source is checked before the first byte is written: by names, shapes and types first, then by values.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,12 +25,12 @@ from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
 from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.checkpoints.write import write_part, write_provenance
-from emollama_hf.conversion.hyperparameters import architecture_alpha, lora_targets, part_configs
+from emollama_hf.conversion.hyperparameters import lora_targets, part_configs
 from emollama_hf.conversion.licences import LLAMA_GATE, copy_licences
-from emollama_hf.conversion.lora import recorded_alpha
-from emollama_hf.conversion.parts import Recipe, check_sources, part_contents, result_bytes
+from emollama_hf.conversion.lora_scale import lora_alpha as found_alpha
+from emollama_hf.conversion.parts import Recipe, check_sources, check_values, part_contents, result_bytes
 from emollama_hf.conversion.recognise import WANTED, option
-from emollama_hf.conversion.sources import Source, open_sources
+from emollama_hf.conversion.sources import open_sources
 from emollama_hf.errors import ModelError
 
 FORMAT = 1
@@ -44,7 +44,7 @@ def run_conversion(
     out: Path,
     locations: Mapping[str, str],
     *,
-    lora_alpha: float | None = None,
+    lora_alpha: float | Iterable[float] | None = None,
     architecture: Mapping[str, Any] | None = None,
     dtype: str | torch.dtype | None = None,
     progress: Progress = lambda done, total: None,
@@ -53,7 +53,7 @@ def run_conversion(
     if not locations:
         raise ModelError(f"no source was given. Name at least one of {', '.join(map(option, WANTED))}.")
     torch_dtype = _dtype(dtype)
-    alpha, alpha_from = (None, None) if lora_alpha is None else (_positive(lora_alpha), "option")
+    alpha, alpha_from = found_alpha(lora_alpha, architecture, None)
     vision = part_configs(architecture, None)["emotion_llama"]["vision_config"]
     with work_directory(out) as work, _disk_errors(work, out):
         staging = work / ".sources"
@@ -61,13 +61,14 @@ def run_conversion(
         llama = sources["llama"].extra if "llama" in sources else None
         recipe = Recipe(part_configs(architecture, llama), lora_targets(architecture), alpha, torch_dtype)
         check_sources(sources, recipe)
-        if alpha is None and {"emotion_llama", "llama"} <= sources.keys():
-            alpha, alpha_from = _found_alpha(architecture, sources["emotion_llama"])
+        if {"emotion_llama", "llama"} <= sources.keys():
+            alpha, alpha_from = found_alpha(lora_alpha, architecture, sources["emotion_llama"])
             recipe = replace(recipe, alpha=alpha)
         total = result_bytes(sources, recipe)
         _check_room(work, total)
         with _hashing_thread() as hashing:
             hashes = {kind: source.hashes(hashing) for kind, source in sources.items()}
+            check_values(sources, recipe)  # reads what the hashes read, at the same time
             written = _counter(progress, total)
             for part, content in part_contents(sources, recipe):
                 write_part(work / part, content, written)
@@ -106,7 +107,8 @@ def convert(
     facemae, videomae, eva, emotion_llama: checkpoint files.  llama: the directory of Llama-2-7b-chat-hf.
         Each a local path, a URL of any fsspec scheme, or hf://OWNER/NAME[@REVISION][/PATH]. Any subset may be given;
         a part that lacks a source says so when it is used.
-    lora_alpha: of LoRA's training; by default what the architecture, then the checkpoint's own configuration says.
+    lora_alpha: of LoRA's training; by default what the architecture, or the checkpoint's own configuration says. Two
+        different values are an error.
     architecture: sizes, for models that do not have the published ones: a dict with some of `mae`, `video`, `eva`,
         `llama`, `lora`, as the training programs name them. The decoder's sizes come from its config.json.
     dtype: "float32", "float16" or "bfloat16" for every tensor; None keeps the sources' dtypes, and float32 for what
@@ -114,7 +116,8 @@ def convert(
 
     Returns `out`. Nothing is there before everything is; what an interrupted call left is cleared by the next one.
     Memory beside mapped files stays at the size of one file of the result (2 GB), whatever the sizes of the sources.
-    Raises ModelError, with all that is wrong with all sources, for files that are not what they should be.
+    Raises ModelError, with all that is wrong with all sources, for files that are not what they should be, and for
+    weights that are NaN or infinite.
 
         >>> convert(out="encoders", facemae="mae_checkpoint-340.pth", videomae="maeVideo_ckp199.pth")
         PosixPath('encoders')
@@ -128,13 +131,6 @@ def convert(
     return target
 
 
-def _found_alpha(architecture: Mapping[str, Any] | None, source: Source) -> tuple[float, str]:
-    alpha = architecture_alpha(architecture)
-    if alpha is not None:
-        return _positive(alpha), "architecture"
-    return _positive(recorded_alpha(source.extra, source.label)), "checkpoint"
-
-
 def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:
     if name is None:
         return None
@@ -143,13 +139,6 @@ def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:
         raise ModelError(f"dtype={name!r} is unknown. Valid: {', '.join(DTYPES)}; leave it out to keep the sources'.")
     dtype: torch.dtype = getattr(torch, text)
     return dtype
-
-
-def _positive(alpha: float) -> float:
-    value = float(alpha)
-    if not 0 < value < float("inf"):
-        raise ModelError(f"lora_alpha={alpha!r}: expected a number above 0; it is 16 in all published configurations.")
-    return value
 
 
 def _check_room(work: Path, needed: int) -> None:

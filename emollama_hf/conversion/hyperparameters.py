@@ -21,8 +21,9 @@ from emollama_hf.errors import ModelError
 #: Sections of an `architecture`; the last two describe what follows from the others.
 SECTIONS = ("mae", "video", "eva", "llama", "lora", "projections", "limits")
 _ENCODERS = ("mae", "video", "eva")
+_LORA = ("alpha", "lora_alpha", "r", "lora_r")
 #: Numbers that a section may have beside its sizes.
-_NUMBERS = ("mlp_ratio", "mlp_hidden", "layer_norm_eps", "ln_vision_eps", "patches_per_token", "alpha")
+_NUMBERS = ("mlp_ratio", "mlp_hidden", "layer_norm_eps", "ln_vision_eps", "patches_per_token", *_LORA)
 _ENCODER = ("image_size", "patch_size", "embed_dim", "depth", "num_heads")
 #: Keys of a Llama configuration that say where it came from, not what it computes.
 _NOT_ARCHITECTURE = ("architectures", "torch_dtype", "dtype", "transformers_version", "_name_or_path")
@@ -75,10 +76,10 @@ def lora_targets(architecture: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(_checked(architecture or {}).get("lora", {}).get("target_modules", TARGETS))
 
 
-def architecture_alpha(architecture: Mapping[str, Any] | None) -> float | None:
-    """Alpha of LoRA, where the architecture says it."""
-    alpha = _checked(architecture or {}).get("lora", {}).get("alpha")
-    return None if alpha is None else float(alpha)
+def architecture_lora(architecture: Mapping[str, Any] | None, name: str) -> list[float]:
+    """`alpha` or `r` of LoRA where the architecture says it, under peft's name (`lora_alpha`), too."""
+    lora = _checked(architecture or {}).get("lora", {})
+    return [float(lora[key]) for key in (name, f"lora_{name}") if lora.get(key) is not None]
 
 
 def _checked(architecture: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

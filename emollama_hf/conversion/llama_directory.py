@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from emollama_hf.checkpoints.shards import WeightFiles, indexed_files, read_index
 from emollama_hf.checkpoints.strict_load import open_safetensors
 from emollama_hf.conversion.fetch import Folder
 from emollama_hf.conversion.licences import LICENCE_FILES
@@ -26,28 +28,26 @@ _SMALL = ("config.json", *TOKENIZER_FILES, *(index for index, _ in _WEIGHTS), *L
 
 @dataclass(frozen=True)
 class LlamaDirectory:
-    """path: where the files lie here.  config: of config.json.  weights: names of the files that hold tensors."""
+    """path: where the files lie here.  config: of config.json.  weights: the files that hold tensors."""
 
     path: Path
     config: dict[str, Any]
-    weights: tuple[str, ...]
+    weights: WeightFiles
 
     def read_files(self) -> tuple[str, ...]:
         """Names of all files that the conversion reads."""
-        names = ("config.json", *TOKENIZER_FILES, *self.weights)
+        names = ("config.json", *TOKENIZER_FILES, *self.weights.names)
         return tuple(name for name in names if (self.path / name).is_file())
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """All tensors, mapped from their files. Raises ModelError for a file that is not whole."""
-        tensors: dict[str, torch.Tensor] = {}
-        for name in self.weights:
-            path = self.path / name
-            if name.endswith(".safetensors"):
-                file = open_safetensors(path)
-                tensors |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no Mapping)
-            else:
-                tensors |= model_state(read_checkpoint(path), str(path))
-        return tensors
+    def state(self, unused: Iterable[str] = ()) -> tuple[dict[str, torch.Tensor], list[str]]:
+        """(all tensors, mapped from their files; what lies in other files than the index says, and is left out).
+
+        unused: regular expressions of names that index and files need not agree on.
+        Raises ModelError for a file that is not whole, and for an index that does not belong to the files.
+        """
+        held = {name: _tensors_of(self.path / name) for name in self.weights.names}
+        files, stale = self.weights.files_of(held, unused)
+        return {name: held[file][name] for name, file in files.items()}, stale
 
 
 def open_llama(folder: Folder, location: str) -> LlamaDirectory:
@@ -79,25 +79,21 @@ def open_llama(folder: Folder, location: str) -> LlamaDirectory:
     return LlamaDirectory(path, config, _weights(folder, path, location))
 
 
-def _weights(folder: Folder, path: Path, location: str) -> tuple[str, ...]:
+def _tensors_of(path: Path) -> dict[str, torch.Tensor]:
+    if path.suffix != ".safetensors":
+        return model_state(read_checkpoint(path), str(path))
+    file = open_safetensors(path)
+    return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no Mapping)
+
+
+def _weights(folder: Folder, path: Path, location: str) -> WeightFiles:
     for index, single in _WEIGHTS:
         if (path / index).is_file():
-            try:
-                names = tuple(sorted(set(_json(path / index)["weight_map"].values())))
-            except (KeyError, AttributeError, TypeError) as error:
-                raise ModelError(f"{path / index}: not an index of shards ({error!r}). Fetch it again.") from error
-            if any(Path(name).name != name for name in names):
-                raise ModelError(f"{path / index}: names files of other folders. Fetch the directory from its authors.")
-            folder.fetch(names)
-            absent = [name for name in names if not (path / name).is_file()]
-            if absent:
-                raise ModelError(
-                    f"{location}: lacks {len(absent)} of {len(names)} shards that {index} names: "
-                    f"{', '.join(absent)}. Fetch them."
-                )
-            return names
+            weight_map = read_index(path / index)
+            folder.fetch(sorted(set(weight_map.values())))
+            return indexed_files(path, index, weight_map)
         if (folder.fetch(["config.json", single]) / single).is_file():
-            return (single,)
+            return WeightFiles(path, (single,))
     raise ModelError(
         f"{location}: has no weights, expected {' or '.join(single for _, single in _WEIGHTS)}, or an index "
         "of shards. Fetch them from where the configuration came from."

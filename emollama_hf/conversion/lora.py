@@ -15,7 +15,8 @@ from emollama_hf.errors import ModelError
 #: The layers that the published configurations train.
 TARGETS = ("q_proj", "v_proj")
 _PREFIX = "llama_model.base_model.model."
-_FACTOR = re.compile(r"\.lora_A\.weight$")
+#: The name of the first of two factors.
+FACTOR = re.compile(r"\.lora_A\.weight$")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def lora_factors(state: Mapping[str, torch.Tensor], alpha: float) -> dict[str, L
     """
     factors = {}
     for name in state:
-        if _FACTOR.search(name):
+        if FACTOR.search(name):
             a, b = state[name], state[name.replace("lora_A", "lora_B")]
             layer = name.removeprefix(_PREFIX).removesuffix(".lora_A.weight")
             factors[f"{layer}.weight"] = Lora(a, b, alpha / a.shape[0])
@@ -55,7 +56,7 @@ def lora_shapes(
 
     found: the checkpoint's, whose first factor tells the rank.  decoder: of the Llama checkpoint's linear layers.
     """
-    ranks = (shape[0] for name, shape in found.items() if _FACTOR.search(name) and len(shape) == 2)
+    ranks = (shape[0] for name, shape in found.items() if FACTOR.search(name) and len(shape) == 2)
     rank = max(1, next(ranks, 1))  # none and empty factors are then listed as what does not fit
     shapes: dict[str, Shape] = {}
     for name, shape in decoder.items():
@@ -66,12 +67,20 @@ def lora_shapes(
     return shapes
 
 
+def recorded(checkpoint: Mapping[str, Any], key: str) -> float | None:
+    """`lora_alpha` or `lora_r` as the training's configuration in the file has it; None if it is not there."""
+    try:
+        return float(checkpoint["config"]["model"][key])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def recorded_alpha(checkpoint: Mapping[str, Any], where: str = "the Emotion-LLaMA checkpoint") -> float:
     """Alpha as the training's configuration in the file has it. Raises ModelError if it is not there."""
-    try:
-        return float(checkpoint["config"]["model"]["lora_alpha"])
-    except (KeyError, TypeError, ValueError):
+    alpha = recorded(checkpoint, "lora_alpha")
+    if alpha is None:
         raise ModelError(
             f"{where} does not say its LoRA alpha (config.model.lora_alpha). "
             "Pass --lora-alpha; it is 16 in all published configurations."
-        ) from None
+        )
+    return alpha

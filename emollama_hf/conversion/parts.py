@@ -10,6 +10,8 @@ import torch
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.directory import PART_SOURCES
+from emollama_hf.checkpoints.tensor_names import split_unused
+from emollama_hf.checkpoints.weight_values import check_finite, check_types
 from emollama_hf.checkpoints.write import PartContent
 from emollama_hf.conversion.emotion_llama import projection_tensors
 from emollama_hf.conversion.eva import eva_tensors
@@ -44,9 +46,21 @@ def check_sources(sources: Mapping[str, Source], recipe: Recipe) -> None:
     errors: list[ModelError] = []
     for kind, source in sources.items():
         try:
+            check_types(_used(source), where=source.label)
             # Without LoRA: each source is checked in its own terms before two of them are put together.
             for _ in _tensors(kind, _outline(source), recipe, {}, source.label):
                 pass
+        except ModelError as error:
+            errors.append(error)
+    raise_all(errors)
+
+
+def check_values(sources: Mapping[str, Source], recipe: Recipe) -> None:
+    """Raise ModelError with all tensors of checked sources that hold NaN or infinity, or would in the dtype."""
+    errors: list[ModelError] = []
+    for source in sources.values():
+        try:
+            check_finite(_used(source), where=source.label, dtype=recipe.dtype)
         except ModelError as error:
             errors.append(error)
     raise_all(errors)
@@ -68,7 +82,7 @@ def part_contents(sources: Mapping[str, Source], recipe: Recipe) -> Iterator[tup
         if not present:
             continue
         config = recipe.configs[part]
-        tensors = (pair for kind in present for pair in _tensors(kind, states[kind], recipe, lora))
+        tensors = _finite(part, (pair for kind in present for pair in _tensors(kind, states[kind], recipe, lora)))
         if "llama" in present:
             yield part, PartContent(config, tensors, sources["llama"].path, _processor(config))
         else:
@@ -90,6 +104,18 @@ def _tensors(kind: str, state: State, recipe: Recipe, lora: Mapping[str, Lora], 
         made = llama_tensors(state, decoder["text_config"], lora, where=where)
     for name, tensor in made:
         yield name, tensor if recipe.dtype is None else tensor.to(recipe.dtype)
+
+
+def _used(source: Source) -> Iterator[tuple[str, torch.Tensor]]:
+    """The source's tensors that the result is made of."""
+    return ((name, source.state[name]) for name in split_unused(source.state, source.unused)[0])
+
+
+def _finite(part: str, tensors: Tensors) -> Tensors:
+    """The same tensors; ModelError where finite sources give a sum that is not finite."""
+    for name, tensor in tensors:
+        check_finite([(name, tensor)], where=f"{part}/")
+        yield name, tensor
 
 
 def _outline(source: Source) -> dict[str, torch.Tensor]:

@@ -6,15 +6,18 @@ import argparse
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from emollama_hf.checkpoints.strict_load import check_not_pointer
+from emollama_hf.checkpoints.wrapped_names import wrapping_hint
 from emollama_hf.errors import ModelError
 
+#: How deep entries are looked into for tensors.
+_DEEPEST = 3
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -64,9 +67,40 @@ def model_state(checkpoint: Mapping[str, Any], where: str = "checkpoint") -> dic
         raise ModelError(
             f"{where}: expected names and tensors under 'model' or at the top, found "
             f"{', '.join(others[:8]) or 'nothing'}{', ...' if len(others) > 8 else ''}. "
-            "Check that this is a checkpoint with weights."
+            f"{_deeper_hint(checkpoint) or 'Check that this is a checkpoint with weights.'}"
         )
     return dict(state)
+
+
+def _deeper_hint(checkpoint: Mapping[str, Any]) -> str:
+    """Which entries hold tensors instead, and how to save one of them; empty if none does."""
+    found = dict(_nested_states(checkpoint, ()))
+    if not found:
+        return ""
+    entries = [f"{_entry(path)} ({len(state)} tensors)" for path, state in found.items()]
+    path, state = max(found.items(), key=lambda item: len(item[1]))
+    saved = f"torch.save(torch.load(OLD, weights_only=True, map_location='cpu'){_entry(path)}, NEW)"
+    wrapped = wrapping_hint(state)
+    return (
+        f"Tensors are in {' and '.join(entries)}, where another training program keeps them: save "
+        f"{'the one you want' if len(found) > 1 else 'these'} alone, {saved}, and give that file."
+        f"{f' Their {wrapped}.' if wrapped else ''}"
+    )
+
+
+def _nested_states(content: Mapping[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path of keys, state dict) of every dict of tensors in a checkpoint, but for the optimizer's."""
+    for key, value in content.items():
+        if not isinstance(value, Mapping) or "optimizer" in str(key) or len(path) == _DEEPEST:
+            continue
+        if value and all(isinstance(name, str) and torch.is_tensor(one) for name, one in value.items()):
+            yield (*path, str(key)), value
+        else:
+            yield from _nested_states(value, (*path, str(key)))
+
+
+def _entry(path: tuple[str, ...]) -> str:
+    return "".join(f"[{key!r}]" for key in path)
 
 
 def _check_old_format(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emollama_hf.checkpoints.tensor_names import Shape
+from emollama_hf.checkpoints.wrapped_names import unwrapped, wrapping_hint
 
 #: What each option of the conversion wants, as a sentence goes on after "wants".
 WANTED = {
@@ -47,7 +48,11 @@ def recognise(shapes: Mapping[str, Shape]) -> str | None:
 
 
 def describe(shapes: Mapping[str, Shape]) -> str | None:
-    """What a state dict looks like, as a sentence goes on after "this looks like"; None if it looks like nothing."""
+    """What a state dict looks like, as a sentence goes on after "this looks like"; None if it looks like nothing.
+
+    Wrapped names count as what they wrap.
+    """
+    shapes = {unwrapped(name): shape for name, shape in shapes.items()}
     known = recognise(shapes)
     if known == "emotion_llama" and "feats_llama_proj1.weight" not in shapes:
         return "MiniGPT-v2's checkpoint, which Emotion-LLaMA was trained from"
@@ -55,8 +60,6 @@ def describe(shapes: Mapping[str, Shape]) -> str | None:
         return CALLED[known]
     if len(shapes.get("patch_embed.proj.weight", ())) == 5:
         return "a VideoMAE checkpoint for classification, whose encoder has no prefix"
-    if any(name.startswith("module.") for name in shapes):
-        return "a model saved from inside DistributedDataParallel: every name begins with module."
     if any(".lora_A." in name for name in shapes):
         return "a LoRA adapter without Emotion-LLaMA's projections"
     if "tok_embeddings.weight" in shapes:
@@ -67,8 +70,9 @@ def describe(shapes: Mapping[str, Shape]) -> str | None:
 
 
 def check_looks_like(source: str, shapes: Mapping[str, Shape]) -> str:
-    """A sentence that says that this is another source's file, or empty if nothing speaks against it."""
-    found = describe(shapes)
+    """A sentence that says that this is another source's file, or wrapped, or empty if nothing speaks against it."""
+    found, wrapped = describe(shapes), wrapping_hint(shapes)
     if found is None or found == CALLED[source]:
-        return ""
-    return f"this looks like {found}; {option(source)} wants {WANTED[source]}"
+        return wrapped
+    looks = f"this looks like {found}; {option(source)} wants {WANTED[source]}"
+    return f"{looks}. Its {wrapped}" if wrapped else looks

@@ -29,7 +29,8 @@ class Source:
     kind: a key of `WANTED`.  folder, path: where its files come from, and where they lie here.
     files: the names that are read.  state: its tensors, mapped.  unused: patterns of tensors' names.
     extra: the training's configuration, or the Llama directory's config.json.
-    left_out: the checkpoint's entries beside the tensors that are not used, such as the optimizer.
+    left_out: what is not used beside these: the checkpoint's other entries, such as the optimizer, and tensors in files
+    that are not theirs.
     """
 
     kind: str
@@ -126,8 +127,9 @@ def _open_llama(location: str, staging: Path) -> Source:
             f"{location}: is a file{_looks_like(Path(str(found)))}; --llama wants {WANTED['llama']}."
         ) from None
     directory = open_llama(folder, location)
-    files, state = directory.read_files(), directory.state()
-    return Source("llama", folder, directory.path, files, state, llama.UNUSED, directory.config)
+    state, stale = directory.state(llama.UNUSED)
+    files = directory.read_files()
+    return Source("llama", folder, directory.path, files, state, llama.UNUSED, directory.config, tuple(stale))
 
 
 def _looks_like(path: Path) -> str:

@@ -131,10 +131,14 @@ def test_what_is_left_out_is_reported_by_name(provenance: dict[str, Any]) -> Non
 def test_alpha_is_the_options_then_the_architectures_then_the_checkpoints(tmp_path: Path) -> None:
     silent = {key: value for key, value in ARCHITECTURE.items() if key != "lora"}
     cases = {
-        "option": {"lora_alpha": 3, "architecture": {**ARCHITECTURE, "lora": {"alpha": 5}}},
-        "architecture": {"architecture": {**ARCHITECTURE, "lora": {"alpha": 5}}},
+        "option": {"lora_alpha": 3, "architecture": silent, "emotion_llama": tmp_path / "bare.pth"},
+        "architecture": {
+            "architecture": {**ARCHITECTURE, "lora": {"alpha": 5}},
+            "emotion_llama": tmp_path / "bare.pth",
+        },
         "checkpoint": {"architecture": silent},
     }
+    torch.save({"model": read_checkpoint(SOURCES["emotion_llama"])["model"]}, tmp_path / "bare.pth")
     for (where, changes), alpha in zip(cases.items(), (3, 5, 2), strict=True):
         options = json.loads((convert_golden(tmp_path / where, **changes) / "provenance.json").read_text())["options"]
         assert (options["lora_alpha"], options["lora_alpha_from"]) == (alpha, where)

@@ -139,7 +139,11 @@ def test_position_table_made_another_way_is_seen(emotion_llama: EmotionLlamaMode
 
 @pytest.mark.parametrize("alpha", [1.0, 16.0])
 def test_wrong_lora_scale_is_seen(alpha: float, source: ModelSource, tmp_path: Path) -> None:
-    model = open_model(golden.convert_golden(tmp_path / "model", lora_alpha=alpha)).load_emotion_llama()
+    trained = golden.read_checkpoint(golden.SOURCES["emotion_llama"])["model"]
+    torch.save({"model": trained}, tmp_path / "bare.pth")  # without the right alpha, which another would contradict
+    sizes = {name: value for name, value in golden.MANIFEST["hyperparameters"].items() if name != "lora"}
+    changes = {"emotion_llama": tmp_path / "bare.pth", "architecture": sizes, "lora_alpha": alpha}
+    model = open_model(golden.convert_golden(tmp_path / "model", **changes)).load_emotion_llama()
     assert decoder(model, source, unchanged) > 1
 
 
