@@ -60,7 +60,7 @@ def describe(shapes: Mapping[str, Shape]) -> str | None:
         return CALLED[known]
     if len(shapes.get("patch_embed.proj.weight", ())) == 5:
         return "a VideoMAE checkpoint for classification, whose encoder has no prefix"
-    if any(".lora_A." in name for name in shapes):
+    if any(".lora_A." in name for name in shapes) and not any(name.endswith("llama_proj.weight") for name in shapes):
         return "a LoRA adapter without Emotion-LLaMA's projections"
     if "tok_embeddings.weight" in shapes:
         return "Llama's weights in Meta's own format: take the directory that is named -hf"

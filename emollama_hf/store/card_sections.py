@@ -79,7 +79,8 @@ def loading(manifest: Manifest, opening: Opening) -> str:
         lines.append(f"ds = {opening(name, config)}{columns}")
     lines += [
         f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")',
-        'ds = ds.with_format("torch")',
+        # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
+        f'ds = ds.with_format("torch", columns={_listing(_tensor_columns(config))})',
     ]
     return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n"
 
@@ -251,6 +252,22 @@ def _withheld(config: FeatureConfig) -> str:
         return ""
     listed = "\n".join(f"- {line}" for line in config.withheld)
     return f"## What was left out\n\nNot part of these rows:\n\n{listed}\n"
+
+
+def _tensor_columns(config: FeatureConfig) -> list[str]:
+    """Features, and labels that are numbers in every row: what a tensor can hold of the rows that are ok."""
+    labels = config.counts.labels.items()
+    numbers = [name for name, values in labels if _is_number(config.features[name])
+               and sum(values.values()) == config.rows]  # fmt: skip
+    return [*_feature_columns(config), *numbers]
+
+
+def _is_number(kind: Any) -> bool:
+    return getattr(kind, "dtype", "string") not in ("string", "large_string")
+
+
+def _listing(names: list[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 
 def _feature_columns(config: FeatureConfig) -> list[str]:
