@@ -74,13 +74,15 @@ def summary(manifest: Manifest) -> str:
 def loading(manifest: Manifest, opening: Opening) -> str:
     lines = ["from datasets import load_dataset", ""]
     several = len(manifest.configs) > 1
+    tensors: list[str] = []
     for name, config in manifest.configs.items():
         columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
         lines.append(f"ds = {opening(name, config)}{columns}")
+        tensors = _tensor_columns(config)
     lines += [
         f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")',
         # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
-        f'ds = ds.with_format("torch", columns={_listing(_tensor_columns(config))})',
+        f'ds = ds.with_format("torch", columns={_listing(tensors)})' if tensors else 'ds = ds.with_format("torch")',
     ]
     return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n"
 
@@ -257,13 +259,8 @@ def _withheld(config: FeatureConfig) -> str:
 def _tensor_columns(config: FeatureConfig) -> list[str]:
     """Features, and labels that are numbers in every row: what a tensor can hold of the rows that are ok."""
     labels = config.counts.labels.items()
-    numbers = [name for name, values in labels if _is_number(config.features[name])
-               and sum(values.values()) == config.rows]  # fmt: skip
-    return [*_feature_columns(config), *numbers]
-
-
-def _is_number(kind: Any) -> bool:
-    return getattr(kind, "dtype", "string") not in ("string", "large_string")
+    whole = [name for name, values in labels if "null" not in values]
+    return [*_feature_columns(config), *(name for name in whole if "string" not in config.features[name].dtype)]
 
 
 def _listing(names: list[str]) -> str:
