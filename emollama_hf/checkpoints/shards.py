@@ -49,10 +49,10 @@ class WeightFiles:
         nameless = [pair for pair in nameless if split_unused([pair[0]], patterns)[0]]
         if absent or nameless:
             lists = [
-                f"{len(some)} {what}: {', '.join(compact(some))}"
+                f"{what} ({len(some)}): {', '.join(compact(some))}"
                 for what, some in (
-                    ("tensors are not in the file that it names", absent),
-                    ("tensors are in files and not in it", nameless),
+                    ("tensors that are not in the file that it names", absent),
+                    ("tensors that are in files and not in it", nameless),
                 )
                 if some
             ]

@@ -27,7 +27,7 @@ def check_types(tensors: Iterable[tuple[str, torch.Tensor]], *, where: str) -> N
     faults = [(name, fault) for name, tensor in tensors if (fault := type_fault(tensor)) is not None]
     if faults:
         raise ModelError(
-            f"{where}: {len(faults)} tensors are no weights: {', '.join(compact(faults))}. Expected plain tensors of "
+            f"{where}: tensors that are no weights ({len(faults)}): {', '.join(compact(faults))}. Expected plain tensors of "
             f"{', '.join(map(_plain, WEIGHT_TYPES))}. Save the model in one of these types, without quantization."
         )
 
@@ -64,7 +64,7 @@ def unusable(faults: Iterable[tuple[str, str]], where: str) -> str:
     else:
         advice = "The training failed, or the file is damaged: fetch it again, or give an earlier checkpoint"
     return (
-        f"{where}: {len(listed)} tensors have values that are no numbers to compute with: "
+        f"{where}: tensors with values that cannot be computed with ({len(listed)}): "
         f"{', '.join(compact(listed))}. {advice}."
     )
 

@@ -61,13 +61,13 @@ def test_indexes_that_do_not_belong_to_their_files(tmp_path: Path) -> None:
     for change, message in (
         (
             lambda places: places.update({NORM: other}),
-            rf"1 tensors are not in the file .*{NORM} \({other}; it is in {home}",
+            rf"tensors that are not in the file that it names \(1\): {NORM} \({other}; it is in {home}",
         ),
         (
             lambda places: places.update(nobody=first),
-            rf"1 tensors are not in the file that it names: nobody \({first}\)",
+            rf"tensors that are not in the file that it names \(1\): nobody \({first}\)",
         ),
-        (lambda places: places.pop(NORM), rf"1 tensors are in files and not in it: {NORM} \(in {home}\)"),
+        (lambda places: places.pop(NORM), rf"tensors that are in files and not in it \(1\): {NORM} \(in {home}\)"),
         (lambda places: places.update({NORM: "gone.safetensors"}), r"lacks 1 of 3 shards .* names: gone\.safetensors"),
         (lambda places: places.update({NORM: 3}), "not an index of shards"),
         (lambda places: places.update({NORM: f"../{home}"}), "names files of other folders"),
