@@ -27,7 +27,8 @@ def check_types(tensors: Iterable[tuple[str, torch.Tensor]], *, where: str) -> N
     faults = [(name, fault) for name, tensor in tensors if (fault := type_fault(tensor)) is not None]
     if faults:
         raise ModelError(
-            f"{where}: tensors that are no weights ({len(faults)}): {', '.join(compact(faults))}. Expected plain tensors of "
+            f"{where}: tensors that are no weights ({len(faults)}): {', '.join(compact(faults))}. "
+            "Expected plain tensors of "
             f"{', '.join(map(_plain, WEIGHT_TYPES))}. Save the model in one of these types, without quantization."
         )
 
