@@ -36,6 +36,7 @@ MER2023: dict[str, Any] = {
 LAYOUTS = (MIND_WANDERING, MER2023)
 WHOLE_NUMBER = re.compile(r"-?\d{1,19}", re.ASCII)
 DECIMAL_NUMBER = re.compile(r"-?\d+\.\d+(e[-+]\d+)?|-?\d(\.\d+)?e[-+]\d+", re.ASCII)
+ANY_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 #: pandas writes 1.0 for a column of whole numbers that had a gap.
 FOLD = re.compile(r"\d{1,9}(\.0+)?", re.ASCII)
 
@@ -55,6 +56,8 @@ def typed_column(table: Table, name: str) -> Column:
     declared = _layout_of(table).get(name)
     if declared is not None and all(_fits(declared, text) for text in texts):
         return _as(declared, texts)
+    if table.features.get(name) == Value("large_string"):
+        return _as(Value("string"), texts)
     if name in table.features:
         return Column(table.features[name], table.values[name])
     return _of_json(table.values[name], texts) if name in table.values else infer(texts)
@@ -75,6 +78,12 @@ def infer(texts: Sequence[str]) -> Column:
     if filled and all(map(_is_decimal, filled)):
         return Column(Value("float64"), [float(text) if text else None for text in texts])
     return _as(Value("string"), texts)
+
+
+def look_like_numbers(texts: Sequence[str]) -> bool:
+    """Whether every value is a number, in whatever way it is written."""
+    filled = [text for text in texts if text]
+    return bool(filled) and all(map(ANY_NUMBER.fullmatch, filled))
 
 
 def encoded(column: Column, known: Any) -> Column:

@@ -221,7 +221,10 @@ def _decoded(path: Path, content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise SourceError(f"{path}, line {line}: is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+        excel = " It is an Excel workbook or an archive: save the sheet as a CSV." if content[:2] == b"PK" else ""
+        raise SourceError(
+            f"{path}, line {line}: is not UTF-8 (byte {error.start}). Save it as UTF-8.{excel}"
+        ) from error
 
 
 def _parsed(path: Path, text: str, delimiter: str, spaced: bool) -> Iterator[tuple[int, list[str]]]:

@@ -8,10 +8,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, Value
 
 from emollama_hf import schema
-from emollama_hf.column_types import concatenated, encoded, typed_column
+from emollama_hf.column_types import IDENTIFIERS, concatenated, encoded, look_like_numbers, typed_column
 from emollama_hf.errors import SourceError
 from emollama_hf.stages import STAGES
 from emollama_hf.store.clip_names import ClipNames, as_read
@@ -62,14 +62,20 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
         _match(table, key, finder, found, start, ds)
     _warn_of_clips_without_row(paths, names, found)
     merged = concatenated(tables)
+    stay_text: list[str] = []
     for name in merged.columns:
         if name in keys and name in ds.column_names:
             continue
         column = encoded(typed_column(merged, name), ds.features.get(name))
+        if name not in IDENTIFIERS and column.feature == Value("string") and look_like_numbers(merged.texts(name)):
+            stay_text.append(name)
         if name in ds.column_names:
             ds = ds.remove_columns(name)
         values = [None if index is None else column.values[index] for index in found]
         ds = ds.add_column(name, values, feature=column.feature)
+    if stay_text:
+        logger.warning("%s: stay text, since their numbers would not be written back as they were read: %s",
+                       tables[0].path, shown(stay_text))  # fmt: skip
     return ds
 
 
@@ -132,11 +138,11 @@ def _match(table: Table, key: str, finder: Finder, found: list[int | None], star
         value = row.cells[key]
         if not value.strip():
             raise table.error(row.line, f"{key} is empty. Every row needs one.")
-        if as_read(value) in first:
-            before = first[as_read(value)].line
+        if value in first:
+            before = first[value].line
             raise table.error(row.line, f"{key} {value!r} is there twice, first in line {before}. Remove one of the "
                               "rows.")  # fmt: skip
-        first[as_read(value)] = row
+        first[value] = row
         clips = finder(value)
         several = _recordings(ds, names, clips)
         if len(several) > 1:
