@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 
@@ -46,9 +46,11 @@ class ClipNames:
         return same if len(found) > 1 and len(same) == 1 else found
 
 
-def _spellings(name: str) -> list[PurePosixPath]:
+def _spellings(name: str) -> Iterator[PurePosixPath]:
     """A name as it stands, without blanks around it, and with the separators of Windows turned."""
-    return [PurePosixPath(as_read(one)) for one in (name, name.strip(), name.strip().replace("\\", "/"))]
+    yield PurePosixPath(as_read(name))
+    yield PurePosixPath(as_read(name.strip()))
+    yield PurePosixPath(as_read(name.strip()).replace("\\", "/"))
 
 
 def _positions(names: list[str]) -> dict[str, list[int]]:

@@ -13,6 +13,7 @@ from datasets import Dataset, Value
 from emollama_hf import schema
 from emollama_hf.column_types import IDENTIFIERS, concatenated, encoded, look_like_numbers, typed_column
 from emollama_hf.errors import SourceError
+from emollama_hf.frames.source import shown_name
 from emollama_hf.stages import STAGES
 from emollama_hf.store.clip_names import ClipNames, as_read
 from emollama_hf.store.media import path_of, undecoded
@@ -51,7 +52,7 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
     starts = [0, *accumulate(len(table.rows) for table in tables)]
     found: list[int | None] = [None] * len(ds)
     keys: set[str] = set()
-    names = names_of(ds)
+    names = _names_of(ds)
     for table, start in zip(tables, starts, strict=False):
         taken = [name for name in table.columns if name in RESERVED]
         if taken:
@@ -59,7 +60,7 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
                               "the table.")  # fmt: skip
         key, finder = _finder(ds, table, _below(names, table, root))
         keys.add(key)
-        _match(table, key, finder, found, start, ds)
+        _match(table, key, finder, found, start, ds, names)
     _warn_of_clips_without_row(paths, names, found)
     merged = concatenated(tables)
     stay_text: list[str] = []
@@ -79,17 +80,17 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
     return ds
 
 
-def names_of(ds: Dataset) -> list[str]:
+def _names_of(ds: Dataset) -> list[str]:
     """What people call the rows of a data set."""
     for column in KEYS:
         if column in ds.column_names:
-            return [str(name) for name in ds[column]]
+            return [str(name) for name in ds[column][:]]
     return [f"row {number}" for number in range(len(ds))]
 
 
 def _below(names: list[str], table: Table, root: Path | None) -> dict[int, str]:
     """Positions of the clips that a table is about, with their names relative to its folder."""
-    folder = "" if root is None else table.path.parent.relative_to(root).as_posix()
+    folder = "" if root is None else shown_name(table.path.parent.relative_to(root).as_posix())
     start = "" if folder in ("", ".") else f"{folder}/"
     return {position: name[len(start) :] for position, name in enumerate(names) if name.startswith(start)}
 
@@ -99,7 +100,7 @@ def _finder(ds: Dataset, table: Table, names: dict[int, str]) -> tuple[str, Find
     keys = [name for name in KEYS if name in table.columns]
     key = next((name for name in keys if name in ds.column_names), keys[-1])
     if key == "uuid" and key in ds.column_names:
-        return key, _by_value(ds[key])
+        return key, _by_value(ds[key][:])
     if "file_name" not in ds.column_names:
         raise SourceError(f"{table.path}: is keyed by {key!r}, but the data set has only {', '.join(ds.column_names)}. "
                           "Rename the column that names a clip to one of these.")  # fmt: skip
@@ -122,15 +123,16 @@ def _by_name(names: dict[int, str], *, with_ending: bool) -> Finder:
 def _recordings(ds: Dataset, names: list[str], rows: list[int]) -> list[str]:
     """The different recordings of some rows: what people call them, or their files if that is the same."""
     called = sorted({names[row] for row in rows})
-    if len(rows) == 1 or len(called) > 1 or schema.VIDEO not in ds.column_names:
+    if len(rows) < 2 or len(called) > 1 or schema.VIDEO not in ds.column_names:
         return called
     videos = undecoded(ds.select_columns([schema.VIDEO]).select(rows))[schema.VIDEO]
     return sorted({str(path_of(video)) for video in videos})
 
 
-def _match(table: Table, key: str, finder: Finder, found: list[int | None], start: int, ds: Dataset) -> None:
+def _match(
+    table: Table, key: str, finder: Finder, found: list[int | None], start: int, ds: Dataset, names: list[str]
+) -> None:
     """Write into `found` which row of all tables (this one's begin at `start`) each row of the data set has."""
-    names = names_of(ds)
     first: dict[str, Row] = {}
     owner: dict[int, Row] = {}
     unused: list[str] = []

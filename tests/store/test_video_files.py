@@ -65,9 +65,10 @@ def test_names_that_are_not_utf_8_are_rows(tmp_path: Path, caplog: pytest.LogCap
     folder = os.fsencode(tmp_path / "clips") + b"/s\xff"
     os.makedirs(folder)
     for name, content in ((b"m\xfcller.mp4", video), (b"bad\xfe.mp4", b"no video"), ("é %41.mp4".encode(), video)):
-        with open(folder + b"/" + name, "wb") as file:
-            file.write(content)
-    (tmp_path / "clips" / "metadata.csv").write_text("file_name,label\ns%FF/m%FCller.mp4,X\n")
+        with open(folder + b"/" + name, "wb") as clip_file:
+            clip_file.write(content)
+    with open(folder + b"/metadata.csv", "w") as file:
+        file.write("file_name,label\nm%FCller.mp4,X\n")
     ds = open_source(str(tmp_path / "clips"))
     assert ds["file_name"] == ["s%FF/bad%FE.mp4", "s%FF/m%FCller.mp4", "s%FF/é %41.mp4"]
     assert ds["label"] == [None, "X", None]
