@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dataset_scripts.clip_folder import as_read, check_folder, check_inside
-from emollama_hf.store.sources import SourceError
+from dataset_scripts.clip_folder import check_folder, check_inside, check_utf8
+from emollama_hf.errors import SourceError
+from emollama_hf.store.clip_names import as_read
 
 Kind = Literal["stack", "vector", "states"]
 
@@ -73,6 +74,7 @@ def read_array_folder(folder: Path, kind: Kind, *, follow_links: bool = False) -
         hint = "" if deeper is None else f" There are some in {deeper.parent}: name that folder."
         raise SourceError(f"{folder}: holds no files named *.npy.{hint}")
     check_inside(folder, paths, follow_links)
+    check_utf8(folder, [path.name for path in paths])
     files: dict[str, Path] = {}
     found: dict[Path, tuple[tuple[int, ...], np.dtype[Any]]] = {}
     for path in paths:

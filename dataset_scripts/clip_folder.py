@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_scripts.content_builder import listed
-from dataset_scripts.csv_table import CsvRow, CsvTable
-from emollama_hf.store.sources import VIDEO_SUFFIXES, SourceError, find_clips
+from emollama_hf.errors import SourceError
+from emollama_hf.frames.source import shown_name
+from emollama_hf.store.clip_names import as_read
+from emollama_hf.store.video_files import VIDEO_SUFFIXES, find_videos
+from emollama_hf.tables import Row, Table
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Matched:
-    """rows: each row that has a clip, and the clip's name relative to the folder, in the order of the CSV."""
+    """rows: number in the table (from 0), row and clip of each row that has one, in the order of the table.
 
-    rows: list[tuple[CsvRow, str]]
+    A clip is its name relative to the folder.
+    """
+
+    rows: list[tuple[int, Row, str]]
     rows_without_clip: list[str]
     clips_without_row: list[str]
 
@@ -28,7 +36,7 @@ class Matched:
         }
 
 
-def match_clips(folder: Path, table: CsvTable, key: str, *, follow_links: bool = False) -> Matched:
+def match_clips(folder: Path, table: Table, key: str, *, follow_links: bool = False) -> Matched:
     """The clip of each row: the video in `folder` or below it whose name without its ending is the row's `key`.
 
     Names are compared as people read them (Unicode NFC: a decomposed "é" is an "é"). They are looked up among the files
@@ -43,10 +51,10 @@ def match_clips(folder: Path, table: CsvTable, key: str, *, follow_links: bool =
                 line, f"{key} {cells[key]!r} is no name of a clip; expected a file's name without folders and ending."
             )
     clips: dict[str, list[Path]] = {}
-    for path in _clips_of(folder):
+    for path in _clips_of(folder, table.path):
         clips.setdefault(as_read(path.stem), []).append(path)
     rows, missing = [], []
-    for row in table.rows:
+    for number, row in enumerate(table.rows):
         name = as_read(row.cells[key])
         found = clips.pop(name, [])
         if len(found) > 1:
@@ -54,7 +62,9 @@ def match_clips(folder: Path, table: CsvTable, key: str, *, follow_links: bool =
             raise table.error(row.line, f"{key} {row.cells[key]!r} has several clips: {both}. Remove all but one.")
         if found:
             check_inside(folder, found, follow_links)
-            rows.append((row, found[0].relative_to(folder).as_posix()))
+            file_name = found[0].relative_to(folder).as_posix()
+            check_utf8(folder, [file_name])
+            rows.append((number, row, file_name))
         else:
             missing.append(row.cells[key])
     unused = [path.relative_to(folder).as_posix() for paths in clips.values() for path in paths]
@@ -69,11 +79,6 @@ def match_clips(folder: Path, table: CsvTable, key: str, *, follow_links: bool =
 def is_file_name(name: str) -> bool:
     """Whether a name is that of a file in a folder, and no path."""
     return name not in (".", "..") and not re.search(r"[/\\\0]", name)
-
-
-def as_read(name: str) -> str:
-    """A name in the form in which equal looks are equal text."""
-    return unicodedata.normalize("NFC", name)
 
 
 def check_folder(folder: Path) -> None:
@@ -93,9 +98,24 @@ def check_inside(folder: Path, paths: Iterable[Path], follow_links: bool) -> Non
         )
 
 
-def _clips_of(folder: Path) -> list[Path]:
+def check_utf8(folder: Path, names: Iterable[str]) -> None:
+    """Raise SourceError if a file's name is no text."""
+    odd = [shown_name(name) for name in names if shown_name(name) != name]
+    if odd:
+        raise SourceError(
+            f"{folder}: the names {listed(odd)} are not UTF-8 (% and two digits stand for a byte). Rename the files, "
+            "or their folders."
+        )
+
+
+def _clips_of(folder: Path, labels: Path) -> list[Path]:
     check_folder(folder)
-    found = find_clips(folder)
-    if not found:
-        raise SourceError(f"{folder}: holds no videos; expected files named *{', *'.join(VIDEO_SUFFIXES)}.")
-    return found
+    found = find_videos(folder)
+    left_out = found.left_out([labels])
+    if not found.clips:
+        there = f" It has {left_out}." if left_out else ""
+        raise SourceError(f"{folder}: holds no videos; expected files named *{', *'.join(VIDEO_SUFFIXES[:10])} or so."
+                          f"{there}")  # fmt: skip
+    if left_out:
+        logger.warning("%s: left out: %s", folder, left_out)
+    return found.clips

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,8 +27,7 @@ from datasets import (
 from datasets.exceptions import DatasetGenerationError
 
 from emollama_hf.digest import json_digest, sha256_file
-from emollama_hf.errors import ClipError
-from emollama_hf.store.sources import SourceError
+from emollama_hf.errors import ClipError, SourceError
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +42,13 @@ class Contents:
     rows: plain values of each row, JSON-able; files by their names relative to their folder.
     identity: all that decides the rows, JSON-able: digests of files by relative name, settings. No absolute path.
     gaps: names of what is there and not used, or not there, by what they are ("rows without a clip, left out").
+    extra: types of the columns beyond those that a builder knows.
     """
 
     rows: list[dict[str, Any]]
     identity: dict[str, Any]
     gaps: dict[str, list[str]]
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -111,7 +112,7 @@ class ContentBuilder(GeneratorBasedBuilder):
     """
 
     #: Part of the name of prepared rows: raise it whenever the same files give other rows than before.
-    VERSION = Version("1.0.0")
+    VERSION = Version("1.1.0")
     #: Rows that are held in memory before they are written: hidden states and videos are megabytes each.
     DEFAULT_WRITER_BATCH_SIZE = 16
     #: The column that names a row; no two rows share its value.

@@ -21,16 +21,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from datasets import ClassLabel, DatasetInfo, Features, Value, Video
+from datasets import DatasetInfo, Features, Value, Video
 
 from dataset_scripts.clip_folder import as_read, match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
-from dataset_scripts.csv_table import CsvTable, read_csv
-from emollama_hf.store.sources import RESERVED, SourceError
+from emollama_hf.column_types import MER2023 as MER2023_TYPES
+from emollama_hf.column_types import typed_column
+from emollama_hf.errors import SourceError
+from emollama_hf.store.labels import RESERVED
+from emollama_hf.tables import Table, read_table
 
-EMOTIONS = ("neutral", "angry", "happy", "sad", "worried", "surprise")
+COLUMNS = tuple(MER2023_TYPES)
+EMOTIONS = MER2023_TYPES["discrete"].names
 TRANSCRIPTS = ("chinese", "english", "sentence", "text")
-COLUMNS = ("name", "discrete", "valence")
 
 
 @dataclass
@@ -43,16 +46,17 @@ class MER2023Config(ContentConfig):
 
     def read(self) -> Contents:
         folder = self.given_path("clips")
-        table = read_csv(self.given_path("labels"), filled=("name", "discrete"))
+        table = read_table(self.given_path("labels"), filled=("name", "discrete"))
         spoken = None if self.transcripts is None else read_transcripts(self)
         languages = [] if spoken is None else [name for name in spoken.columns if name in TRANSCRIPTS]
-        extra = table.extra(COLUMNS, {"file_name", *languages, *RESERVED})
+        beyond = table.extra(COLUMNS, {"file_name", *languages, *RESERVED})
+        extra = {name: typed_column(table, name) for name in beyond}
         table.choices("discrete", EMOTIONS)
         valence = read_valence(table)
         matched = match_clips(folder, table, "name", follow_links=self.follow_links)
         words = {} if spoken is None else {as_read(cells["name"]): cells for _, cells in spoken.rows}
         rows: list[dict[str, Any]] = []
-        for (line, cells), file_name in matched.rows:
+        for number, (line, cells), file_name in matched.rows:
             said = words.get(as_read(cells["name"]), {})
             rows.append(
                 {
@@ -61,7 +65,7 @@ class MER2023Config(ContentConfig):
                     "discrete": cells["discrete"],
                     "valence": valence[line],
                     **{name: said.get(name) or None for name in languages},
-                    **{name: cells[name] or None for name in extra},
+                    **{name: column.values[number] for name, column in extra.items()},
                 }
             )
         gaps = matched.gaps()
@@ -70,12 +74,13 @@ class MER2023Config(ContentConfig):
             gaps["clips without a transcript, null"] = silent
         clips = {row["file_name"]: self.identity_of(folder / row["file_name"]) for row in rows}
         digests = {"labels": table.digest, "transcripts": None if spoken is None else spoken.digest}
-        return Contents(rows, {**digests, "clips": clips}, gaps)
+        kinds = {name: column.feature for name, column in extra.items()}
+        return Contents(rows, {**digests, "clips": clips}, gaps, kinds)
 
 
-def read_transcripts(config: MER2023Config) -> CsvTable:
+def read_transcripts(config: MER2023Config) -> Table:
     """The CSV of transcripts. Raises SourceError if it has no column of text, or a name twice."""
-    table = read_csv(config.given_path("transcripts"), filled=("name",))
+    table = read_table(config.given_path("transcripts"), filled=("name",))
     if not set(TRANSCRIPTS).intersection(table.columns):
         raise SourceError(
             f"{table.path}, line 1: has {', '.join(table.columns)}; expected one or more of "
@@ -85,7 +90,7 @@ def read_transcripts(config: MER2023Config) -> CsvTable:
     return table
 
 
-def read_valence(table: CsvTable) -> dict[int, float | None]:
+def read_valence(table: Table) -> dict[int, float | None]:
     """The valence of each line, None where there is none. Raises SourceError if one is no finite number."""
     valence: dict[int, float | None] = {}
     for line, cells in table.rows:
@@ -122,11 +127,7 @@ class MER2023(ContentBuilder):
 
     def _info(self) -> DatasetInfo:
         columns = ("video", *self.config.contents.rows[0])
-        kinds = {
-            "video": Video(decode=False),
-            "discrete": ClassLabel(names=list(EMOTIONS)),
-            "valence": Value("float32"),
-        }
+        kinds = {"video": Video(decode=False), **MER2023_TYPES, **self.config.contents.extra}
         return DatasetInfo(features=Features({name: kinds.get(name, Value("string")) for name in columns}))
 
     def located(self, key: str) -> dict[str, str | None]:

@@ -20,28 +20,33 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from datasets import ClassLabel, DatasetInfo, Features, Value, Video
+from datasets import DatasetInfo, Features, Value, Video
 
 from dataset_scripts.clip_folder import match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
-from dataset_scripts.csv_table import CsvTable, read_csv
-from emollama_hf.store.sources import RESERVED, SourceError
+from emollama_hf.column_types import MIND_WANDERING, typed_column
+from emollama_hf.errors import SourceError
+from emollama_hf.store.labels import RESERVED
+from emollama_hf.tables import Table, read_table
 
-LABELS = ("NonMW", "MW")
-COLUMNS = ("participant_id", "instance_gmt", "uuid", "mw_label", "test_fold_num")
+COLUMNS = tuple(MIND_WANDERING)
+LABELS = MIND_WANDERING["mw_label"].names
 
 
 @dataclass
 class MindWanderingConfig(ContentConfig):
-    """clips: folder of videos, searched with its subfolders. labels: CSV. See `ContentConfig` for the rest."""
+    """clips: folder of videos, searched with its subfolders. labels: CSV, or another table that `read_table` takes.
+
+    See `ContentConfig` for the rest.
+    """
 
     clips: str | os.PathLike[str] | None = None
     labels: str | os.PathLike[str] | None = None
 
     def read(self) -> Contents:
         folder = self.given_path("clips")
-        table = read_csv(self.given_path("labels"), filled=COLUMNS)
-        extra = table.extra(COLUMNS, {"file_name", *RESERVED})
+        table = read_table(self.given_path("labels"), filled=COLUMNS)
+        extra = {name: typed_column(table, name) for name in table.extra(COLUMNS, {"file_name", *RESERVED})}
         table.choices("mw_label", LABELS)
         folds = read_folds(table)
         matched = match_clips(folder, table, "uuid", follow_links=self.follow_links)
@@ -50,15 +55,16 @@ class MindWanderingConfig(ContentConfig):
                 "file_name": file_name,
                 **{name: cells[name] for name in COLUMNS},
                 "test_fold_num": folds[line],
-                **{name: cells[name] or None for name in extra},
+                **{name: column.values[number] for name, column in extra.items()},
             }
-            for (line, cells), file_name in matched.rows
+            for number, (line, cells), file_name in matched.rows
         ]
         clips = {row["file_name"]: self.identity_of(folder / row["file_name"]) for row in rows}
-        return Contents(rows, {"labels": table.digest, "clips": clips}, matched.gaps())
+        kinds = {name: column.feature for name, column in extra.items()}
+        return Contents(rows, {"labels": table.digest, "clips": clips}, matched.gaps(), kinds)
 
 
-def read_folds(table: CsvTable) -> dict[int, int]:
+def read_folds(table: Table) -> dict[int, int]:
     """The fold of each line. Raises SourceError if one is no whole number, or a participant is in two."""
     folds: dict[int, int] = {}
     lines: dict[str, dict[int, int]] = {}
@@ -85,8 +91,8 @@ class MindWandering(ContentBuilder):
     """A clip and its label a row; one split, "train", since folds are a column.
 
     Columns: `video` (`Video(decode=False)`), `file_name` (relative to the folder), `participant_id`, `instance_gmt`,
-    `uuid` (text), `mw_label` (`ClassLabel`: NonMW 0, MW 1), `test_fold_num` (int64), and any other column of the CSV as
-    text, null where its cell is empty. Rows in the order of the CSV.
+    `uuid` (text), `mw_label` (`ClassLabel`: NonMW 0, MW 1), `test_fold_num` (int64), and any other column of the CSV:
+    text, or numbers if each is written back as it was read, null where its cell is empty. Rows in the order of the CSV.
 
     clips, labels, strict, identify_by, follow_links: see `MindWanderingConfig`.
     Raises SourceError. Rows without a clip and clips without a row are left out and named in a warning; with
@@ -101,12 +107,8 @@ class MindWandering(ContentBuilder):
     KEY = "file_name"
 
     def _info(self) -> DatasetInfo:
-        made = ("file_name", *COLUMNS)
-        extra = [name for name in self.config.contents.rows[0] if name not in made]
-        features = {"video": Video(decode=False), **dict.fromkeys((*made, *extra), Value("string"))}
-        return DatasetInfo(
-            features=Features({**features, "mw_label": ClassLabel(names=list(LABELS)), "test_fold_num": Value("int64")})
-        )
+        made = {"video": Video(decode=False), "file_name": Value("string"), **MIND_WANDERING}
+        return DatasetInfo(features=Features({**made, **self.config.contents.extra}))
 
     def located(self, key: str) -> dict[str, str | None]:
         return {"video": str(self.config.given_path("clips").absolute() / key)}

@@ -23,8 +23,7 @@ from datasets import DatasetInfo, Features, Value
 from dataset_scripts.array_folder import ArrayFolder, Kind, read_array_folder
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
 from emollama_hf import schema
-from emollama_hf.errors import ErrorKind
-from emollama_hf.store.sources import SourceError
+from emollama_hf.errors import ErrorKind, SourceError
 
 FACES = "faces"
 #: Options that name a folder, and what its files hold.

@@ -16,8 +16,8 @@ from datasets import Dataset, Features, Value, Video, concatenate_datasets
 from dataset_scripts.content_builder import IDENTITIES, ContentBuilder, stored_paths
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import columns_table, console, table
+from emollama_hf.errors import SourceError
 from emollama_hf.store.card_sections import describe_column
-from emollama_hf.store.sources import SourceError
 
 
 class OneLineParser(argparse.ArgumentParser):

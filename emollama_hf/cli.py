@@ -66,7 +66,7 @@ def extract(
     source: Annotated[str, typer.Argument(help="Folder of videos, data set directory, or Hub id.", show_default=False)],
     out: Out,
     model: Model = None,
-    labels: Annotated[Path | None, typer.Option(help="CSV joined by file_name or uuid.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV (.tsv, .jsonl, .parquet) with file_name or uuid.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of a data set.")] = None,
     peak: Annotated[
         str, typer.Option(help="Peak frame: expressive, middle, first, column:NAME or openface:DIR.")
@@ -256,7 +256,7 @@ def verify(
     seed: Annotated[int, typer.Option(help="Which clips are chosen.")] = 0,
     config: Annotated[str | None, typer.Option(help="Configuration. Default: default.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="CSV joined by file_name or uuid.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV (.tsv, .jsonl, .parquet) with file_name or uuid.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of a data set.")] = None,
     key_secret: Annotated[Path | None, typer.Option(help="File with the secret of hashed names.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",

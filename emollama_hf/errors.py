@@ -31,7 +31,8 @@ class ClipError(ValueError):
     """
 
     def __init__(self, kind: ErrorKind, message: str) -> None:
-        super().__init__(message)
+        # Messages are stored as text: what a name that is not UTF-8 left in one is escaped.
+        super().__init__(message.encode(errors="backslashreplace").decode())
         self.kind: ErrorKind = kind
 
     def __reduce__(self) -> tuple[type[ClipError], tuple[ErrorKind, str]]:
@@ -44,6 +45,10 @@ class ModelError(ValueError):
 
     The message says what was looked for, what is there and what to do next. No row is to blame.
     """
+
+
+class SourceError(ValueError):
+    """A source of clips, a table of labels or an option of theirs cannot be used; the message says what to do."""
 
 
 class StoreError(RuntimeError):

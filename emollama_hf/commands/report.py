@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections import Counter
 from collections.abc import Mapping
 
@@ -13,6 +15,8 @@ from emollama_hf.timing import StageTime
 
 def console() -> Console:
     """Standard output; plain and not folded at 80 columns where it is no terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a directory's name need not be UTF-8
     out = Console(highlight=False, soft_wrap=True)
     return out if out.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import numbers
 from collections.abc import Sequence
@@ -12,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ClipError
+from ..errors import ClipError, SourceError
+from ..tables import csv_lines
 from .clip import Clip
 from .settings import SampleSettings
+from .source import local_path
 
 _SIGMA = 2.0  # frames
 _GATE_PERCENTILE = 25
@@ -101,7 +102,7 @@ def _inside(number: int, frame_count: int, found: str) -> int:
 
 def openface_file(folder: Path, clip_name: str) -> Path:
     """The CSV that OpenFace wrote for a clip."""
-    return folder / f"{Path(clip_name).stem}.csv"
+    return folder / f"{(local_path(clip_name) or Path(clip_name)).stem}.csv"
 
 
 def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
@@ -115,13 +116,12 @@ def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
         raise ClipError("bad_peak", f"a clip without a file name, so no OpenFace CSV in {folder} can be its own.")
     path = openface_file(folder, clip_name)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
+        lines = list(csv_lines(path, path.read_bytes()))
     except OSError as error:
         raise ClipError("bad_peak", f"no OpenFace file {path} ({error.strerror}). Run OpenFace on the clip.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ClipError("bad_peak", f"{path} is no CSV text ({error}). Run OpenFace on the clip again.") from error
-    header = [name.strip() for name in rows[0]] if rows else []
+    except SourceError as error:
+        raise ClipError("bad_peak", f"{error} Run OpenFace on the clip again.") from error
+    header = lines[0][1] if lines else []
     units = [i for i, name in enumerate(header) if name.endswith("_r")]
     if "frame" not in header or not units:
         raise ClipError(
@@ -130,7 +130,7 @@ def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
             "'frame' and action unit intensities ('AU01_r' ...), as OpenFace's FeatureExtraction writes them.",
         )
     best, best_sum = None, -math.inf
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in lines[1:]:
         if not any(cell.strip() for cell in row):
             continue
         try:

@@ -20,7 +20,7 @@ from .limits import check_count
 from .pixel_range import PixelRange, PixelValues, check_range_name
 from .settings import DEFAULT_LIMITS, DecodeLimits
 from .single_picture import IMAGE_SUFFIXES, array_to_rgb, is_array, load_picture
-from .source import is_url, local_file
+from .source import local_file, local_path
 
 ChannelOrder = Literal["rgb", "bgr"]
 
@@ -117,10 +117,11 @@ def open_pictures(
 
 
 def _open_path(source: str | os.PathLike[str], stack: ExitStack, limits: DecodeLimits) -> Any:
-    if not is_url(source) and Path(source).is_dir():
-        return picture_files(Path(source))
+    path = local_path(source)
+    if path is not None and path.is_dir():
+        return picture_files(path)
     if not str(source).lower().endswith(".npy"):
-        if not is_url(source) and not Path(source).exists():
+        if path is not None and not path.exists():
             raise ClipError("missing_file", "no such folder or file. Check the path, or remove the row.")
         raise ClipError("bad_frames", "neither a folder nor a .npy file. A single picture belongs in a list.")
     local = stack.enter_context(local_file(source, limits))

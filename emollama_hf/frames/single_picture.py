@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..errors import ClipError
 from .limits import check_pixels
 from .pixel_range import PixelValues
 from .settings import DecodeLimits
-from .source import is_url
+from .source import local_path
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -91,13 +90,13 @@ def _open_image(picture: Any, where: str) -> Any:
         picture = picture.get("path") if data is None else data
     if isinstance(picture, bytes | bytearray):
         return Image.open(io.BytesIO(picture))
-    if is_url(picture):
+    if (path := local_path(picture)) is not None:
+        return Image.open(path)
+    if isinstance(picture, str):
         import fsspec
 
         with fsspec.open(picture, "rb") as remote:
             return Image.open(io.BytesIO(remote.read()))
-    if isinstance(picture, str | os.PathLike):
-        return Image.open(picture)
     raise ClipError(
         "bad_frames",
         f"{where}: {type(picture).__name__}; expected an image, a path, a dict with 'path' and 'bytes', or an array.",

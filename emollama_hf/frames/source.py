@@ -3,23 +3,59 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote_to_bytes
 
 from ..errors import ClipError
 from .limits import check_bytes
 from .settings import DecodeLimits
 
+FILE_URL = "file://"
+
 ClipSource = str | os.PathLike[str] | bytes
+
+
+def local_path(source: object) -> Path | None:
+    """The file of this machine that a value names: a path, or a `file://` URL. None for other URLs and other values.
+
+    A file that exists is a file, whatever its name looks like (`10::30.mp4`). The `%20` of a URL is a blank, unless
+    only a file with `%20` in its name exists.
+    """
+    if isinstance(source, os.PathLike):
+        return Path(source)
+    if not isinstance(source, str):
+        return None
+    if os.path.lexists(source):
+        return Path(source)
+    if source.startswith(FILE_URL):
+        encoded = source.removeprefix(FILE_URL)
+        encoded = encoded.removeprefix("localhost") if encoded.startswith("localhost/") else encoded
+        decoded = os.fsdecode(unquote_to_bytes(encoded))
+        if "::" in encoded and not os.path.lexists(decoded):
+            return None  # a chain of fsspec
+        return Path(encoded if os.path.lexists(encoded) and not os.path.lexists(decoded) else decoded)
+    return None if "://" in source else Path(source)
 
 
 def is_url(source: object) -> bool:
     """Whether a string names something that fsspec opens (`s3://...`, also chained: `zip://a.mp4::x.zip`)."""
-    return isinstance(source, str) and ("://" in source or "::" in source)
+    return isinstance(source, str) and local_path(source) is None
+
+
+def path_as_text(path: Path) -> str:
+    """A path as text that can be stored: itself, or a `file://` URL where its bytes are not UTF-8."""
+    return str(path) if shown_name(str(path)) == str(path) else path.as_uri()
+
+
+def shown_name(name: str) -> str:
+    """A file's name as text that can be stored and printed: bytes that are not UTF-8 look as in a URL (`m%FCller`)."""
+    return re.sub("[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", name)
 
 
 @contextmanager
@@ -33,7 +69,7 @@ def local_file(source: ClipSource, limits: DecodeLimits) -> Iterator[Path | byte
     if isinstance(source, bytes | bytearray | memoryview):
         check_bytes(len(source), limits)
         yield bytes(source)
-    elif is_url(source):
+    elif (path := local_path(source)) is None:
         handle, name = tempfile.mkstemp(prefix="emollama_hf-")
         try:
             with os.fdopen(handle, "wb") as copy:
@@ -42,7 +78,6 @@ def local_file(source: ClipSource, limits: DecodeLimits) -> Iterator[Path | byte
         finally:
             Path(name).unlink(missing_ok=True)
     else:
-        path = Path(source)
         try:
             size = path.stat().st_size
         except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name

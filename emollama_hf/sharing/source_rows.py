@@ -14,8 +14,8 @@ from datasets import Audio, Dataset, DatasetDict, Features, Image
 
 from emollama_hf import schema
 from emollama_hf.digest import combined
-from emollama_hf.errors import ShareError
-from emollama_hf.frames.source import is_url
+from emollama_hf.errors import ShareError, SourceError
+from emollama_hf.frames.source import local_path, shown_name
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import CANDIDATES
 from emollama_hf.sharing.scan import may_hold_text
@@ -89,7 +89,7 @@ def _from_directory(folder: Path, config_name: str | None, key: str | None) -> S
     if not is_feature_set(folder):
         if not folder.is_dir():
             raise ShareError(f"{folder}: there is no such directory. Give the one that extract wrote (--out).")
-        from emollama_hf.store.sources import SourceError, open_source
+        from emollama_hf.store.sources import open_source
 
         try:
             return _from_dataset(open_source(str(folder)), key)
@@ -128,9 +128,10 @@ def _named(ds: Dataset) -> Dataset:
 
 def _below_one_folder(paths: list[str]) -> list[str]:
     """Names of files relative to the folder that holds all of them."""
-    plain = [urlsplit(path).path if is_url(path) else os.path.abspath(path) for path in paths]
+    found = [(path, local_path(path)) for path in paths]
+    plain = [urlsplit(path).path if local is None else os.path.abspath(local) for path, local in found]
     folder = os.path.commonpath([os.path.dirname(path) for path in plain])
-    return [Path(os.path.relpath(path, folder)).as_posix() for path in plain]
+    return [shown_name(Path(os.path.relpath(path, folder)).as_posix()) for path in plain]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from datasets import Audio, Features, Image, List, Value, Video
 
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
+from emollama_hf.frames.source import local_path
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.local_paths import find_local_path
 from emollama_hf.sharing.row_names import RowNames
 from emollama_hf.sharing.scan import values_in
 from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording, path_of
-from emollama_hf.store.sources import VIDEO_SUFFIXES
+from emollama_hf.store.video_files import VIDEO_SUFFIXES
 
 #: An array with so many pixels on two sides, and 1 or 3 colours, is taken for pictures.
 PICTURE_SIDE = 16
@@ -216,8 +217,9 @@ def _embedded(value: Any, feature: Any) -> Any:
     if content is None and path is not None:
         import fsspec
 
+        local = local_path(path)
         try:
-            with fsspec.open(path, "rb") as file:
+            with fsspec.open(path, "rb") if local is None else local.open("rb") as file:
                 content = file.read()
         except OSError as error:
             raise ShareError(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ import numpy as np
 from emollama_hf import schema
 from emollama_hf.digest import combined, files_digest, sha256_file, sha256_remembered
 from emollama_hf.frames.settings import DEFAULT_LIMITS
-from emollama_hf.frames.source import is_url
+from emollama_hf.frames.source import is_url, local_path
 
 #: Columns in which a text is the place of a file.
 PLACES = (schema.VIDEO, schema.FRAMES, schema.PEAK_FRAME)
@@ -37,7 +35,7 @@ def content_digest(column: str, value: Any) -> str:
 def names_a_local_file(column: str, value: Any) -> bool:
     """Whether a value is a path, whose file may change while a run lasts."""
     place = value.get("path") if isinstance(value, Mapping) and value.get("bytes") is None else value
-    return column in PLACES and isinstance(place, str | os.PathLike) and not is_url(place)
+    return column in PLACES and local_path(place) is not None
 
 
 def _media_digest(value: Any) -> str:
@@ -48,8 +46,8 @@ def _media_digest(value: Any) -> str:
         return hashlib.sha256(value).hexdigest()
     if is_url(value):
         return _url_digest(value)
-    if isinstance(value, str | os.PathLike):
-        path = Path(value)
+    path = local_path(value)
+    if path is not None:
         if path.is_dir():
             files = [file for file in path.iterdir() if file.is_file()]
             return files_digest((file.name, sha256_file(file)) for file in files)

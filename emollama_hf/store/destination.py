@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from emollama_hf.frames.source import shown_name
 from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest, read_manifest
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
@@ -15,9 +16,15 @@ def check_destination(out: Path, *, overwrite: bool) -> Path:
     """`out` as an absolute path, if a feature data set can be written or continued there.
 
     Raises FileExistsError if it holds something else, or features whose work store is not there; NotADirectoryError
-    or PermissionError if nothing can be made there; ValueError if a newer version wrote it.
+    or PermissionError if nothing can be made there; ValueError if a newer version wrote it, or its name is not UTF-8.
     """
     out = Path(os.path.abspath(out.expanduser()))
+    name = shown_name(str(out))
+    if name != str(out):
+        raise ValueError(
+            f"{name}: this name is not UTF-8 (% and two digits stand for a byte), so that Parquet cannot be written "
+            "there. Choose another directory."
+        )
     file = next((path for path in (out, *out.parents) if path.exists() and not path.is_dir()), None)
     if file is not None:
         raise NotADirectoryError(f"{file} is a file. Choose a directory.")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from datasets import Audio, Dataset, Features, Image, Video
 
 from emollama_hf import schema
-from emollama_hf.frames.source import is_url
+from emollama_hf.frames.source import FILE_URL, local_path, shown_name
 
 #: Why a column is left out of what is written.
 SHOWS_PEOPLE = "recordings or pictures of people"
@@ -44,9 +44,15 @@ def without_folder(message: str, value: Any) -> str:
     path = path_of(value)
     if path is None:
         return message
-    if is_url(path):
-        return message.replace(path, str(file_name_of(value)))
-    return message.replace(f"{Path(path).parent}{os.sep}", "")
+    local = local_path(path)
+    if local is None or path.startswith(FILE_URL):
+        message = message.replace(path, str(file_name_of(value)))
+    if local is None:
+        return message
+    folder = f"{local.parent}{os.sep}"
+    for written in {folder, ascii(folder)[1:-1], repr(folder)[1:-1]}:  # as errors of a system have it
+        message = message.replace(written, "")
+    return message
 
 
 def media_columns(features: Features) -> list[str]:
@@ -75,4 +81,6 @@ def file_name_of(value: Any) -> str | None:
     path = path_of(value)
     if path is None:
         return None
-    return PurePosixPath(urlsplit(path).path).name if is_url(path) else Path(path).name  # a query may hold a secret
+    local = local_path(path)
+    # A query may hold a secret.
+    return PurePosixPath(urlsplit(path).path).name if local is None else shown_name(local.name)

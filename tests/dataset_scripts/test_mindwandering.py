@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from datasets import ClassLabel, Dataset, Value, Video, load_dataset, load_from_
 from dataset_scripts.mindwandering import MindWandering
 from emollama_hf import extract
 from emollama_hf.frames.demo_clips import write_demo_clips
-from emollama_hf.store.sources import SourceError
+from emollama_hf.store.sources import SourceError, open_source
 from tests import second_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -306,3 +307,31 @@ def test_the_program_ends_with_one_line_and_1(lab: Path) -> None:
         assert message in ran.stderr
         assert len(ran.stderr.strip().splitlines()) == 1
     assert "Traceback" in run("--clips", lab / "none", "--labels", lab / "labels.csv", "--debug", status=1).stderr
+
+
+def test_a_label_has_the_same_type_by_every_route(lab: Path) -> None:
+    """The builder, a table beside the clips, and a table in them."""
+    text = (lab / "labels.csv").read_text(encoding="utf-8").splitlines()
+    write_labels(lab, *(f"{line},{n}" for n, line in enumerate(text[1:])), headings=f"{HEADINGS},page")
+    built = prepared(lab)
+    joined = open_source(str(lab / "clips"), labels=lab / "labels.csv")
+    shutil.copyfile(lab / "labels.csv", lab / "clips" / "metadata.csv")
+    found = open_source(str(lab / "clips"))
+    expected = list(built.remove_columns("video"))
+    assert built.features["page"] == Value("int64")
+    for ds in (joined, found):
+        assert ds.features == {name: built.features[name] for name in ds.column_names}
+        rows = {row["file_name"]: row for row in ds.remove_columns("video")}
+        assert [rows[row["file_name"]] for row in expected] == expected
+
+
+def test_a_clip_in_a_folder_whose_name_is_not_utf_8_is_named(lab: Path) -> None:
+    os.rename(os.fsencode(lab / "clips" / "sub"), os.fsencode(lab / "clips") + b"/s\xff")
+    with pytest.raises(SourceError, match=r"the names 's%FF/d\.\.4\.mp4' are not UTF-8"):
+        builder(lab)
+
+
+def test_what_the_folder_has_besides_is_said(lab: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (lab / "clips" / "notes.txt").write_text("x")
+    builder(lab)
+    assert "left out: 1 .txt" in caplog.text

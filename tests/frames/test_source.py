@@ -1,5 +1,6 @@
 import functools
 import http.server
+import os
 import tempfile
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import DecodeLimits, open_video
+from emollama_hf.frames.source import is_url, local_path, path_as_text
 from tests import videos
 
 
@@ -92,3 +94,45 @@ def test_a_path_and_its_string_are_the_same(clip_file):
     for source in (clip_file, str(clip_file), Path(clip_file)):
         with open_video(source) as clip:
             assert clip.info.frame_count == 12
+
+
+@pytest.mark.parametrize("name", ["10::30.mp4", "a::b", "100%.mp4", "a%20b.mp4", "a b#c?d.mp4"])
+def test_a_file_that_exists_is_a_file(tmp_path, clip_file, name):
+    path = tmp_path / name
+    path.write_bytes(clip_file.read_bytes())
+    for source in (str(path), path, path.as_uri(), f"file://localhost{path.as_uri().removeprefix('file://')}"):
+        assert not is_url(source)
+        with open_video(source) as clip:
+            assert clip.info.frame_count == 12
+
+
+def test_a_percent_of_a_file_url_is_a_byte_unless_only_the_other_file_exists(tmp_path):
+    plain, encoded = tmp_path / "a b.mp4", tmp_path / "a%20b.mp4"
+    encoded.write_bytes(b"x")
+    assert local_path(f"file://{encoded}") == encoded
+    plain.write_bytes(b"x")
+    assert local_path(f"file://{encoded}") == plain
+    assert local_path(encoded.as_uri()) == encoded
+    assert local_path((tmp_path / "none é.mp4").as_uri()) == tmp_path / "none é.mp4"
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://b/a.mp4", "zip://a.mp4::x.zip", "zip://a.mp4::file:///x.zip", "simplecache::https://h/a.mp4"]
+)
+def test_other_urls_are_those_of_fsspec(url):
+    assert is_url(url)
+    assert local_path(url) is None
+
+
+def test_a_missing_file_with_colons_is_missing():
+    with pytest.raises(ClipError, match="no such file") as error, open_video("/nowhere/10::31.mp4"):
+        pass
+    assert error.value.kind == "missing_file"
+
+
+def test_a_name_that_is_not_utf_8_is_a_url_that_leads_back():
+    path = Path(os.fsdecode(b"/clips/m\xfcller %.mp4"))
+    text = path_as_text(path)
+    assert text == "file:///clips/m%FCller%20%25.mp4"
+    assert local_path(text) == path
+    assert path_as_text(Path("/clips/müller %.mp4")) == "/clips/müller %.mp4"
