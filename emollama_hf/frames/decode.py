@@ -170,7 +170,7 @@ def _scan(
 ) -> tuple[PacketTable, av.VideoFrame | None, int]:
     """All packets of the stream, the first frame that decodes, and how many places could not be read."""
     context = stream.codec_context
-    table = PacketTable(inspector(context.name, context.extradata))
+    table = PacketTable(inspector(context.codec.canonical_name, context.extradata))
     first: av.VideoFrame | None = None
     read_errors: list[Exception] = []
     configure_decoder(stream)
@@ -199,7 +199,7 @@ def _facts(container: Any, stream: Any) -> StreamFacts:
     rate = (stream.average_rate if has_clock else context.framerate) or math.nan
     return StreamFacts(
         container=container.format.name,
-        codec=context.name,
+        codec=context.codec.canonical_name,
         tick_s=float(stream.time_base or 0),
         rate=float(rate),
         has_clock=has_clock,

@@ -102,7 +102,7 @@ def index_from_packets(table: PacketTable, facts: StreamFacts) -> FrameIndex | N
         return None
     numbers = np.full(len(pts), -1, np.int64)
     numbers[positions] = np.arange(len(positions))
-    last_duration = int(table.column("durations")[positions[-1]])
+    dts, last_duration = table.column("dts"), int(table.column("durations")[positions[-1]])
     times_s, duration_s = timeline(pts[positions], last_duration, facts.tick_s, facts.gap_s, facts.rate)
     return FrameIndex(
         times_s,
@@ -112,7 +112,7 @@ def index_from_packets(table: PacketTable, facts: StreamFacts) -> FrameIndex | N
         positions=positions,
         starts=np.union1d([0], table.column("starts")),
         pts=pts,
-        dts=table.column("dts"),
+        dts=np.where(dts == UNKNOWN, pts, dts),  # matroska stores none, and FFmpeg cannot tell the first ones
         seekable=seekable,
         may_drop=table.may_drop,
     )
@@ -125,7 +125,7 @@ def _order_of_showing(
     if not table.each_is_a_picture or not len(table):
         return None
     pts, dts, starts = table.column("pts"), table.column("dts"), table.column("starts")
-    rising = bool((dts != UNKNOWN).all() and (np.diff(dts) > 0).all())
+    rising = bool((np.diff(dts[dts != UNKNOWN]) > 0).all())
     if len(starts) == len(table):  # no packet depends on another, so that their order is that of showing
         pts = dts if (pts == UNKNOWN).any() else pts
         in_order = bool((pts != UNKNOWN).all() and (np.diff(pts) > 0).all())
@@ -167,9 +167,9 @@ def _last_duration(stamps: NDArray[np.int64], durations: NDArray[np.int64]) -> i
 
 
 def _faults(stamps: NDArray[np.int64]) -> int:
-    """How often a clock says nothing or does not move on."""
+    """How often a clock does not move on; the number of frames for one that says next to nothing."""
     known = stamps[stamps != UNKNOWN]
-    return len(stamps) - len(known) + int((np.diff(known) <= 0).sum())
+    return int((np.diff(known) <= 0).sum()) if len(known) > 1 else len(stamps)
 
 
 def frames_per_second(index: FrameIndex, declared: float) -> float:

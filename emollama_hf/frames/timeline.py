@@ -37,29 +37,22 @@ def timeline(
     gap_s: a longer step is a jump of the clock, and so is one back; a jump counts as one frame's time.
     rate: frames a second as declared, nan if unknown; used where the clock says nothing.
     """
-    known = stamps != UNKNOWN
-    if not known.any() or tick_s <= 0:
+    known = np.flatnonzero(stamps != UNKNOWN)
+    if not len(known) or tick_s <= 0:
         return even_timeline(len(stamps), rate)
-    between = np.diff(stamps[known])
-    between = between[(between > 0) & (between * tick_s <= gap_s)]
-    if len(between):
-        step = int(np.median(between))
+    apart, moved = np.diff(known), np.diff(stamps[known])
+    plausible = (moved > 0) & (moved * tick_s <= gap_s)
+    if plausible.any():
+        step = float(np.median(moved[plausible] / apart[plausible]))
     else:
         step = round(1 / rate / tick_s) if rate > 0 else 0
-    ticks = stamps if known.all() else _filled(stamps, known, step)
-    moved = np.diff(ticks)
     jump = (moved * tick_s > gap_s) | (moved < -_RESTART_STEPS * max(step, 1))
-    offsets = np.concatenate([[0], np.cumsum(np.where(jump, step - moved, 0))])
-    ticks = np.maximum.accumulate(ticks + offsets)
-    ticks = ticks - ticks[0]
+    moved = np.where(jump, step * apart, moved)
+    # A few frames have no time of their own in program streams: they lie evenly between those that have.
+    ticks_known = np.maximum.accumulate(np.concatenate([[0.0], np.cumsum(moved)]))
+    numbers = np.arange(len(stamps))
+    ticks = np.interp(numbers, known, ticks_known)
+    ticks += step * (np.minimum(numbers - known[0], 0) + np.maximum(numbers - known[-1], 0))
+    ticks -= ticks[0]
     last = last_duration if 0 < last_duration * tick_s <= gap_s else step
     return ticks * tick_s, float((ticks[-1] + last) * tick_s)
-
-
-def _filled(stamps: NDArray[np.int64], known: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
-    """Unknown times counted on from the last known one, or back from the first."""
-    index = np.arange(len(stamps))
-    base = np.maximum.accumulate(np.where(known, index, -1))
-    base = np.where(base < 0, int(np.argmax(known)), base)
-    filled: NDArray[np.int64] = stamps[base] + (index - base) * step
-    return filled
