@@ -34,10 +34,10 @@ _UPRIGHT = (1, 0, 0, 1)
 
 def orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """The nearest of the eight ways to show a frame: its display matrix a b c d in -1, 0, 1."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if data is None:
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
         return _UPRIGHT
-    a, b, _, c, d, *_ = struct.unpack_from("=9i", bytes(data))
+    a, b, _, c, d, *_ = struct.unpack_from("=9i", bytes(matrix))
     if abs(a) + abs(d) >= abs(b) + abs(c):
         signs = _sign(a), 0, 0, _sign(d)
     else:

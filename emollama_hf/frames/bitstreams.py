@@ -24,10 +24,37 @@ class PacketContent(NamedTuple):
 Inspect = Callable[[memoryview, bool], PacketContent]
 
 # Each packet is a picture by itself.
-_SINGLE_PICTURES = (
-    "mjpeg prores dnxhd png huffyuv ffvhuff utvideo magicyuv rawvideo dvvideo v210 v410 r210 jpeg2000 jpegls bmp tiff "
-    "targa cfhd hap ljpeg asv1 asv2 cljr y41p yuv4 v308 v408 ayuv"
-).split()
+_SINGLE_PICTURES = [
+    "mjpeg",
+    "prores",
+    "dnxhd",
+    "png",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "magicyuv",
+    "rawvideo",
+    "dvvideo",
+    "v210",
+    "v410",
+    "r210",
+    "jpeg2000",
+    "jpegls",
+    "bmp",
+    "tiff",
+    "targa",
+    "cfhd",
+    "hap",
+    "ljpeg",
+    "asv1",
+    "asv2",
+    "cljr",
+    "y41p",
+    "yuv4",
+    "v308",
+    "v408",
+    "ayuv",
+]
 
 #: Codecs that show packets in another order than that of the file.
 REORDERING_CODECS = ("h264", "hevc")
@@ -76,9 +103,7 @@ def _h264(data: memoryview, keyframe: bool, length_size: int) -> PacketContent:
             slices = True
             pictures += data[at + 1] >> 7  # the slice that begins with the first macroblock
             start = start or kind == 5
-        elif kind in _H264_PARTITIONS:
-            return _UNKNOWN
-        elif kind == _H264_SPS and not _only_frames([data[at : at + size]]):
+        elif kind in _H264_PARTITIONS or (kind == _H264_SPS and not _only_frames([data[at : at + size]])):
             return _UNKNOWN
         elif kind == _H264_SEI and keyframe:
             start = start or _recovers_at_once(data[at + 1 : at + size])

@@ -152,9 +152,7 @@ def open_video(
         index = index_from_packets(table, facts)
         if index is None:
             check_duration(_rough_duration_s(table, facts), limits)
-            counted = count_frames(
-                open_stream, damaged, lambda frame: check_pixels(*shown_size(frame, shape), limits)
-            )
+            counted = count_frames(open_stream, damaged, lambda frame: check_pixels(*shown_size(frame, shape), limits))
             index = index_from_frames(*counted.columns(), facts)
         if index.frame_count == 0:
             raise _no_frames(len(table), len(damaged), facts.codec)

@@ -24,7 +24,7 @@ def largest_gap_s(clock_jumps: bool) -> float:
 def even_timeline(count: int, rate: float) -> tuple[NDArray[np.float64], float]:
     """Times in seconds of frames at a constant rate, and how long they last; nan where the rate is unknown (nan)."""
     step_s = 1 / rate if rate > 0 else math.nan
-    return np.arange(count) * step_s, count * step_s
+    return np.arange(count, dtype=np.float64) * step_s, count * step_s
 
 
 def timeline(
