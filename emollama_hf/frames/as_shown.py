@@ -38,10 +38,8 @@ def orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     if matrix is None:
         return _UPRIGHT
     a, b, _, c, d, *_ = struct.unpack_from("=9i", bytes(matrix))
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        signs = _sign(a), 0, 0, _sign(d)
-    else:
-        signs = 0, _sign(b), _sign(c), 0
+    along = abs(a) + abs(d) >= abs(b) + abs(c)
+    signs = (_sign(a), 0, 0, _sign(d)) if along else (0, _sign(b), _sign(c), 0)
     return signs if signs in _TURNS else _UPRIGHT
 
 

@@ -24,37 +24,10 @@ class PacketContent(NamedTuple):
 Inspect = Callable[[memoryview, bool], PacketContent]
 
 # Each packet is a picture by itself.
-_SINGLE_PICTURES = [
-    "mjpeg",
-    "prores",
-    "dnxhd",
-    "png",
-    "huffyuv",
-    "ffvhuff",
-    "utvideo",
-    "magicyuv",
-    "rawvideo",
-    "dvvideo",
-    "v210",
-    "v410",
-    "r210",
-    "jpeg2000",
-    "jpegls",
-    "bmp",
-    "tiff",
-    "targa",
-    "cfhd",
-    "hap",
-    "ljpeg",
-    "asv1",
-    "asv2",
-    "cljr",
-    "y41p",
-    "yuv4",
-    "v308",
-    "v408",
-    "ayuv",
-]
+_SINGLE_PICTURES = frozenset(
+    "mjpeg prores dnxhd png huffyuv ffvhuff utvideo magicyuv rawvideo dvvideo v210 v410 r210 jpeg2000 "
+    "jpegls bmp tiff targa cfhd hap ljpeg asv1 asv2 cljr y41p yuv4 v308 v408 ayuv".split()
+)
 
 #: Codecs that show packets in another order than that of the file.
 REORDERING_CODECS = ("h264", "hevc")
