@@ -194,11 +194,11 @@ def period(packet: Any) -> int:
 
 def twice(position: int, packet: Any) -> None:
     step = 2 * period(packet)
-    packet.pts = packet.pts // step * step
+    packet.pts, packet.dts = packet.pts // step * step, packet.dts - step  # no container stores pts < dts
 
 
 def in_the_order_of_decoding(position: int, packet: Any) -> None:
-    packet.pts = packet.dts
+    packet.pts = packet.dts = packet.dts + 2 * period(packet)  # negative times would be cut off
 
 
 def pause_of_3_s(position: int, packet: Any) -> None:
@@ -250,7 +250,8 @@ def test_joined_recordings_whose_clock_starts_anew(folder, container, offset_s, 
         path.write_bytes(first.read_bytes() + second.read_bytes())
     with open_video(path) as clip:
         assert [number_of(pixels) for _, pixels in clip.frames(range(clip.info.frame_count))] == 2 * list(range(COUNT))
-        assert clip.info.duration_s == pytest.approx(2 * COUNT / 25, abs=0.1)
+        # Where the first clock has wrapped, the second may begin a little ahead of its end.
+        assert clip.info.duration_s == pytest.approx(2 * COUNT / 25, abs=0.2)
         yardstick = whole_read(path)
         for wanted in data.draw(st.lists(st.sets(st.integers(0, 2 * COUNT - 1), min_size=1, max_size=5), max_size=3)):
             assert all(np.array_equal(pixels, yardstick[n]) for n, pixels in clip.frames(sorted(wanted)))
