@@ -139,9 +139,13 @@ def _order_of_showing(
         return (pts, np.arange(len(pts)), True) if in_order else None
     if len(np.unique(pts)) < len(pts):
         return None
-    if in_order and facts.reorder_depth > 0:
-        return None  # these may be times of decoding
-    return pts, np.argsort(pts, kind="stable"), True
+    by_time = np.argsort(pts, kind="stable")
+    orders = table.column("orders")[by_time]
+    if facts.codec == "h264":
+        proved = bool((np.diff(orders[orders != UNKNOWN]) > 0).all())
+    else:  # times that never fall back may be those of decoding
+        proved = not in_order or facts.reorder_depth == 0
+    return (pts, by_time, True) if proved else None
 
 
 def index_from_frames(

@@ -26,6 +26,7 @@ class PacketTable:
 
     inspect: looks into each packet (see `bitstreams`), or None if there is no use in it.
     hidden: positions that are decoded and never shown.  starts: positions at which decoding can start.
+    orders: a number that grows in the order of showing, or UNKNOWN.
     each_is_a_picture: every packet so far shows one picture, or none and lies in `hidden`.
     may_drop: packets on which no other depends need not be decoded.
     """
@@ -36,6 +37,7 @@ class PacketTable:
     durations: array[int] = field(default_factory=_numbers)
     hidden: array[int] = field(default_factory=_numbers)
     starts: array[int] = field(default_factory=_numbers)
+    orders: array[int] = field(default_factory=_numbers)
     each_is_a_picture: bool = True
     may_drop: bool = True
 
@@ -58,11 +60,12 @@ class PacketTable:
             if content.start:
                 self.starts.append(position)
             hidden = hidden or content.shown == 0
+            self.orders.append(UNKNOWN if content.order is None else content.order)
         if hidden:
             self.hidden.append(position)
 
     def column(self, name: str) -> NDArray[np.int64]:
-        """pts, dts, durations, hidden or starts as (n,) int64."""
+        """A field but the flags as (n,) int64."""
         values = getattr(self, name)
         return np.frombuffer(values, np.int64) if values else np.zeros(0, np.int64)
 

@@ -35,4 +35,6 @@ def corners_of(pixels: NDArray[np.uint8]) -> str:
     def nearest(y: int, x: int) -> str:
         return min(CORNERS, key=lambda name: int(np.abs(pixels[y, x].astype(int) - CORNERS[name]).sum()))
 
-    return "".join(nearest(y, x) for y in (height // 8, height - 1 - height // 8) for x in (width // 8, width - 1 - width // 8))
+    return "".join(
+        nearest(y, x) for y in (height // 8, height - 1 - height // 8) for x in (width // 8, width - 1 - width // 8)
+    )

@@ -33,7 +33,10 @@ CODECS: dict[str, dict[str, Any]] = {
     "h264": {"codec": "libx264", "options": X264},
     "h264 open groups": {"codec": "libx264", "options": X264 | {"x264-params": "open-gop=1:bframes=3"}},
     "h264 interlaced": {"codec": "libx264", "options": X264 | {"flags": "+ildct+ilme"}},
-    "h264 intra refresh": {"codec": "libx264", "options": X264 | {"bf": "0", "x264-params": "intra-refresh=1:keyint=9"}},
+    "h264 intra refresh": {
+        "codec": "libx264",
+        "options": X264 | {"bf": "0", "x264-params": "intra-refresh=1:keyint=9"},
+    },
     "hevc": {
         "codec": "libx265",
         "options": {
@@ -47,7 +50,8 @@ CODECS: dict[str, dict[str, Any]] = {
         "options": {
             "preset": "ultrafast",
             "crf": "12",
-            "x265-params": "log-level=none:keyint=12:bframes=4:b-pyramid=1:temporal-layers=1:pools=none:frame-threads=1",
+            "x265-params": "log-level=none:keyint=12:bframes=4:b-pyramid=1:temporal-layers=1:pools=none:"
+            "frame-threads=1",
         },
     },
     "vp8 hidden packets": {
@@ -359,6 +363,23 @@ def test_dropped_frames_of_an_avi_file_are_no_damage_and_its_end_is(tmp_path):
     path.write_bytes(data[: len(data) // 2])
     with open_video(path) as clip:
         assert clip.damaged_packets > 0
+
+
+def test_lost_references_do_not_shift_the_frames_behind_them(folder):
+    """FFmpeg shows fewer frames than packets are left where others depended on the lost ones."""
+    path = folder / "lost.mkv"
+    with av.open(str(written(folder, "mp4/h264"))) as source, av.open(str(path), "w") as target:
+        template = source.streams.video[0]
+        stream = target.add_stream_from_template(template)
+        for position, packet in enumerate(p for p in source.demux(template) if p.size):
+            if position % 7 != 3:
+                packet.stream = stream
+                target.mux(packet)
+    yardstick = whole_read(path)
+    with open_video(path) as clip:
+        assert clip.info.frame_count == len(yardstick)
+        got = dict(clip.frames([2, 9, len(yardstick) - 1]))
+    assert all(np.array_equal(pixels, yardstick[n]) for n, pixels in got.items())
 
 
 def test_a_bare_stream_without_a_rate_has_none(folder):
