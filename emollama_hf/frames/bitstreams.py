@@ -13,8 +13,8 @@ Inspect = Callable[[memoryview, bool], PacketContent]
 # Each packet is a picture by itself.
 _SINGLE_PICTURES = {
     "mjpeg", "prores", "dnxhd", "png", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "rawvideo", "dvvideo", "v210",
-    "v410", "r210", "jpeg2000", "jpegls", "bmp", "tiff", "targa", "cfhd", "hap", "ljpeg", "asv1", "asv2", "cljr", "y41p",
-    "yuv4", "v308", "v408", "ayuv",
+    "v410", "r210", "jpeg2000", "jpegls", "bmp", "tiff", "targa", "cfhd", "hap", "ljpeg", "asv1", "asv2", "cljr",
+    "y41p", "yuv4", "v308", "v408", "ayuv",
 }  # fmt: skip
 
 #: Codecs that show packets in another order than that of the file.

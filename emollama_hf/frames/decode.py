@@ -128,14 +128,9 @@ def open_video(
     """
     with ExitStack() as stack:
         local = stack.enter_context(local_file(source, limits))
-        film = film_stream(local)
-
-        def open_stream() -> tuple[Any, Any]:
-            container = open_container(local)
-            return container, container.streams[film]
-
         damaged: set[int] = set()
-        with open_stream()[0] as container:
+        with open_container(local) as container:
+            film = film_stream(container, local)
             stream = container.streams[film]
             check_pixels(stream.codec_context.width, stream.codec_context.height, limits)
             check_count(stream.frames, limits)
@@ -144,6 +139,11 @@ def open_video(
             facts = _facts(container, stream)
             declared = float(stream.average_rate or math.nan) if facts.has_clock else facts.rate
             missing = _missing_packets(local, container, stream, table, errors)
+
+        def open_stream() -> tuple[Any, Any]:
+            container = open_container(local)
+            return container, container.streams[film]
+
         # Packets that the header promises and the file does not hold; numbered past the end, as nobody reads them.
         damaged.update(range(len(table), len(table) + missing))
         if first is None:

@@ -41,19 +41,19 @@ def open_container(local: Path | bytes) -> Any:
         ) from error
 
 
-def film_stream(local: Path | bytes) -> int:
+def film_stream(container: Any, local: Path | bytes) -> int:
     """The index of the stream that shows the film: a moving picture before a still one, then as FFmpeg chooses.
 
-    Raises ClipError: missing_file, not_a_video, no_video_stream, no_frames.
+    container: the opened file, of which no packet is read.  local: the file, opened once more if it has several.
+    Raises ClipError: no_video_stream, no_frames.
     Source: FFmpeg's program, whose default is the largest stream, one marked as the default far ahead.
     """
-    with open_container(local) as container:
-        streams = _video_streams(container)
-        if len(streams) > 1:
-            moving = _moving(container, streams)
-            streams = [s for s in streams if s.index in moving] or streams
-        best = max(streams, key=_score)
-        index: int = best.index
+    streams = _video_streams(container)
+    if len(streams) > 1:
+        with open_container(local) as again:
+            moving = _moving(again, [again.streams[s.index] for s in streams])
+        streams = [s for s in streams if s.index in moving] or streams
+    index: int = max(streams, key=_score).index
     return index
 
 
