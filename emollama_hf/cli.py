@@ -77,6 +77,9 @@ def extract(
         str | None, typer.Option(help="0-1 or 0-255, for a column of frames that holds floats.")
     ] = None,
     channel_order: Annotated[str, typer.Option(help="rgb, or bgr for frames that OpenCV wrote.")] = "rgb",
+    pixel_aspect: Annotated[
+        str, typer.Option(help="square shows oblong pixels as players do; stored leaves them as they are.")
+    ] = "square",
     task: Annotated[str | None, typer.Option(help="Task tag of the prompt.")] = None,
     instruction: Annotated[str | None, typer.Option(help="Instruction; the emotion question by default.")] = None,
     layout: Annotated[str, typer.Option(help="fork or upstream.")] = "fork",
@@ -134,6 +137,7 @@ def extract(
     given: dict[str, tuple[Any, Any]] = {
         "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
         "pixel_range": (pixel_range, None), "channel_order": (channel_order, "rgb"),
+        "pixel_aspect": (pixel_aspect, "square"),
         "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),
         "store_dtype": (store_dtype, "float16"), "tokenizer": (tokenizer, None), "revision": (revision, None),
         "device": (device, "auto"), "dtype": (dtype, "auto"), "batch_size": (batch_size, None),

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 class ClipInfo:
     """The facts of a clip.
 
-    frame_count: frames that its index lists.  fps: frames a second, the mean of a variable rate; nan for pictures.
-    duration_s: from the first frame's start to the last one's end; nan for pictures.
-    width, height: pixels of the (first) frame as shown, that is after rotation.
+    frame_count: frames that a decoder shows.  fps: frames a second, the mean of a variable rate.
+    duration_s: from the first frame's start to the last one's end.  Both are nan for pictures, and for a bare stream
+        whose header says no rate.
+    width, height: pixels of the (first) frame as shown, that is turned, and with square pixels unless told otherwise.
     """
 
     frame_count: int
@@ -55,7 +56,7 @@ class Clip(Protocol):
         """`pictures` as (H, W, 3) uint8 RGB arrays."""
 
     def time_of(self, number: int) -> float:
-        """Seconds from the first frame to a frame; nan for pictures."""
+        """Seconds from the first frame to a frame; nan where nothing is known of times."""
 
     def index_at(self, time_s: float) -> int:
         """Number of the frame that is shown at a time in seconds from the first frame."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import ClipError
-from .packets import PacketIndex, read_packets
+from .frame_index import FrameIndex
+from .packets import read_packets
+from .timeline import UNKNOWN
 
 if TYPE_CHECKING:
     import av
@@ -16,14 +22,22 @@ OpenStream = Callable[[], tuple[Any, Any]]
 
 _LEANS_ON_OTHERS = (2, 3)  # FFmpeg's picture types P and B
 
+# Decoders that can be told before any packet to leave it out if no other depends on it. Others read that word once,
+# when they open (dav1d), or leave out more than a picture.
+_DROPPING_DECODERS = ("h264", "hevc")
 
-def configure_decoder(stream: Any) -> None:
-    """One thread: with several, what a damaged frame is patched up with depends on who comes first.
 
-    Clips are decoded in parallel by processes, so no core stays idle for it.
+def configure_decoder(stream: Any, *, only_count: bool = False) -> None:
+    """Everything that a decoder is told. It may read it when it opens and never again, so nothing is added later.
+
+    One thread: with several, what a damaged frame is patched up with depends on who comes first. Clips are decoded
+    in parallel by processes, so no core stays idle for it.
+    only_count: whether frames come out is what matters, and not how smooth they are.
     """
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
+    if only_count:
+        stream.codec_context.options = {"skip_loop_filter": "all"}
 
 
 def decode_packet(context: Any, packet: Any, position: int, damaged: set[int]) -> list[av.VideoFrame]:
@@ -39,6 +53,40 @@ def decode_packet(context: Any, packet: Any, position: int, damaged: set[int]) -
         return []
 
 
+class FrameClock:
+    """What the decoder says of the times of all frames, as they come out, in the stream's unit."""
+
+    def __init__(self) -> None:
+        self._pts, self._dts, self._durations = array("q"), array("q"), array("q")
+
+    def add(self, frame: av.VideoFrame) -> None:
+        self._pts.append(UNKNOWN if frame.pts is None else frame.pts)
+        self._dts.append(UNKNOWN if frame.dts is None else frame.dts)
+        self._durations.append(frame.duration or 0)
+
+    def columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """pts, dts and durations, (frames,) int64 each; UNKNOWN for a missing time, 0 for a missing duration."""
+        return np.array(self._pts, np.int64), np.array(self._dts, np.int64), np.array(self._durations, np.int64)
+
+
+def count_frames(open_stream: OpenStream, damaged: set[int], check: Callable[[av.VideoFrame], None]) -> FrameClock:
+    """Decode a whole file for nothing but the times of its frames. check: looks at each, and may raise."""
+    found = FrameClock()
+    container, stream = open_stream()
+    try:
+        configure_decoder(stream, only_count=True)
+        for position, packet in enumerate(read_packets(container, stream, lambda error: None)):
+            for frame in decode_packet(stream.codec_context, packet, position, damaged):
+                check(frame)
+                found.add(frame)
+        for frame in decode_packet(stream.codec_context, None, -1, damaged):
+            check(frame)
+            found.add(frame)
+    finally:
+        container.close()
+    return found
+
+
 class _NotAKeyframe(Exception):
     """A jump went to a packet that is marked as a keyframe and is none."""
 
@@ -50,14 +98,14 @@ class VideoReader:
     may_jump: whether groups of pictures that hold no wanted frame are left out.
     """
 
-    def __init__(self, open_stream: OpenStream, index: PacketIndex, damaged: set[int], may_jump: bool = True) -> None:
+    def __init__(self, open_stream: OpenStream, index: FrameIndex, damaged: set[int], may_jump: bool = True) -> None:
         self._open_stream = open_stream
         self._index = index
         self._damaged = damaged
         self._may_jump = may_jump
         self._lost: int | None = None  # a wanted frame whose packet failed, until another stands in for it
         self._landed: int | None = None  # the frame that a jump went to, until it has come out
-        self._keyframe_at = {int(index.pts[k]): int(k) for k in index.keyframes if k < len(index.pts)}
+        self._start_at = {int(index.pts[k]): int(k) for k in index.starts} if index.seekable else {}
 
     def __enter__(self) -> VideoReader:
         self._open()
@@ -101,9 +149,9 @@ class VideoReader:
                 yield from self._drain()
                 self._jump(start)
             while (
-                self._position <= index.positions[number]
-                or self._lost is not None
-                or (index.counted and self._counter <= number)
+                self._counter <= number
+                if index.counted
+                else self._position <= index.positions[number] or self._lost is not None
             ):
                 packet = next(self._packets, None)
                 if packet is None:
@@ -118,9 +166,11 @@ class VideoReader:
         if not self._index.counted:
             # The decoder hands the time of a packet on to its frame: the frame's number travels in its place.
             packet.pts = number
-            # Frames on which no other frame depends are not even decoded unless they are wanted, or one is
-            # needed to stand in for a wanted one that was lost.
-            self._set_skip("DEFAULT" if number in wanted or self._lost is not None else "NONREF")
+            if self._may_drop:
+                # Frames on which no other frame depends are not even decoded unless they are wanted, or one is
+                # needed to stand in for a wanted one that was lost.
+                needed = number in wanted or self._lost is not None
+                self._context.skip_frame = "DEFAULT" if needed else "NONREF"
         frames = decode_packet(self._context, packet, position, self._damaged)
         if not frames and position in self._damaged and number in wanted:
             self._lost = number
@@ -148,18 +198,15 @@ class VideoReader:
         if self._landed is not None:  # a jump after which nothing came out
             raise _NotAKeyframe
 
-    def _set_skip(self, what: str) -> None:
-        self._context.skip_frame = what
-
     def _open(self) -> None:
         self._container, stream = self._open_stream()
         self._stream = stream
         configure_decoder(stream)
         self._context = stream.codec_context
+        self._may_drop = self._index.may_drop and self._context.codec.name in _DROPPING_DECODERS
         self._packets = read_packets(self._container, stream, lambda error: None)  # noted when indexing
         self._position = self._counter = 0
         self._lost = self._landed = None
-        self._set_skip("DEFAULT")
 
     def _jump(self, start: int) -> None:
         """Make the packet at a position the next one."""
@@ -175,7 +222,7 @@ class VideoReader:
         """Let the container jump to a position or a little before it; false if that cannot be made sure of."""
         import av
 
-        if self._index.restarted:
+        if not self._index.seekable:
             return False
         try:
             self._container.seek(int(self._index.dts[start]), stream=self._stream)
@@ -183,7 +230,7 @@ class VideoReader:
             return False
         packets = read_packets(self._container, self._stream, lambda error: None)
         for packet in packets:
-            found = self._keyframe_at.get(packet.dts if packet.pts is None else packet.pts)
+            found = self._start_at.get(packet.dts if packet.pts is None else packet.pts)
             if found is not None:
                 self._position = found
                 self._packets = _with_first(packet, packets)

@@ -29,7 +29,7 @@ class ClipSample:
 
     facemae_frames: (num_frames, size, size, 3) uint8 RGB.  videomae_frames: (16, size, size, 3) uint8 RGB.
     peak_frame: (H, W, 3) uint8 RGB, the whole frame.  peak_index: its number.
-    face_boxes: (num_frames, 4) float32, x1 y1 x2 y2 in pixels of the source, for each of facemae_frames.
+    face_boxes: (num_frames, 4) float32, x1 y1 x2 y2 in pixels of the frame as shown, for each of facemae_frames.
     face_scores: (num_frames,) float32, 0 where no face was detected in that very frame; its box is then the
         one that was used instead (interpolated, that of the reused crop, or the centre).
     face_coverage: share of the facemae_frames with a detected face of the chosen track, 0..1.

