@@ -17,7 +17,7 @@ from emollama_hf import extract
 from emollama_hf.store import assembly, feature_set
 from emollama_hf.store.assembly import Stretch, _Stretches
 from emollama_hf.store.extraction import open_run
-from emollama_hf.store.feature_set import FeatureRows
+from emollama_hf.store.feature_rows import FeatureRows
 from emollama_hf.store.shard import Shard
 from emollama_hf.store.work_store import Stored
 from tests.store.crops import OPTIONS, crops
