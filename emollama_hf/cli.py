@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -156,13 +156,14 @@ def extract(
     workers = Workers(engine, address, num_proc, num_readers)
     if status:
         show_status(source, out, **options)
-    else:
-        _finish(
-            run_extract(
-                source, out, workers=workers, shard_rows=shard_rows,
-                retry_failed=retry_failed, **options,
-            )
+        return
+    try:
+        failed = run_extract(
+            source, out, workers=workers, shard_rows=shard_rows, retry_failed=retry_failed, **options
         )  # fmt: skip
+    except KeyboardInterrupt as interrupt:  # typer would keep its message to itself
+        _fail(f"interrupted: {str(interrupt) or 'run the same again'}", INTERRUPTED)
+    _finish(failed)
 
 
 @app.command()
@@ -396,6 +397,6 @@ def _one_line(error: BaseException) -> str:
     return line if foreseen else f"{type(error).__name__}: {line} (run again with --debug for the traceback)"
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     sys.stderr.write(f"emollama-hf: {message}\n")
     sys.exit(status)

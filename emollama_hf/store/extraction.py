@@ -105,7 +105,7 @@ def extract(
     Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
     there is no such model or not enough memory for it, ClipError with on_error="raise", FileExistsError if `out` holds
     something else, StoreError if the disk is full or a worker dies, ConnectionError if no Ray answers. What was
-    computed before an error is kept.
+    computed before an error is kept, also before Ctrl-C: the KeyboardInterrupt says how many clips are stored.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
@@ -182,7 +182,16 @@ class Run:
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
     def finish(self, workers: Workers, *, shard_rows: int | None) -> Dataset:
-        """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
+        """Compute what is missing, write `out` if there is one, and return the data set with the new columns.
+
+        Raises KeyboardInterrupt with the number of clips that are stored.
+        """
+        try:
+            return self._finish(workers, shard_rows)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._stored_words()) from None
+
+    def _finish(self, workers: Workers, shard_rows: int | None) -> Dataset:
         if workers.engine == "local" and workers.num_readers and isinstance(self.pipeline.stages[0], ModelStage):
             raise ValueError(
                 f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
@@ -196,6 +205,11 @@ class Run:
         if self.out is not None:
             self._write(assembly, self.out, shard_rows)
         return self._result(assembly)
+
+    def _stored_words(self) -> str:
+        self.computation.store.refresh()
+        stored, total = sum(self.known(row) is not None for row in range(len(self.ds))), len(self.ds)
+        return f"{stored} of {total} clips stored, run the same again" + (" for the others" if stored < total else "")
 
     def _raise_known_failures(self, unreadable: dict[int, Failure]) -> None:
         for row in range(len(self.ds)) if self.computation.raises else ():
@@ -214,11 +228,12 @@ class Run:
 
         def report(done: Report) -> None:
             self.computed += done.rows
-            progress.advance(done.rows, done.failed, done.times)
+            if done.rows:
+                progress.advance(done.rows, done.failed, done.times, changed=done.changed)
             for stage, spent in done.times.items():
                 timing.add(stage, spent.seconds, spent.rows)
             if done.shards:
-                progress.shard()
+                progress.shard(done.stored)
 
         try:
             if units:
