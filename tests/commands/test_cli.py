@@ -66,7 +66,10 @@ def test_extract_keeps_failed_clips_and_ends_with_3(clips: Path, tmp_path: Path)
     assert "1 empty_file" in told.stdout
     assert "broken.mp4" in told.stderr
     assert "1 computed now, 2 known from before" in run(*arguments, "--retry-failed", status=3).stdout
-    ran = run(*arguments, "--pooling", "mean", "--shard-rows", "1", status=3)
+    told = run(*arguments, "--pooling", "mean", status=1).stderr
+    assert "1 of its 13 columns: emollama ((69, 48) float16 there, (48,) float16 here)" in told
+    assert len(told.splitlines()) == 1
+    ran = run(*arguments, "--pooling", "mean", "--shard-rows", "1", "--replace", status=3)
     lines = [line for line in ran.stderr.splitlines() if "clips a minute" in line]
     assert len(lines) == 2, "one log line a shard"
     assert "2 of 2 clips" in lines[1]

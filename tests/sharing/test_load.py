@@ -124,8 +124,7 @@ def test_what_extract_wrote_and_what_was_pushed(tmp_path: Path) -> None:
     ds = Dataset.from_dict({"frames": paths, "uuid": list("abc"), "label": [0, 1, 1]})
     extract(ds, "random-tiny", out=tmp_path / "features", **OPTIONS, stages=["facemae_embed"])
     push(tmp_path / "features", tmp_path / "shared")
-    push(tmp_path / "features", "memory://bucket/shared")
-    for place in (tmp_path / "features", str(tmp_path / "shared"), "memory://bucket/shared"):
+    for place in (tmp_path / "features", str(tmp_path / "shared"), (tmp_path / "shared").as_uri()):
         (batch,) = batches(load(place, columns=["facemae", "label"], format="torch"))
         assert batch["facemae"].shape == (2, 32)
         assert batch["label"].tolist() == [0, 1]
