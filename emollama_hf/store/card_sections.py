@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,11 +78,27 @@ def loading(manifest: Manifest, opening: Opening) -> str:
     for name, config in manifest.configs.items():
         columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
         lines.append(f"ds = {opening(name, config)}{columns}")
-    lines += [
-        f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")',
-        'ds = ds.with_format("torch")',
-    ]
-    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n"
+    lines.append(f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")')
+    # It is null in each of these rows, and no batch holds nulls.
+    without = any(schema.ERROR in config.features for config in manifest.configs.values())
+    lines.append(
+        f'ds = ds{f".remove_columns({schema.ERROR!r})" if without else ""}.with_format("torch")'.replace("'", '"')
+    )
+    name, config = next(iter(manifest.configs.items()))
+    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(opening(name, config))
+
+
+def _load(opened: str) -> str:
+    """The same with `emollama_hf.load`, for a place that the opening names. opened: as `Opening` gives it."""
+    found = re.match(r'load_dataset\("([^"]+)"(?:, "([^"]+)")?.*?(?:revision="([^"]+)")?\)$', opened)
+    if found is None or found[1] == "parquet":
+        return ""
+    options = {"config_name": found[2], "revision": found[3], "format": "torch"}
+    given = "".join(f', {option}="{value}"' for option, value in options.items() if value)
+    return (
+        f'\nWith `emollama_hf` installed, `emollama_hf.load("{found[1]}"{given})` does the same, leaves out rows that '
+        "lack one of the `columns=` that you name, and says how many these are.\n"
+    )
 
 
 def configuration(name: str, manifest: Manifest) -> str:

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from emollama_hf import extract, push, timing
 from emollama_hf.errors import StoreError
+from emollama_hf.sharing.forget import forget
 from emollama_hf.store.row_identity import RowIdentity, match_rows
 from emollama_hf.store.shrinking import ExistingRowsError
+from tests.interrupted import killed_at, renaming_to
 from tests.store.crops import OPTIONS, crops, write_crops
 
 #: One stage that takes no time.
@@ -294,3 +296,24 @@ def test_a_row_is_found_again_and_no_two_rows_are_one(
     assert (
         len([one for one in fewer if one is not None]) == len({one for one in fewer if one is not None}) <= len(there)
     )
+
+
+@pytest.mark.parametrize("text", ["row_keys.json", "/out/data/", "provenance.json", "README.md"])
+def test_adding_that_is_killed_loses_nothing_and_is_done_by_the_same_again(
+    text: str, tmp_path: Path, out: Path
+) -> None:
+    other = crops(tmp_path / "others", 8, 9).rename_column("label", "other")
+    killed_at(renaming_to(text), lambda: sample(other, out, existing="add"))
+    assert list(written(out)["label"]) == ["label 1", "label 2", "label 3"], "readers see the set of before"
+    refused("3 of its", other, out)
+    sample(other, out, existing="add")
+    assert list(written(out)["label"]) == ["label 1", "label 2", "label 3", None, None]
+    assert list(written(out)["other"]) == [None, None, None, "label 8", "label 9"]
+
+
+def test_forgotten_rows_do_not_come_back_by_adding(tmp_path: Path, out: Path) -> None:
+    assert forget(out, {"label": "label 2"}).rows == 1
+    sample(crops(tmp_path / "others", 8), out, existing="add")
+    assert list(written(out)["label"]) == ["label 1", "label 3", "label 8"]
+    assert "2.npy" not in "".join(path.read_text() for path in out.rglob("*.json"))
+    refused("1 of its 3 rows: '8.npy'", crops(tmp_path / "clips", 1, 3), out)
