@@ -149,7 +149,10 @@ class Run:
         self.pipeline = pipeline
         self.out = out
         bar = hashing_bar(len(ds))
-        keys = row_keys(ds, pipeline, advance=(lambda rows: None) if bar is None else bar.update)
+        contents: dict[str, list[str | None]] = {}
+        advance = (lambda rows: None) if bar is None else bar.update
+        keys = row_keys(ds, pipeline, advance=advance, contents=contents)
+        self._contents = contents
         if bar is not None:
             bar.close()
         self.computation = Computation(ds, pipeline, keys, store)
@@ -276,7 +279,7 @@ class Run:
 
     @cached_property
     def _identities(self) -> list[RowIdentity]:
-        return row_identities(self.ds, self.pipeline.given)
+        return row_identities(self.ds, self._contents)
 
     def _left_out(self) -> list[str]:
         """Columns of recordings and pictures that are not written."""

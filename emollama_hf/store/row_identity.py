@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +14,8 @@ from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.frames.source import is_url
 from emollama_hf.rows import Rows
-from emollama_hf.store.content import content_digest
 from emollama_hf.store.media import file_name_of, path_of
-from emollama_hf.store.row_keys import BATCH_ROWS, READERS
+from emollama_hf.store.row_keys import BATCH_ROWS
 
 #: Columns that name a row, the most certain first.
 NAMING = ("uuid", "id", "clip_id", "name", "file_name")
@@ -51,22 +49,32 @@ def naming_column(features: Features) -> str | None:
     return next((name for name in NAMING if getattr(features.get(name), "dtype", None) in _NAMING_TYPES), None)
 
 
-def row_identities(ds: Dataset, given: Sequence[str]) -> list[RowIdentity]:
-    """The identity of each row. given: columns that stages read; the clip is `video`, else `frames`, else all these."""
+def row_identities(ds: Dataset, contents: Mapping[str, Sequence[str | None]]) -> list[RowIdentity]:
+    """The identity of each row.
+
+    contents: digests of the values of each column that stages read. The clip is `video`, else `frames`, else all these.
+    """
     clip = next((name for name in (schema.VIDEO, schema.FRAMES) if name in ds.column_names), None)
-    inputs = [clip] if clip is not None else [name for name in given if name in ds.column_names]
+    inputs = [clip] if clip is not None and clip in contents else sorted(contents)
     column = naming_column(ds.features)
-    wanted = list(dict.fromkeys([*inputs, *([] if column is None else [column])]))
+    wanted = list(dict.fromkeys(name for name in (clip, column) if name is not None))
     identities: list[RowIdentity] = []
-    with ThreadPoolExecutor(READERS) as pool:
-        for table in ds.select_columns(wanted).with_format("arrow").iter(batch_size=BATCH_ROWS) if wanted else ():
-            rows = Rows.from_batch(table)
-            contents = pool.map(lambda row, rows=rows: _content(rows, inputs, row), range(rows.length))
-            for row, content in enumerate(contents):
-                value = None if clip is None else rows.value(clip, row)
-                name = file_name_of(value) if column is None else rows.value(column, row)
-                identities.append(RowIdentity(_text(name), column or clip, _location(value), content))
-    return identities or [UNKNOWN] * len(ds)
+    for table in ds.select_columns(wanted).with_format("arrow").iter(batch_size=BATCH_ROWS) if wanted else ():
+        rows = Rows.from_batch(table)
+        for row in range(rows.length):
+            value = None if clip is None else rows.value(clip, row)
+            name = file_name_of(value) if column is None else rows.value(column, row)
+            identities.append(RowIdentity(None if name is None else str(name), column or clip, _location(value)))
+    digests = zip(*(contents[name] for name in inputs), strict=True) if inputs else ((None,) for _ in range(len(ds)))
+    return [
+        replace(identity, content=_joined(parts))
+        for identity, parts in zip(identities or [UNKNOWN] * len(ds), digests, strict=True)
+    ]
+
+
+def _joined(digests: Sequence[str | None]) -> str | None:
+    known = [one for one in digests if one is not None]
+    return None if len(known) < len(digests) else known[0] if len(known) == 1 else combined(*known)
 
 
 def match_rows(there: Sequence[RowIdentity], here: Sequence[RowIdentity]) -> list[int | None]:
@@ -134,25 +142,11 @@ def _same_name(there: RowIdentity, here: RowIdentity) -> bool:
     return there.column == "uuid" or None in (there.path, here.path, there.content, here.content)
 
 
-def _content(rows: Rows, inputs: Sequence[str], row: int) -> str | None:
-    try:
-        digests = [content_digest(name, rows.value(name, row)) for name in inputs]
-    except MemoryError:
-        raise
-    except Exception:  # whatever a file system raises: a stage meets it again and words it for people
-        return None
-    return digests[0] if len(digests) == 1 else combined(*digests)
-
-
 def _location(value: Any) -> str | None:
     path = path_of(value)
     if path is None or (isinstance(value, dict) and value.get("bytes") is not None):
         return None
     return urlsplit(path)._replace(query="", fragment="").geturl() if is_url(path) else os.path.abspath(path)
-
-
-def _text(name: Any) -> str | None:
-    return None if name is None else str(name)
 
 
 def named_by(column: str, values: Sequence[Any]) -> list[RowIdentity]:
