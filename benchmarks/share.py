@@ -27,7 +27,8 @@ import pyarrow as pa
 from datasets import Array2D, Features, Value
 
 from emollama_hf.store.arrow_columns import to_arrow
-from emollama_hf.store.feature_set import FeatureRows, rows_a_file, write_feature_set
+from emollama_hf.store.feature_rows import FeatureRows
+from emollama_hf.store.feature_set import rows_a_file, write_feature_set
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from emollama_hf.errors import ClipError, ModelError, ShareError
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
+    from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
@@ -42,6 +43,7 @@ _HOMES = {
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
     "extract": "emollama_hf.store.extraction",
+    "load": "emollama_hf.sharing.load",
     "push": "emollama_hf.sharing.push",
 }
 
@@ -61,6 +63,7 @@ __all__ = [
     "emollama_embed",
     "extract",
     "facemae_embed",
+    "load",
     "push",
     "sample_frames",
     "videomae_embed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -121,13 +121,20 @@ def extract(
             "--retry-failed", help="Compute the clips again that failed, and no others; mended files are new clips."
         ),
     ] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep rows and columns of --out that SOURCE does not give, and add to them.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take rows and columns out of --out that SOURCE does not give.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a feature data set in --out that was not made there.")
     ] = False,
 ) -> None:
     """Extract the features of every clip of SOURCE into a data set that load_dataset opens.
 
-    What is in --out already is not computed again: run the same after an interruption or with new clips.
+    What is in --out already is not computed again: run the same after an interruption or with new clips. A run that
+    would take rows or columns out of --out is an error without --add or --replace.
 
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
@@ -148,18 +155,19 @@ def extract(
     options = {name: value for name, (value, default) in given.items() if value != default}
     options |= {
         "model": model, "labels": labels, "split": split, "keep": tuple(keep or ()), "on_error": on_error,
-        "overwrite": overwrite,
+        "overwrite": overwrite, "existing": _existing(add, replace),
     }  # fmt: skip
     workers = Workers(engine, address, num_proc, num_readers)
     if status:
         show_status(source, out, **options)
-    else:
-        _finish(
-            run_extract(
-                source, out, workers=workers, shard_rows=shard_rows,
-                retry_failed=retry_failed, **options,
-            )
+        return
+    try:
+        failed = run_extract(
+            source, out, workers=workers, shard_rows=shard_rows, retry_failed=retry_failed, **options
         )  # fmt: skip
+    except KeyboardInterrupt as interrupt:  # typer would keep its message to itself
+        _fail(f"interrupted: {str(interrupt) or 'run the same again'}", INTERRUPTED)
+    _finish(failed)
 
 
 @app.command()
@@ -351,6 +359,12 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+def _existing(add: bool, replace: bool) -> str:
+    if add and replace:
+        raise typer.BadParameter("--add keeps what is there and --replace does not. Leave one of them out.")
+    return "add" if add else "replace" if replace else "error"
+
+
 def _finish(failed_rows: int) -> None:
     if failed_rows:
         raise typer.Exit(SOME_FAILED)
@@ -389,6 +403,6 @@ def _one_line(error: BaseException) -> str:
     return line if foreseen else f"{type(error).__name__}: {line} (run again with --debug for the traceback)"
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     sys.stderr.write(f"emollama-hf: {message}\n")
     sys.exit(status)

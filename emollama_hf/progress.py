@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, one log line a shard elsewhere."""
+"""How far a run is: a bar on a terminal, one log line a shard elsewhere. Both count what is safe on the disk."""
 
 from __future__ import annotations
 
@@ -13,48 +13,61 @@ from emollama_hf.timing import StageTime
 
 logger = logging.getLogger(__name__)
 
+#: Shards come in jumps, which say little of the rate: rate and time left are those of what was computed.
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} stored [{elapsed}{postfix}]"
+
 
 class Progress:
-    """Rate, time left, failures so far and the slowest stage of a run over `total` clips.
+    """How many of `total` clips are stored, how many more are in hand, rate, time left, failures, the slowest stage.
 
+    A clip in hand has been computed and is not stored yet: a killed run computes it again.
     On a terminal it is a bar, which `datasets.disable_progress_bars()` switches off; elsewhere `shard` logs a line.
     """
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._done = 0
+        self._computed = self._stored = self._changed = 0
         self._started = time.monotonic()
         self.failed: Counter[str] = Counter()
         self.times: dict[str, StageTime] = {}
-        self._bar = _bar(total, "Extracting features") if total else None
+        self._bar = _bar(total, "Extracting features", BAR) if total else None
 
-    def advance(self, rows: int, failed: Counter[str], times: dict[str, StageTime]) -> None:
-        """Clips that were computed, what failed of them, and what they cost."""
-        self._done += rows
+    def advance(self, rows: int, failed: Counter[str], times: dict[str, StageTime], *, changed: int = 0) -> None:
+        """Clips that were computed, what failed of them, and what they cost. changed: of them that are thrown away."""
+        self._computed += rows
+        self._changed += changed
         self.failed += failed
         for stage, spent in times.items():
             sum_ = self.times.setdefault(stage, StageTime())
             sum_.seconds, sum_.rows = sum_.seconds + spent.seconds, sum_.rows + spent.rows
-        if self._bar is not None:
-            self._bar.set_postfix_str(", ".join(self._notes()), refresh=False)
-            self._bar.update(rows)
+        self._show(0)
 
-    def shard(self) -> None:
-        """A shard is safe on the disk."""
-        if self._bar is None and self._done:
-            seconds = time.monotonic() - self._started
-            left = max(0, self._total - self._done) * seconds / self._done
-            rate = f"{self._done / seconds * 60:.1f} clips a minute"
-            logger.info(
-                "%s", ", ".join([f"{self._done} of {self._total} clips", rate, f"{_words(left)} left", *self._notes()])
-            )
+    def shard(self, stored: int) -> None:
+        """A shard is safe on the disk. stored: clips that it has."""
+        self._stored += stored
+        if self._bar is not None:
+            self._show(stored)
+        elif self._computed:
+            logger.info("%s", ", ".join([f"{self._stored} of {self._total} clips", *self._notes()]))
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
 
+    def _show(self, stored: int) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(", ".join(self._notes()), refresh=False)
+            if not self._bar.update(stored):
+                self._bar.refresh()
+
     def _notes(self) -> list[str]:
-        notes = [f"{sum(self.failed.values())} failed"]
+        in_hand = self._computed - self._changed - self._stored
+        notes = [f"{in_hand} in hand"] if in_hand > 0 else []
+        if self._computed:
+            seconds = max(time.monotonic() - self._started, 1e-9)
+            left = max(0, self._total - self._computed) * seconds / self._computed
+            notes += [f"{self._computed / seconds * 60:.1f} clips a minute", f"{_words(left)} left"]
+        notes.append(f"{sum(self.failed.values())} failed")
         slowest = timing.slowest(self.times)
         if slowest is not None:
             notes.append(f"slowest: {slowest[0]} {slowest[1]:.0%}")
@@ -71,13 +84,13 @@ def sharing_bar(rows: int, title: str) -> Any:
     return _bar(rows, title)
 
 
-def _bar(total: int, title: str) -> Any:
+def _bar(total: int, title: str, form: str | None = None) -> Any:
     from datasets.utils import are_progress_bars_disabled
     from tqdm.auto import tqdm
 
     if are_progress_bars_disabled() or not sys.stderr.isatty():
         return None
-    return tqdm(total=total, desc=title, unit="clip", dynamic_ncols=True)
+    return tqdm(total=total, desc=title, unit="clip", dynamic_ncols=True, bar_format=form)
 
 
 def _words(seconds: float) -> str:

@@ -18,8 +18,7 @@ from emollama_hf.engines.workers import DEFAULT_WORKERS, Workers
 from emollama_hf.store import memory_check
 from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.extraction import Run, check_engine, open_run
-from emollama_hf.store.manifest import read_manifest
-from emollama_hf.store.media import without_media
+from emollama_hf.store.manifest import DEFAULT_CONFIG, read_manifest
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.sources import open_source
@@ -51,11 +50,13 @@ def run_extract(
     result = run.finish(workers, shard_rows=shard_rows)
     screen = console()
     statuses = Counter(result[schema.STATUS])
-    written = without_media(result, keep=run.pipeline.keep)
     screen.print(f"Wrote {out} ({status_line(statuses)}).", markup=False)
+    config = read_manifest(out).configs[DEFAULT_CONFIG]
+    if options.get("existing") == "add":
+        screen.print(f"With what was there it holds {config.rows} rows.", markup=False)
     new = sum(run.known(row) is not None for row in rows) - known  # by a run beside this one, too
     screen.print(f"{new} computed now, {known} known from before.\n", markup=False)
-    screen.print(columns_table({name: describe_column(kind) for name, kind in written.features.items()}))
+    screen.print(columns_table({name: describe_column(kind) for name, kind in config.features.items()}))
     times = timing.stage_times()
     if times:
         screen.print()

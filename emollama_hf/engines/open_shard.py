@@ -37,7 +37,7 @@ class OpenShard:
         self, computation: Computation, publisher: Publisher, size: ShardSize, report: Callable[[Report], None]
     ) -> None:
         self._computation, self._publisher, self._size, self._report = computation, publisher, size, report
-        self._rows = 0
+        self._rows = self._changed = 0
         self._since = time.monotonic()
 
     def __enter__(self) -> OpenShard:
@@ -51,6 +51,7 @@ class OpenShard:
         """Put in what came of a task. Raises ClipError with on_error="raise"."""
         done = self._computation.add(task, self._publisher)
         self._rows += done.rows
+        self._changed += done.changed
         self._report(done)
         if self.is_full():
             self.publish()
@@ -63,5 +64,6 @@ class OpenShard:
     def publish(self) -> None:
         """Make what was added safe, if there is anything."""
         if self._publisher.publish():
-            self._report(Report(shards=1))
-        self._rows, self._since = 0, time.monotonic()
+            self._report(Report(shards=1, stored=self._rows - self._changed))
+        self._rows = self._changed = 0
+        self._since = time.monotonic()

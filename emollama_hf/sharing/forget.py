@@ -22,9 +22,10 @@ from emollama_hf.sharing.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
-from emollama_hf.store.forgetting import keep_only, known_row_keys, note_row_keys, remove_store
+from emollama_hf.store.forgetting import keep_only, remove_store
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.media import media_columns
+from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
 #: For each row of a table whether it is to be forgotten.
@@ -265,7 +266,8 @@ def _clear_work_store(place: Place, manifest: Manifest, rewritten: Mapping[str, 
     root = _work_store(place)
     if root is None:
         return
-    known, kept = known_row_keys(root), {}
+    known = known_rows(root)
+    kept: dict[str, list[RowNote]] = {}
     for path, file in _files(manifest).items():
         if file.content not in known:
             remove_store(root)  # nobody knows which of its rows are whose
@@ -273,6 +275,8 @@ def _clear_work_store(place: Place, manifest: Manifest, rewritten: Mapping[str, 
         stays = rewritten[path].kept if path in rewritten else [True] * file.counts.rows
         new = rewritten[path].new if path in rewritten else (path, file)
         if new is not None:
-            kept[new[1].content] = [keys for keys, one in zip(known[file.content], stays, strict=True) if one]
-    keep_only(root, {key for rows in kept.values() for keys in rows for key in keys if key is not None})
-    note_row_keys(root, {**known, **kept})
+            kept[new[1].content] = [note for note, one in zip(known[file.content], stays, strict=True) if one]
+    keep_only(root, {key for rows in kept.values() for note in rows for key in note.keys if key is not None})
+    # Who is interrupted before the files are replaced needs the keys of the old ones, and nobody their names.
+    nameless = {content: [note.without_identity() for note in rows] for content, rows in known.items()}
+    note_rows(root, {**nameless, **kept})

@@ -22,11 +22,10 @@ from emollama_hf.sharing.scan import may_hold_text
 from emollama_hf.store.carried import carried_making
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.feature_set import PIECE_BYTES, row_bytes
+from emollama_hf.store.feature_rows import piece_rows
 from emollama_hf.store.manifest import RowKey, read_manifest
 from emollama_hf.store.media import media_columns, path_of, undecoded
 from emollama_hf.store.parquet_rows import open_config
-from emollama_hf.store.stored_rows import MOST_ROWS
 
 CLIP_ID_DIGITS = 16
 TEXT_TYPES = ("string", "large_string")
@@ -63,8 +62,8 @@ class SourceRows:
 
     def tables(self, columns: Sequence[str], *, one_by_one: bool = False) -> Iterator[pa.Table]:
         """All rows, in pieces that fit into memory. one_by_one: rows hold recordings, whose size no type tells."""
-        width = row_bytes(Features({name: self.features[name] for name in columns}))
-        return self.rows.tables(columns, 1 if one_by_one else min(MOST_ROWS, max(1, PIECE_BYTES // width)))
+        size = piece_rows(Features({name: self.features[name] for name in columns}))
+        return self.rows.tables(columns, 1 if one_by_one else size)
 
 
 def open_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,7 +86,21 @@ def loading(manifest: Manifest, opening: Opening) -> str:
         # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
         f'ds = ds.with_format("torch", columns={_listing(tensors)})' if tensors else 'ds = ds.with_format("torch")',
     ]
-    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n"
+    name, config = next(iter(manifest.configs.items()))
+    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(opening(name, config))
+
+
+def _load(opened: str) -> str:
+    """The same with `emollama_hf.load`, for a place that the opening names. opened: as `Opening` gives it."""
+    found = re.match(r'load_dataset\("([^"]+)"(?:, "([^"]+)")?.*?(?:revision="([^"]+)")?\)$', opened)
+    if found is None or found[1] == "parquet":
+        return ""
+    options = {"config_name": found[2], "revision": found[3], "format": "torch"}
+    given = "".join(f', {option}="{value}"' for option, value in options.items() if value)
+    return (
+        f'\nWith `emollama_hf` installed, `emollama_hf.load("{found[1]}"{given})` does the same, leaves out rows that '
+        "lack one of the `columns=` that you name, and says how many these are.\n"
+    )
 
 
 def configuration(name: str, manifest: Manifest) -> str:

@@ -36,9 +36,14 @@ class Unit:
 
 @dataclass
 class Report:
-    """What a piece of work came to. changed: rows that were thrown away, because their files changed meanwhile."""
+    """What a piece of work came to.
+
+    rows: that were computed, and are in this process's hands. stored: of those of earlier reports, that are safe on the
+    disk now. changed: rows that were thrown away, because their files changed meanwhile.
+    """
 
     rows: int = 0
+    stored: int = 0
     changed: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     times: dict[str, timing.StageTime] = field(default_factory=dict)
@@ -135,7 +140,7 @@ class Computation:
         for i in sorted(task.failures) if self.raises else ():
             raise named(task.failures[i], self.label(rows[i]))
         failed: Counter[str] = Counter(error.kind for error in task.failures.values())
-        return Report(len(rows), len(changed), failed, task.times)
+        return Report(rows=len(rows), changed=len(changed), failed=failed, times=task.times)
 
     @property
     def raises(self) -> bool:

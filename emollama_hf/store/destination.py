@@ -12,9 +12,10 @@ from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 DATA = "data"
 
 
-def check_destination(out: Path, *, overwrite: bool) -> Path:
+def check_destination(out: Path, *, existing: str) -> Path:
     """`out` as an absolute path, if a feature data set can be written or continued there.
 
+    existing: "error", "add" or "replace", what becomes of rows that are there.
     Raises FileExistsError if it holds something else, or features whose work store is not there; NotADirectoryError
     or PermissionError if nothing can be made there; ValueError if a newer version wrote it, or its name is not UTF-8.
     """
@@ -35,14 +36,15 @@ def check_destination(out: Path, *, overwrite: bool) -> Path:
                 raise FileExistsError(f"{out} is not empty and holds no feature data set. Choose another directory.")
         else:
             _check_version(out)
-            if not continued and not overwrite:
+            if not continued and existing == "error":
                 raise FileExistsError(
                     f"{out} already holds a feature data set, and not the work that it was made from, so that it "
-                    "cannot be continued. Choose another directory, or replace it (--overwrite, overwrite=True)."
+                    'cannot be continued. Choose another directory, add to it (--add, existing="add"), or replace it '
+                    "(--overwrite, overwrite=True)."
                 )
-    existing = next(path for path in (out, *out.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        raise PermissionError(f"{existing} cannot be written to. Choose another directory.")
+    parent = next(path for path in (out, *out.parents) if path.exists())
+    if not os.access(parent, os.W_OK):
+        raise PermissionError(f"{parent} cannot be written to. Choose another directory.")
     return out
 
 

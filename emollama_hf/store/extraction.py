@@ -9,10 +9,11 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, Features, concatenate_datasets
 from datasets.config import HF_DATASETS_CACHE
 
 from emollama_hf import schema, timing
@@ -24,19 +25,23 @@ from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.errors import ModelError
 from emollama_hf.progress import Progress, hashing_bar
-from emollama_hf.stage import named
+from emollama_hf.stage import check_choice, named
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.store.assembly import Assembly
 from emollama_hf.store.carried import carry_making
 from emollama_hf.store.computation import Computation, Report
 from emollama_hf.store.destination import check_destination
-from emollama_hf.store.feature_set import FeatureRows, rows_a_file, write_feature_set
+from emollama_hf.store.existing_set import open_existing
+from emollama_hf.store.feature_rows import FeatureRows
+from emollama_hf.store.feature_set import rows_a_file, write_feature_set
 from emollama_hf.store.media import SHOWS_PEOPLE, media_columns, undecoded, without_media
 from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.provenance import describe_run, made_with, merged
+from emollama_hf.store.row_identity import RowIdentity, row_identities
 from emollama_hf.store.row_keys import row_keys
 from emollama_hf.store.shard import Failure
+from emollama_hf.store.shrinking import CHOICES, check_adding, check_shrinking, warn_of_other_settings
 from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
 
 logger = logging.getLogger(__name__)
@@ -55,6 +60,7 @@ def extract(
     address: str | None = None,
     on_error: str = "null",
     keep: Iterable[str] = (),
+    existing: str = "error",
     overwrite: bool = False,
     retry_failed: bool = False,
     **options: Any,
@@ -85,7 +91,11 @@ def extract(
         else Ray is started on this machine for the time of the run.
     on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
-    overwrite: replace a feature data set in `out` that was not made there.
+    existing: what becomes of rows and columns that `out` has and this run would not write. "error": they are an error,
+        before anything is computed. "add": they stay, and the rows of this run come to them; a row that is in both is
+        one row with the values of this run, and where this run failed and the earlier one did not, the earlier values.
+        "replace": they go. A row is the same with an equal clip, under the same path or with the same `uuid`.
+    overwrite: as existing="replace", also for a feature data set in `out` that was not made there.
     retry_failed: compute the clips again that have failed before, and no others. A file that was mended since is a
         new clip, which the plain call computes.
     options: any option of the stages, such as peak="middle", pooling="6:10", device="cuda:1".
@@ -95,7 +105,7 @@ def extract(
     Raises ValueError for unknown options, options without effect and columns that no stage can read; ModelError if
     there is no such model or not enough memory for it, ClipError with on_error="raise", FileExistsError if `out` holds
     something else, StoreError if the disk is full or a worker dies, ConnectionError if no Ray answers. What was
-    computed before an error is kept.
+    computed before an error is kept, also before Ctrl-C: the KeyboardInterrupt says how many clips are stored.
 
         >>> ds = extract(ds, "random-tiny", out="features", peak="middle")
         >>> len(ds[0]["emollama"])
@@ -105,7 +115,7 @@ def extract(
     check_engine(workers)
     check_count("shard_rows", shard_rows, 1)
     run = open_run(
-        ds, model, stages=stages, out=out, on_error=on_error, keep=keep, overwrite=overwrite,
+        ds, model, stages=stages, out=out, on_error=on_error, keep=keep, existing=existing, overwrite=overwrite,
         retry_failed=retry_failed, **options,
     )  # fmt: skip
     done = run.finish(workers, shard_rows=shard_rows)
@@ -126,13 +136,23 @@ class Run:
     """One call of `extract`, opened: what is asked for, and what the store has of it."""
 
     def __init__(
-        self, ds: Dataset, pipeline: Pipeline, out: Path | None, store: WorkStore, *, retry_failed: bool = False
+        self,
+        ds: Dataset,
+        pipeline: Pipeline,
+        out: Path | None,
+        store: WorkStore,
+        *,
+        existing: str = "error",
+        retry_failed: bool = False,
     ) -> None:
         self.ds = ds
         self.pipeline = pipeline
         self.out = out
         bar = hashing_bar(len(ds))
-        keys = row_keys(ds, pipeline, advance=(lambda rows: None) if bar is None else bar.update)
+        contents: dict[str, list[str | None]] = {}
+        advance = (lambda rows: None) if bar is None else bar.update
+        keys = row_keys(ds, pipeline, advance=advance, contents=contents)
+        self._contents = contents
         if bar is not None:
             bar.close()
         self.computation = Computation(ds, pipeline, keys, store)
@@ -140,17 +160,41 @@ class Run:
         self.failed_before = [row for row in range(len(ds)) if isinstance(self.known(row), Failure)]
         #: Clips that this run has computed.
         self.computed = 0
+        self._existing = existing
         self._retry_failed = retry_failed
         if retry_failed:
             again = WorkStore(store.root, retry=store.shard_names)
             self.computation = Computation(ds, pipeline, keys, again)
+
+    def check_existing(self) -> None:
+        """Raise ExistingRowsError, before anything is computed, if `out` would lose rows or columns unasked."""
+        before = None if self.out is None else open_existing(self.out, self.computation.store.root)
+        if before is None:
+            return
+        made, computed = describe_run(self.pipeline, made_with=made_with(self.pipeline.stages)), self.pipeline.features
+        features = Features({**self._labels.features, **computed})
+        if self._existing == "error":
+            check_shrinking(before, features, self._identities, made, list(computed))
+        if self._existing == "add":
+            check_adding(before, features, made, list(computed))
+        else:
+            warn_of_other_settings(before, made)
 
     def known(self, row: int) -> dict[str, Stored] | Failure | None:
         """What the store has of a row; None if nothing, if not all, or if its files cannot be read."""
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
     def finish(self, workers: Workers, *, shard_rows: int | None) -> Dataset:
-        """Compute what is missing, write `out` if there is one, and return the data set with the new columns."""
+        """Compute what is missing, write `out` if there is one, and return the data set with the new columns.
+
+        Raises KeyboardInterrupt with the number of clips that are stored.
+        """
+        try:
+            return self._finish(workers, shard_rows)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._stored_words()) from None
+
+    def _finish(self, workers: Workers, shard_rows: int | None) -> Dataset:
         if workers.engine == "local" and workers.num_readers and isinstance(self.pipeline.stages[0], ModelStage):
             raise ValueError(
                 f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
@@ -164,6 +208,11 @@ class Run:
         if self.out is not None:
             self._write(assembly, self.out, shard_rows)
         return self._result(assembly)
+
+    def _stored_words(self) -> str:
+        self.computation.store.refresh()
+        stored, total = sum(self.known(row) is not None for row in range(len(self.ds))), len(self.ds)
+        return f"{stored} of {total} clips stored, run the same again" + (" for the others" if stored < total else "")
 
     def _raise_known_failures(self, unreadable: dict[int, Failure]) -> None:
         for row in range(len(self.ds)) if self.computation.raises else ():
@@ -182,11 +231,12 @@ class Run:
 
         def report(done: Report) -> None:
             self.computed += done.rows
-            progress.advance(done.rows, done.failed, done.times)
+            if done.rows:
+                progress.advance(done.rows, done.failed, done.times, changed=done.changed)
             for stage, spent in done.times.items():
                 timing.add(stage, spent.seconds, spent.rows)
             if done.shards:
-                progress.shard()
+                progress.shard(done.stored)
 
         try:
             if units:
@@ -202,7 +252,7 @@ class Run:
             )
 
     def _write(self, assembly: Assembly, out: Path, shard_rows: int | None) -> None:
-        labels = without_media(self._kept())
+        labels = self._labels
         errors = assembly.errors(folders=False)
         rows = FeatureRows(
             labels=labels if labels.column_names else None,
@@ -211,10 +261,25 @@ class Run:
             keys=[list(keys) for keys in zip(*self.computation.keys.values(), strict=True)],
             withheld=tuple(f"`{name}`: {SHOWS_PEOPLE}" for name in self._left_out()),
             tables=lambda ranges: assembly.tables(ranges, errors),
+            identities=self._identities,
+            failed=[status != schema.OK for status in assembly.statuses],
         )
         write_feature_set(
-            rows, out, self.computation.store.root, self._made(assembly), shard_rows or rows_a_file(rows.all_features)
+            rows,
+            out,
+            self.computation.store.root,
+            self._made(assembly),
+            shard_rows or rows_a_file(rows.all_features),
+            existing=self._existing,
         )
+
+    @cached_property
+    def _labels(self) -> Dataset:
+        return without_media(self._kept())
+
+    @cached_property
+    def _identities(self) -> list[RowIdentity]:
+        return row_identities(self.ds, self._contents)
 
     def _left_out(self) -> list[str]:
         """Columns of recordings and pictures that are not written."""
@@ -250,6 +315,7 @@ def open_run(
     keep: Iterable[str],
     overwrite: bool,
     retry_failed: bool,
+    existing: str = "error",
     look_only: bool = False,
     **options: Any,
 ) -> Run:
@@ -270,12 +336,18 @@ def open_run(
         raise ValueError("the data set has no rows: there is nothing to extract.")
     if model is None and defaults().model is None:
         raise ModelError(NO_MODEL)
+    check_choice("existing", existing, CHOICES)
+    if overwrite and existing == "add":
+        raise ValueError('overwrite=True replaces what is there, existing="add" keeps it. Leave one of them out.')
+    if out is None and existing != "error":
+        raise ValueError(f"existing={existing!r} would have no effect: nothing is written without out. Leave it out.")
+    existing = "replace" if overwrite else existing
     if out is None:
         destination = None
     elif look_only:
         destination = Path(out).expanduser().absolute()
     else:
-        destination = check_destination(Path(out), overwrite=overwrite)
+        destination = check_destination(Path(out), existing=existing)
     ds = undecoded(ds)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
     for stage in pipeline.stages:
@@ -283,4 +355,7 @@ def open_run(
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read
     pipeline = pipeline.pinned()
     root = Path(HF_DATASETS_CACHE) / "emollama_hf" if destination is None else destination / INSIDE_OUT
-    return Run(ds, pipeline, destination, WorkStore(root), retry_failed=retry_failed)
+    run = Run(ds, pipeline, destination, WorkStore(root), existing=existing, retry_failed=retry_failed)
+    if not look_only:
+        run.check_existing()
+    return run

@@ -11,24 +11,22 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from datasets import Dataset, Features
+from datasets import Features
 from filelock import FileLock
 
-from emollama_hf import schema
-from emollama_hf.digest import combined, hash_file, remember, sha256_file
+from emollama_hf.digest import hash_file, remember, sha256_file
 from emollama_hf.errors import StoreError
-from emollama_hf.rows import Rows
-from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import DATA
+from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
+from emollama_hf.store.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
 from emollama_hf.store.file_counts import RowCounter
-from emollama_hf.store.forgetting import note_row_keys
 from emollama_hf.store.manifest import (
     DEFAULT_CONFIG,
     PROVENANCE,
@@ -38,62 +36,31 @@ from emollama_hf.store.manifest import (
     ManifestError,
     read_manifest,
 )
+from emollama_hf.store.merged_rows import MergedRows
 from emollama_hf.store.opening import open_directory
 from emollama_hf.store.parquet_file import write_parquet
-from emollama_hf.store.stored_rows import MOST_ROWS
+from emollama_hf.store.provenance import made_together
+from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
+from emollama_hf.store.shrinking import ExistingRowsError, check_adding, check_shrinking
 from emollama_hf.store.work_store import make_root
 
 logger = logging.getLogger(__name__)
 
 README = "README.md"
 SHARD_BYTES = 256_000_000
-#: Bytes of what is read from the work store at a time.
-PIECE_BYTES = 16_000_000
 CONTENT_DIGITS = 12
 OWN_FILE = re.compile(rf"train-\d{{5}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
 
 
-@dataclass(frozen=True)
-class FeatureRows:
-    """What goes into the files: columns that are there, and new ones that are read range by range.
-
-    labels: the columns that the data set came with. features: types of the new columns. row_ids: for each row what
-    changes when its new columns do. keys: for each row those by which the work store knows it. withheld: what
-    is not among the columns, a sentence each. tables: the new columns for each of some ascending ranges of rows.
-    """
-
-    labels: Dataset | None
-    features: Features
-    row_ids: list[str]
-    keys: list[list[str | None]]
-    withheld: tuple[str, ...]
-    tables: Callable[[Iterator[range]], Iterator[pa.Table]]
-
-    @property
-    def all_features(self) -> Features:
-        return Features({**(self.labels.features if self.labels is not None else {}), **self.features})
-
-    def rows(self, ranges: list[range]) -> Iterator[pa.Table]:
-        """All columns of each range."""
-        arrow_schema = self.all_features.arrow_schema
-        for rows, table in zip(ranges, self.tables(iter(ranges)), strict=True):
-            given = [] if self.labels is None else self.labels.with_format("arrow")[rows.start : rows.stop].columns
-            yield pa.table([*given, *table.columns], schema=arrow_schema)
-
-    def content(self, rows: range) -> str:
-        """Digest of all that is written for some rows."""
-        labels: list[str] = []
-        if self.labels is not None:
-            given = Rows.from_batch(self.labels.with_format("arrow")[rows.start : rows.stop])
-            labels = [value_digest(given.value(name, i)) for i in range(given.length) for name in given.names]
-        return combined(str(self.all_features), *labels, *self.row_ids[rows.start : rows.stop])
-
-
-def write_feature_set(rows: FeatureRows, out: Path, work: Path, made: dict[str, Any], shard_rows: int) -> bool:
+def write_feature_set(
+    rows: FeatureRows, out: Path, work: Path, made: Mapping[str, Any], shard_rows: int, *, existing: str = "replace"
+) -> bool:
     """Write `rows` to `out` so that plain `load_dataset(out)` opens it; whether anything had to be written.
 
     work: a folder on the same disk for what is unfinished. made: what `provenance.describe_run` says. shard_rows: rows
-    a file. Raises StoreError if it cannot be written; `out` is then as it was.
+    a file. existing: "error", "add" or "replace", what becomes of rows and columns of `out` that are not among `rows`.
+    Raises StoreError if it cannot be written and ExistingRowsError for what may not be taken away; `out` is then as it
+    was.
     """
     try:
         make_root(work)
@@ -101,9 +68,11 @@ def write_feature_set(rows: FeatureRows, out: Path, work: Path, made: dict[str, 
             partial = work / "folder"
             shutil.rmtree(partial, ignore_errors=True)  # a killed run's
             try:
-                return _write(rows, out, partial, made, shard_rows)
+                return _write(*_settled(rows, out, work, made, existing), out, partial, shard_rows)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
+    except ExistingRowsError:
+        raise
     except OSError as error:
         raise StoreError(
             f"{out} cannot be written to ({error.strerror or error}). What was computed is kept: make room or access, "
@@ -111,13 +80,27 @@ def write_feature_set(rows: FeatureRows, out: Path, work: Path, made: dict[str, 
         ) from error
 
 
-def _write(rows: FeatureRows, out: Path, partial: Path, made: dict[str, Any], shard_rows: int) -> bool:
+def _settled(
+    rows: FeatureRows, out: Path, work: Path, made: Mapping[str, Any], existing: str
+) -> tuple[SetRows, Mapping[str, Any]]:
+    """What to write, and how it was made. Another run may have added rows since this one began."""
+    before = None if existing == "replace" else open_existing(out, work)
+    if before is None:
+        return rows, made
+    if existing == "error":
+        check_shrinking(before, rows.all_features, rows.identities, made, list(rows.features))
+        return rows, made
+    check_adding(before, rows.all_features, made, list(rows.features))
+    return MergedRows(before, rows), made_together(before.config.made, made)
+
+
+def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, shard_rows: int) -> bool:
     partial.mkdir(parents=True)
     before = _manifest_before(out)
     reusable = _reusable_files(out, before)
-    total, count = max(1, -(-len(rows.row_ids) // shard_rows)), len(rows.row_ids)
+    total, count = max(1, -(-len(rows) // shard_rows)), len(rows)
     files: dict[str, FeatureFile] = {}
-    known: dict[str, list[list[str | None]]] = {}
+    notes: dict[str, list[RowNote]] = {}
     for shard in range(total):
         span = range(shard * shard_rows, min(count, (shard + 1) * shard_rows))
         content = rows.content(span)
@@ -131,8 +114,10 @@ def _write(rows: FeatureRows, out: Path, partial: Path, made: dict[str, Any], sh
         else:
             file = _write_file(partial / name, rows, span, content)
         files[f"{DATA}/{name}"] = file
-        known[content] = rows.keys[span.start : span.stop]
-    note_row_keys(partial.parent, known)
+        notes[content] = rows.notes(span)
+    # Whoever is killed before the README is replaced leaves the files of before, whose rows must stay known.
+    named = {file.content for config in (before.configs.values() if before else ()) for file in config.files.values()}
+    note_rows(partial.parent, {key: one for key, one in known_rows(partial.parent).items() if key in named} | notes)
     manifest = Manifest({DEFAULT_CONFIG: FeatureConfig(made, rows.all_features, files, withheld=rows.withheld)})
     changed = _write_texts(manifest, before, out, partial)
     changed |= not {file.content for file in files.values()} <= set(reusable)
@@ -222,8 +207,8 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _write_file(path: Path, rows: FeatureRows, span: range, content: str) -> FeatureFile:
-    step = min(MOST_ROWS, max(1, PIECE_BYTES // row_bytes(rows.all_features)))
+def _write_file(path: Path, rows: SetRows, span: range, content: str) -> FeatureFile:
+    step = piece_rows(rows.all_features)
     pieces = [range(start, min(start + step, span.stop)) for start in range(span.start, span.stop, step)]
     return write_feature_file(path, rows.rows(pieces), rows.all_features, content)
 
@@ -247,9 +232,3 @@ def _content(path: Path) -> bytes | None:
 def rows_a_file(features: Features) -> int:
     """Rows of a Parquet file of about 256 MB."""
     return max(1, SHARD_BYTES // row_bytes(features))
-
-
-def row_bytes(features: Features) -> int:
-    """About how many bytes a row takes, pictures included."""
-    pictures = 500_000 if schema.PEAK_FRAME in features else 0
-    return max(1, schema.row_bytes(features) + pictures)

@@ -5,33 +5,11 @@ A shard that holds one of them is written again without it; what it holds of row
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-from emollama_hf.store.work_store import WorkStore, make_root, words_for_people
-
-#: What the rows of each file of the folder are known by: content of the file -> for each row its keys.
-ROW_KEYS = "row_keys.json"
-
-
-def note_row_keys(root: Path, keys: Mapping[str, Sequence[Sequence[str | None]]]) -> None:
-    """Remember the keys of the rows of each file, by the file's content, for the day when somebody withdraws."""
-    with words_for_people(root):
-        make_root(root)
-        partial = root / f"{ROW_KEYS}.part"
-        partial.write_text(json.dumps(keys), encoding="utf-8")
-        partial.replace(root / ROW_KEYS)
-
-
-def known_row_keys(root: Path) -> dict[str, list[list[str | None]]]:
-    """What `note_row_keys` noted; empty if nothing that can be read."""
-    try:
-        found = json.loads((root / ROW_KEYS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+from emollama_hf.store.work_store import WorkStore, words_for_people
 
 
 def keep_only(root: Path, keys: Collection[str]) -> None:

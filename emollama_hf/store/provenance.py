@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from emollama_hf import __version__
+from emollama_hf.digest import json_digest
 from emollama_hf.stage import Stage
+from emollama_hf.stages import STAGES
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
 
@@ -43,13 +45,13 @@ def made_with(stages: Iterable[Stage]) -> dict[str, Any]:
     }
 
 
-def merged(several: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def merged(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """One `made_with` of several: where they differ, all that took part."""
     parts = list(several)
     names = {name for part in parts for name in part["libraries"]}
 
     def together(found: Iterable[str | None]) -> str:
-        return ", ".join(sorted({one for one in found if one is not None}))
+        return ", ".join(sorted({one for text in found if text is not None for one in text.split(", ")}))
 
     return {
         "emollama_hf": together(part["emollama_hf"] for part in parts),
@@ -81,6 +83,57 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
             **source.origin(),
         }
     return described
+
+
+def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Settings, versions and models in which the stages that two runs share differ: "facemae_embed, dtype: ...".
+
+    Nothing if nobody recorded how one of them was made.
+    """
+    before = {stage["stage"]: stage for stage in there.get("stages", ())}
+    found = []
+    for stage in here.get("stages", ()):
+        earlier = before.get(stage["stage"])
+        for name, value in (_flat(stage) if earlier is not None else {}).items():
+            other = _flat(earlier or {}).get(name)
+            if other != value:
+                found.append(f"{stage['stage']}, {name}: {other} there, {value} here")
+    if there and here and there["given"] != here["given"]:
+        found.append(f"given columns: {_listed(there['given'])} there, {_listed(here['given'])} here")
+    return found
+
+
+def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """How a set was made that holds rows of two runs whose shared stages do not differ."""
+    if not there or not here:
+        return dict(here or there)
+    stages = {stage["stage"]: stage for stage in (*there["stages"], *here["stages"])}
+    order = [stage.name for stage in STAGES]
+    models = [made["model"] for made in (there, here) if made.get("model")]
+    described = {
+        **here,
+        **merged([there, here]),
+        "stages": sorted(
+            stages.values(), key=lambda stage: order.index(stage["stage"]) if stage["stage"] in order else 0
+        ),
+    }
+    if models:
+        described["model"] = {**models[-1], "digests": {k: v for one in models for k, v in one["digests"].items()}}
+    if set(stages) != {stage["stage"] for stage in here["stages"]}:
+        described["fingerprint"] = (
+            there["fingerprint"]
+            if len(stages) == len(there["stages"])
+            else json_digest([there["fingerprint"], here["fingerprint"]])
+        )
+    return described
+
+
+def _flat(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {"version": stage.get("version"), "model": stage.get("model"), **stage.get("config", {})}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _identity(stage: Stage) -> dict[str, Any]:

@@ -51,8 +51,13 @@ def row_keys(
     rows: Sequence[int] | None = None,
     *,
     advance: Callable[[int], None] = lambda rows: None,
+    contents: dict[str, list[str | None]] | None = None,
 ) -> RowKeys:
-    """The keys of all rows, or of those at `rows`. advance: told of the rows that were read, for a progress bar."""
+    """The keys of all rows, or of those at `rows`.
+
+    advance: told of the rows that were read, for a progress bar. contents: where the digest of each value goes, by
+    column: a server may send a clip once more to whoever asks again.
+    """
     maker = {column: stage for stage in pipeline.stages for column in stage.makes}
     given = {
         stage.name: [column for column in stage.given(ds.column_names) if maker.get(column, stage) is stage]
@@ -68,6 +73,9 @@ def row_keys(
             some = read_rows(ds, columns, positions[start : start + BATCH_ROWS])
             cells = {name: [(some, name, index) for index in range(some.length)] for name in columns}
             digests = {name: list(pool.map(_digest, cells[name])) for name in columns}
+            if contents is not None:
+                for name, found in digests.items():
+                    contents.setdefault(name, []).extend(found)
             for index in range(some.length):
                 for stage in pipeline.stages:
                     own = [digests[name][index] for name in given[stage.name]]

@@ -66,7 +66,10 @@ def test_extract_keeps_failed_clips_and_ends_with_3(clips: Path, tmp_path: Path)
     assert "1 empty_file" in told.stdout
     assert "broken.mp4" in told.stderr
     assert "1 computed now, 2 known from before" in run(*arguments, "--retry-failed", status=3).stdout
-    ran = run(*arguments, "--pooling", "mean", "--shard-rows", "1", status=3)
+    told = run(*arguments, "--pooling", "mean", status=1).stderr
+    assert "1 of its 13 columns: emollama ((69, 48) float16 there, (48,) float16 here)" in told
+    assert len(told.splitlines()) == 1
+    ran = run(*arguments, "--pooling", "mean", "--shard-rows", "1", "--replace", status=3)
     lines = [line for line in ran.stderr.splitlines() if "clips a minute" in line]
     assert len(lines) == 2, "one log line a shard"
     assert "2 of 2 clips" in lines[1]
@@ -206,3 +209,29 @@ def test_doctor_reports_and_says_what_to_do() -> None:
 @pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("convert",), ("export",), ("info",), ("doctor",)])
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
     assert "Usage" in run(*command, "--help").stdout
+
+
+def test_extract_takes_nothing_out_unasked(clips: Path, tmp_path: Path) -> None:
+    first, second = sorted(clips.glob("*.mp4"))
+    for folder, clip in (("a", first), ("a", second), ("b", first)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        shutil.copy(clip, tmp_path / folder / clip.name)
+    (tmp_path / "b" / "text.mp4").write_text("no video")
+    common = ("--model", "random-tiny", "--out", str(tmp_path / "out"), "--peak", "middle")
+    run("extract", str(tmp_path / "a"), *common)
+    told = run("extract", str(tmp_path / "b"), *common, status=1).stderr
+    assert f"take out of it 1 of its 2 rows: '{second.name}'" in told
+    assert "(--add," in told
+    assert "(--replace," in told
+    assert len(told.splitlines()) == 1
+    assert (
+        "Leave one of them out" in run("extract", str(tmp_path / "b"), *common, "--add", "--replace", status=1).stderr
+    )
+    told = run("extract", str(tmp_path / "b"), *common, "--add", status=3).stdout
+    assert "With what was there it holds 3 rows." in told
+    assert "1 computed now, 1 known from before" in told
+    names = load_dataset(str(tmp_path / "out"), split="train", keep_in_memory=True)["file_name"]
+    assert list(names) == [first.name, second.name, "text.mp4"]
+    (tmp_path / "a" / first.name).unlink()
+    assert "2 of its 3 rows" in run("extract", str(tmp_path / "a"), *common, status=1).stderr
+    run("extract", str(tmp_path / "a"), *common, "--replace")

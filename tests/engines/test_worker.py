@@ -56,6 +56,7 @@ def test_a_worker_alone_computes_all_units_wherever_it_starts(start: int, tmp_pa
     left = computation(tmp_path, *range(ROWS))
     told = run(left, start=start)
     assert sum(report.rows for report in told) == ROWS
+    assert [report.stored for report in told] == [*[0] * ROWS, ROWS], "nothing is safe before the shard is"
     assert [left.missing(unit) for unit in left.units()] == [[]] * ROWS
     keys = [list(shard.computed("sample_frames")) for shard in left.store.shards]
     in_order = left.keys["sample_frames"]

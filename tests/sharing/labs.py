@@ -41,7 +41,7 @@ def lab(folder: Path, *numbers: int, ds: Dataset | None = None, **options: Any) 
     """The directory that `extract` writes for these clips, or for the rows `ds`."""
     out = folder / "features"
     ds = rows(folder / "clips", *numbers) if ds is None else ds
-    extract(ds, "random-tiny", out=out, **{**OPTIONS, "pooling": "mean", **options})
+    extract(ds, "random-tiny", out=out, existing="replace", **{**OPTIONS, "pooling": "mean", **options})
     return out
 
 

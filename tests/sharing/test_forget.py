@@ -137,7 +137,7 @@ def test_face_crops_go_before_the_rows_so_that_an_interrupted_forgetting_is_foun
     ds, options = rows(tmp_path / "clips", 1, 2, 3, 4), {"stages": ["sample_frames"], "shard_rows": 3, **OPTIONS}
     extract(ds, "random-tiny", out=out, keep="facemae_frames", **options)
     assert list(out.rglob("mapped/pictures-*"))
-    extract(ds, "random-tiny", out=out, **options)
+    extract(ds, "random-tiny", out=out, existing="replace", **options)
     with interrupted_at(renaming_to(f"features/{last}")):
         forget(out, {"participant_id": "P2"})
     crops = sum(len(shard.computed("sample_frames")) for shard in WorkStore(out / INSIDE_OUT).shards)

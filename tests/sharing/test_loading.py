@@ -138,7 +138,11 @@ def test_the_training_example_of_the_documentation_runs(server: Hub, tmp_path: P
     """Three lines on the loaded columns, with folds; as printed, but for the name of the repository."""
     text = (ROOT / "dataset_scripts" / "README.md").read_text()
     section = text[text.index("## Training on what was loaded") :]
-    [code] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[:1]
+    code, short = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[:2]
     assert "org/mindwandering-emollama" in code
     said = colleague(code, server.environment(tmp_path))
     assert re.search(r"\d\.\d", said), said
+    with_load = re.sub(r"ds = load_dataset.*?(?=model =)", lambda _: short, code, flags=re.DOTALL)
+    assert "emollama_hf.load" in with_load
+    assert "load_dataset(" not in with_load
+    assert run(with_load, server.environment(tmp_path)).stdout == said

@@ -51,7 +51,7 @@ def test_any_history_gives_the_same_rows(alone: dict[tuple[int, str], Any], hist
             ds: Dataset = crops(folder / "clips", *clips)
             timing.reset()
             options = {**OPTIONS, "peak": peak, "shard_rows": step["shard_rows"]}
-            done = extract(ds, "random-tiny", out=folder / "out", **options)
+            done = extract(ds, "random-tiny", out=folder / "out", existing="replace", **options)
             written = load_dataset(str(folder / "out"), split="train", keep_in_memory=True)
             for row, clip in enumerate(clips):
                 np.testing.assert_array_equal(done[row]["emollama"], alone[clip, peak])

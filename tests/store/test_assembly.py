@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emollama_hf import extract
-from emollama_hf.store import assembly, feature_set
+from emollama_hf.store import assembly, feature_rows
 from emollama_hf.store.assembly import Stretch, _Stretches
 from emollama_hf.store.extraction import open_run
-from emollama_hf.store.feature_set import FeatureRows
+from emollama_hf.store.feature_rows import FeatureRows
 from emollama_hf.store.shard import Shard
 from emollama_hf.store.work_store import Stored
 from tests.store.crops import OPTIONS, crops
@@ -78,11 +78,13 @@ def test_rows_in_any_order_have_their_own_values_whatever_is_read_at_a_time(
     lab: Path, expected: dict[int, dict[str, Any]], numbers: list[int], piece: int, file_rows: int, scattered: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feature_set, "PIECE_BYTES", piece)
+        patch.setattr(feature_rows, "PIECE_BYTES", piece)
         patch.setattr(assembly, "BATCH_BYTES", piece)
         if scattered:
             patch.setattr(assembly, "MOST_STRETCHES", 0)
-        done = extract(clips(lab, *numbers), "random-tiny", out=lab / "out", shard_rows=file_rows, **STAGES)
+        done = extract(
+            clips(lab, *numbers), "random-tiny", out=lab / "out", shard_rows=file_rows, existing="replace", **STAGES
+        )
     same(done, numbers, expected)
     same(load_dataset(str(lab / "out"), split="train", keep_in_memory=True), numbers, expected)
     files = [len(load_dataset("parquet", data_files=str(path), split="train", keep_in_memory=True))
@@ -94,14 +96,14 @@ def test_four_clips_of_one_shard_read_one_by_one(
     lab: Path, expected: dict[int, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As clips of real size are: 16 MB hold six of them, and later ones got the features of the first."""
-    monkeypatch.setattr(feature_set, "PIECE_BYTES", 1)
+    monkeypatch.setattr(feature_rows, "PIECE_BYTES", 1)
     extract(clips(lab, 0, 1, 2, 3), "random-tiny", out=tmp_path / "out", **STAGES)
     same(load_dataset(str(tmp_path / "out"), split="train", keep_in_memory=True), [0, 1, 2, 3], expected)
 
 
 def test_neighbours_in_one_shard_are_mapped_together(lab: Path) -> None:
     """`datasets` takes time that grows with the square of the pieces of a table."""
-    options = {"on_error": "null", "overwrite": False, "retry_failed": False, **STAGES}
+    options = {"on_error": "null", "overwrite": True, "retry_failed": False, **STAGES}
     for numbers, expected in (([4, 1], [2]), ([4, 1, 4, 1], [2, 2]), ([1, 4], [1, 1])):
         run = open_run(clips(lab, *numbers), "random-tiny", out=lab / "out", **options)
         found = assembly.Assembly(run.computation, {})._stretches(run.pipeline.stages[0])

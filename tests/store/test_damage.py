@@ -57,7 +57,7 @@ def test_damaged_pictures_are_named_and_not_used(tmp_path: Path, caplog: pytest.
     extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)
     (pictures,) = (tmp_path / "out").rglob("*.pictures.arrow")
     flip(pictures, 0.5)
-    done = extract(ds, "random-tiny", out=tmp_path / "out", pooling="mean", **OPTIONS)
+    done = extract(ds, "random-tiny", out=tmp_path / "out", pooling="mean", existing="replace", **OPTIONS)
     same(values(done), values(clean))
     assert caplog.text.count("sample_frames.pictures.arrow is not as it was written (other bytes)") == 1
 

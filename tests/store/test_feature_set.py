@@ -9,8 +9,9 @@ import pytest
 from datasets import Features, Value, load_dataset
 
 from emollama_hf.errors import StoreError
-from emollama_hf.store.feature_set import FeatureRows, write_feature_set
-from emollama_hf.store.forgetting import known_row_keys
+from emollama_hf.store.feature_rows import FeatureRows
+from emollama_hf.store.feature_set import write_feature_set
+from emollama_hf.store.row_notes import known_rows
 
 KINDS = Features({"n": Value("int32"), "emollama_status": Value("string")})
 
@@ -42,4 +43,5 @@ def test_what_stands_in_the_way_is_an_error_that_says_what_is_kept(tmp_path: Pat
 
 def test_the_rows_of_each_file_can_be_found_when_somebody_withdraws(tmp_path: Path) -> None:
     write_feature_set(rows(3), tmp_path / "out", tmp_path / "work", {}, 2)
-    assert sorted(known_row_keys(tmp_path / "work").values()) == [[["k0"], ["k1"]], [["k2"]]]
+    known = known_rows(tmp_path / "work").values()
+    assert sorted([note.keys for note in notes] for notes in known) == [[("k0",), ("k1",)], [("k2",)]]

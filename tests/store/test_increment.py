@@ -26,7 +26,7 @@ ALL = {"sample_frames", "facemae_embed", "videomae_embed", "emollama_embed"}
 def computed(ds: Dataset, out: Path | None, model: str = "random-tiny", **options: Any) -> dict[str, int]:
     """Rows that each stage computed in one run."""
     timing.reset()
-    done = extract(ds, model, out=out, **{**OPTIONS, **options})
+    done = extract(ds, model, out=out, existing="replace" if out else "error", **{**OPTIONS, **options})
     if out is not None:
         written = load_dataset(str(out), split="train", keep_in_memory=True)
         assert list(written["emollama_status"]) == list(done["emollama_status"])
@@ -114,7 +114,8 @@ def test_a_changed_stage_and_those_after_it(
         computed(crops(base / "clips", 1, 2), base / "out")
     shutil.copytree(base, tmp_path / "copy")
     timing.reset()
-    extract(crops(base / "clips", 1, 2), "random-tiny", out=tmp_path / "copy" / "out", **{**OPTIONS, **options})
+    out = tmp_path / "copy" / "out"
+    extract(crops(base / "clips", 1, 2), "random-tiny", out=out, existing="replace", **{**OPTIONS, **options})
     assert {stage: time.rows for stage, time in timing.stage_times().items()} == dict.fromkeys(stages, 2)
 
 
@@ -148,7 +149,7 @@ def test_deleted_pictures_are_made_again_only_when_somebody_needs_them(tmp_path:
         pictures.unlink()
     assert computed(ds, out) == {}
     assert computed(ds, out, pooling="mean") == {"sample_frames": 2, "emollama_embed": 2}
-    kept = extract(ds, "random-tiny", out=out, keep="peak_frame", **OPTIONS)
+    kept = extract(ds, "random-tiny", out=out, existing="replace", keep="peak_frame", **OPTIONS)
     assert kept[0]["peak_frame"].size == (24, 24)
 
 

@@ -122,6 +122,33 @@ extract(ds, "random-tiny", out={str(tmp_path / "out")!r}, num_proc={num_proc}, *
     assert told.count("Traceback") == 1, "one for the caller, none of the workers"
     kept = WorkStore(work)
     assert len(kept.shard_names) >= 1, "what was finished is published, though no shard was full"
+    stored = sum(len(shard.computed("emollama_embed")) for shard in kept.shards)
+    assert told.splitlines()[-1] == (
+        f"KeyboardInterrupt: {stored} of 60 clips stored, run the same again for the others"
+    )
     timing.reset()
     assert extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"] == ["ok"] * 60
-    assert 0 < timing.stage_times()["emollama_embed"].rows < 60
+    assert timing.stage_times()["emollama_embed"].rows == 60 - stored
+
+
+def test_ctrl_c_on_the_command_line_says_what_is_stored(tmp_path: Path) -> None:
+    crops(tmp_path / "clips", *range(60)).save_to_disk(tmp_path / "rows")
+    code = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from emollama_hf.cli import main
+main()
+"""
+    out = tmp_path / "out"
+    arguments = ("extract", tmp_path / "rows", "--model", "random-tiny", "--out", out, "--faces", "none")
+    run = second_process.start(code, *map(str, arguments), "--peak", "middle", "--shard-rows", "2")
+    while run.poll() is None and not list((out / INSIDE_OUT).glob("shards/*")):
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=200)
+    stored = sum(len(shard.computed("emollama_embed")) for shard in WorkStore(out / INSIDE_OUT).shards)
+    assert 0 < stored < 60
+    assert run.returncode == 130
+    last = f"emollama-hf: interrupted: {stored} of 60 clips stored, run the same again for the others"
+    assert told.splitlines()[-1] == last
+    assert "Traceback" not in told

@@ -9,7 +9,8 @@ import pytest
 from datasets import Array2D, Dataset, Features, Value
 
 from emollama_hf.rows import Rows
-from emollama_hf.store.feature_set import FeatureRows, write_feature_set
+from emollama_hf.store.feature_rows import FeatureRows
+from emollama_hf.store.feature_set import write_feature_set
 from emollama_hf.store.parquet_rows import ParquetRows, open_config
 from tests import second_process
 

@@ -1,0 +1,143 @@
+"""The feature data set that a directory holds before a run writes to it: its rows, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Features
+
+from emollama_hf import schema
+from emollama_hf.digest import combined, sha256_file
+from emollama_hf.errors import StoreError
+from emollama_hf.rows import Rows
+from emollama_hf.store.content import value_digest
+from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, FeatureFile, ManifestError, read_manifest
+from emollama_hf.store.row_identity import UNKNOWN, RowIdentity, match_rows, named_by, naming_column
+from emollama_hf.store.row_notes import RowNote, known_rows
+
+
+class ExistingSet:
+    """Rows and columns of a directory, as its last run left them.
+
+    out: the directory. config: what its provenance says. work: its work store, which knows more of each row; it may be
+    gone.
+    """
+
+    def __init__(self, out: Path, config: FeatureConfig, work: Path, *, published: bool) -> None:
+        self.out, self.config, self.published = out, config, published
+        self._notes = known_rows(work)
+
+    def __len__(self) -> int:
+        return self.config.rows
+
+    @property
+    def features(self) -> Features:
+        return self.config.features
+
+    @cached_property
+    def notes(self) -> list[RowNote]:
+        """What is known of each row, in order; of rows without notes the name that stands in the set."""
+        notes: list[RowNote] = []
+        for name, file in self.config.files.items():
+            found = self._notes.get(file.content, [])
+            noted = found if len(found) == file.counts.rows else [RowNote()] * file.counts.rows
+            if not all(note.identity.is_known for note in noted):
+                named = self._names(self.out / name, file)
+                noted = [
+                    note if note.identity.is_known else RowNote(note.keys, identity, note.id, note.computed)
+                    for note, identity in zip(noted, named, strict=True)
+                ]
+            notes += noted
+        return notes
+
+    def _names(self, path: Path, file: FeatureFile) -> list[RowIdentity]:
+        column = naming_column(self.features)
+        unknown = [UNKNOWN] * file.counts.rows
+        if column is None:
+            return unknown
+        try:
+            with pq.ParquetFile(path, pre_buffer=False) as opened:
+                values = opened.read(columns=[column], use_threads=False).column(column).to_pylist()
+        except (OSError, pa.ArrowInvalid, KeyError):  # damaged: nothing more can be said of its rows than their number
+            return unknown
+        return named_by(column, values) if len(values) == file.counts.rows else unknown
+
+    def gone_rows(self, identities: Sequence[RowIdentity]) -> list[int]:
+        """Rows that are not among others."""
+        found = match_rows([note.identity for note in self.notes], identities)
+        return [row for row, position in enumerate(found) if position is None]
+
+    def label(self, row: int) -> str:
+        """What people call a row."""
+        identity = self.notes[row].identity
+        return repr(identity.name) if identity.name is not None else f"row {row}"
+
+    def check_files(self) -> None:
+        """Raise StoreError if a file is not as it was written: rows that only it has cannot be kept."""
+        for name, file in self.config.files.items():
+            path = self.out / name
+            if not path.is_file() or sha256_file(path) != file.sha256:
+                raise StoreError(
+                    f"{path} is {'damaged' if path.is_file() else 'missing'}, so that its rows cannot be kept. Extract "
+                    "what it was made of once more into a directory of its own, or write what this run has alone "
+                    '(--replace, existing="replace").'
+                )
+
+    def tables(self, rows: range, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+        """Some columns of some neighbouring rows as they were declared, at most `size` rows at a time."""
+        declared = Features({name: self.features[name] for name in columns}).arrow_schema
+        first = 0
+        for name, file in self.config.files.items():
+            within = range(max(rows.start - first, 0), min(rows.stop - first, file.counts.rows))
+            first += file.counts.rows
+            if within:
+                for table in _file_tables(self.out / name, within, columns, size):
+                    yield table.select(list(columns)).cast(declared)
+
+    def row_id(self, row: int) -> str:
+        """What changes with any value of a row."""
+        known = self.notes[row].id
+        if known is not None:
+            return known
+        (table,) = self.tables(range(row, row + 1), list(self.features), 1)
+        values = Rows.from_batch(table)
+        return combined(*(part for name in values.names for part in (name, value_digest(values.value(name, 0)))))
+
+    @cached_property
+    def statuses(self) -> list[str]:
+        """`emollama_status` of each row."""
+        if schema.STATUS not in self.features:
+            return [schema.OK] * len(self)
+        tables = self.tables(range(len(self)), [schema.STATUS], 10_000)
+        return [value or schema.OK for table in tables for value in table.column(0).to_pylist()]
+
+
+def open_existing(out: Path, work: Path) -> ExistingSet | None:
+    """The feature data set of a directory; None if it has none, or one whose provenance cannot be read."""
+    try:
+        configs = read_manifest(out).configs
+    except ManifestError:
+        return None
+    if not any(config.rows for config in configs.values()):
+        return None
+    name = DEFAULT_CONFIG if DEFAULT_CONFIG in configs else next(iter(configs))
+    published = len(configs) > 1 or configs[name].key is not None
+    return ExistingSet(out, configs[name], work, published=published)
+
+
+def _file_tables(path: Path, rows: range, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+    """Some neighbouring rows of a file, read from the row groups that have them."""
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            start, stop = max(rows.start - first, 0), min(rows.stop - first, count)
+            first += count
+            if start < stop:
+                table = file.read_row_group(group, columns=list(columns), use_threads=False)
+                for at in range(start, stop, size):
+                    yield table.slice(at, min(size, stop - at))
