@@ -84,15 +84,21 @@ def last_states(layers: int, tokens: int, seed: int = 0) -> dict[str, torch.Tens
             layer = LlamaDecoderLayer(config, 0).eval()
         weights = {name: _random(name, module.weight.shape) for name, module in layer.named_modules()
                    if isinstance(module, nn.Linear)}  # fmt: skip
-        norms = {name: 1 + 0.1 * torch.randn(config.hidden_size) for name in ("input_layernorm", "post_attention_layernorm")}
+        norms = {
+            name: 1 + 0.1 * torch.randn(config.hidden_size) for name in ("input_layernorm", "post_attention_layernorm")
+        }
         factors = {name: (torch.randn(RANK, config.hidden_size) / math.sqrt(config.hidden_size),
                           torch.randn(config.hidden_size, RANK) * ADDED / SCALE / math.sqrt(RANK))
                    for name in weights if name.endswith(("q_proj", "v_proj"))}  # fmt: skip
         for way in WAYS:
             for name, weight in weights.items():
-                layer.set_submodule(name, Adapted(way, weight, *factors[name]) if name in factors else Plain(way, weight))
+                layer.set_submodule(
+                    name, Adapted(way, weight, *factors[name]) if name in factors else Plain(way, weight)
+                )
             for name, values in norms.items():
-                layer.get_submodule(name).weight = nn.Parameter(values.half().to(states[way].dtype), requires_grad=False)
+                layer.get_submodule(name).weight = nn.Parameter(
+                    values.half().to(states[way].dtype), requires_grad=False
+                )
             with HalfProducts():
                 turns = rotary(states[way], positions)
                 states[way] = layer(states[way], position_embeddings=turns)
