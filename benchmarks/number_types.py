@@ -3,7 +3,8 @@
 The weights of random-full's image encoder, one picture of noise, products of float16 as in `half_products.py`. One JSON
 line a type and comparison at ln_vision, relative to the spread there: against float32, and against the original's
 mixture (its operations under autocast, `gpu/mixture.py`). Ends with 3 if the default on a GPU is further from the
-original's than `gpu/mixture.py` allows. `python -m benchmarks.gpu --steps mixture` is the same on a GPU, with the decoder.
+original's than `gpu/mixture.py` allows. `python -m benchmarks.gpu --steps mixture` is the same on a GPU, with the
+decoder.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
             f"{limit.rms:g} and {limit.largest:g} for {' and '.join(names)}" for limit, names in _by_limit(done.limits)
         )
         screen.print(
-            "\nDeviation as a share of what is allowed: of the row's spread, by root mean square and of a single value, "
-            f"{allowed} (and a step of the stored type); 0.001 for facts, none for whole numbers.",
+            "\nDeviation as a share of what is allowed: of the row's spread, by root mean square and of a single "
+            f"value, {allowed} (and a step of the stored type); 0.001 for facts, none for whole numbers.",
             markup=False,
         )
         differences = [check.difference for row in done.rows for check in row.columns if check.difference is not None]
