@@ -9,7 +9,7 @@ import pytest
 
 from emollama_hf import schema
 from emollama_hf.number_types import MIXED, type_of_part
-from emollama_hf.sharing.limits import LIMIT_8BIT, LIMITS, limit_of
+from emollama_hf.sharing.limits import FEATURE_LIMITS, LIMIT_8BIT, LIMITS, limit_of
 
 STATES = np.random.default_rng(0).standard_normal((309, 256))
 
@@ -64,12 +64,22 @@ def test_each_column_is_held_to_the_type_it_was_computed_in() -> None:
     mixed = stages(MIXED)
     assert limit_of(schema.FACEMAE, mixed) == limit_of(schema.VIDEOMAE, mixed) == LIMITS["float32"]
     assert limit_of(schema.EMOLLAMA, mixed) == LIMITS[MIXED]
-    assert limit_of(schema.FACEMAE, stages("float16")) == LIMITS["float16"]
+    assert limit_of(schema.FACEMAE, stages("float16")) == FEATURE_LIMITS["float16"]
     coarse_features = [*stages("bfloat16")[:-1], stages("float32")[-1]]
     assert limit_of(schema.EMOLLAMA, coarse_features) == LIMITS["bfloat16"], "they go into the hidden states"
     assert limit_of(schema.EMOLLAMA, stages("float32", "8bit")) == LIMIT_8BIT
     assert limit_of(schema.EMOLLAMA, stages("bfloat16", "8bit")) == LIMITS["bfloat16"]
     assert limit_of(schema.FACEMAE, stages("float32", "8bit")) == LIMITS["float32"]
+
+
+def test_another_clip_is_noticed_by_its_face_features_in_every_type() -> None:
+    """Of three recorded clips the nearest two are 0.059 apart, and float32 is 0.0055 from bfloat16."""
+    vector, direction = STATES[0], np.sign(STATES[1])
+    for dtype in ("float32", "float16", "bfloat16"):
+        limit = limit_of(schema.VIDEOMAE, stages(dtype))
+        assert limit.share(vector, vector + 0.059 * vector.std() * direction, step=2**-23) > 1
+    assert limit_of(schema.FACEMAE, stages("bfloat16")).rms > 3 * 0.0055
+    assert limit_of(schema.FACEMAE, stages("float16")).rms > 3 * 0.00077
 
 
 def test_equal_values_are_equal_and_none_is_near_what_is_not_finite() -> None:
