@@ -7,6 +7,8 @@ so that a CPU computes the same.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionEmbeddings, Blip2VisionModel
@@ -46,6 +48,6 @@ def use_float32_stream(vision: Blip2VisionModel) -> None:
         vision.embeddings = embeddings
         for layer in vision.encoder.layers:
             for name in ("layer_norm1", "layer_norm2"):
-                norm = layer.get_submodule(name)
+                norm: Any = layer.get_submodule(name)
                 layer.set_submodule(name, NormOfStream(norm.normalized_shape[0], norm.eps, products))
     nn.Module.float(vision.post_layernorm)
