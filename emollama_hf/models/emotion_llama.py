@@ -96,7 +96,9 @@ class EmotionLlamaModel(PreTrainedModel):
                 f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for "
                 f"upstream's, got {tuple(features.shape)}"
             )
-        tokens = self.ln_vision(self.image_tokens(pixel_values)).to(self.image_projection.weight.dtype)
+        # The type of products; a projection's weight may be quantized, a convolution's is not.
+        products = self.vision_model.embeddings.patch_embedding.weight.dtype
+        tokens = self.ln_vision(self.image_tokens(pixel_values)).to(products)
         class_token, patches = tokens[:, :1], tokens[:, 1:]
         batch, count, width = patches.shape
         joined = patches.reshape(batch, count // self.config.patches_per_token, width * self.config.patches_per_token)
