@@ -1,4 +1,4 @@
-"""How far smaller number types stray from float32: `python -m benchmarks.dtypes [--device cpu]`.
+"""How far other number types stray from float32: `python -m benchmarks.dtypes [--device cpu]`.
 
 On the small recorded models of tests/golden: three clips through the public transforms, each column relative to the
 spread (standard deviation) of its float32 values. One JSON line a column and type: the largest and the root-mean-square
@@ -18,7 +18,7 @@ import numpy as np
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 from tests.models import golden
 
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "float16-mixed", "bfloat16", "float16")
 
 
 def main() -> None:

@@ -36,15 +36,13 @@ WORKERS = (1, 2)
 
 def write_middle_model(folder: Path) -> Path:
     """A model directory with a face encoder of a third of the real one's work."""
-    import torch
-
     from emollama_hf.checkpoints.architecture import facemae_config
     from emollama_hf.checkpoints.build import empty_network, ready, weights_of
     from emollama_hf.checkpoints.random_weights import fill_randomly
     from emollama_hf.checkpoints.write import write_model
 
     config = facemae_config(image_size=224, patch_size=16, embed_dim=384, depth=12, num_heads=6)
-    network = empty_network("facemae", config, torch.float32)
+    network = empty_network("facemae", config, "float32")
     fill_randomly(weights_of(network), "cpu")
     return write_model(folder, facemae=ready(network, "cpu"), provenance={})  # type: ignore[arg-type]
 

@@ -90,7 +90,7 @@ def extract(
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer for a model without one.")] = None,
     revision: Annotated[str | None, typer.Option(help="Revision of a Hub id given as --model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, float16-mixed, float16 or bfloat16.")] = "auto",
     quantize: Annotated[
         str | None, typer.Option(help="4bit or 8bit: keep the decoder in so many bits, in less memory.")
     ] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from emollama_hf.process import DTYPES
+from emollama_hf.number_types import DTYPES
 
 MODEL_VARIABLE = "EMOLLAMA_MODEL"
 
@@ -37,7 +37,8 @@ def configure(
     """Set what transforms use that were not told otherwise; None leaves a setting as it is.
 
     model: a model directory, a Hub id, "random-tiny" or "random-full"; revision: of a Hub id.
-    device: "auto" or a torch device such as "cuda:1"; dtype: "auto", "float32", "float16" or "bfloat16".
+    device: "auto" or a torch device such as "cuda:1"; dtype: "auto", "float32", "float16-mixed", "float16" or
+    "bfloat16".
 
     Raises ValueError for an unknown dtype; a device is looked for when it is needed.
 

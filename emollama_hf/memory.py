@@ -17,15 +17,16 @@ from emollama_hf.checkpoints.parameters import (
     decoder_matrices,
     facemae_blocks,
     parameter_count,
+    stream_parameters,
     tokens,
     videomae_blocks,
     vision_blocks,
 )
 from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.checkpoints.source import ModelSource, Part
-from emollama_hf.process import DtypeName
+from emollama_hf.number_types import DtypeName, PlainType, product_type, stream_type, type_of_part
 
-ITEM_BYTES: dict[DtypeName, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
+ITEM_BYTES: dict[PlainType, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 STORED_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 #: A process that has imported torch, transformers, datasets and OpenCV and has computed once holds 0.95 to 1.0 GB;
@@ -134,15 +135,18 @@ def fitting_batch(
 
 def weight_bytes(part: Part, config: Config, dtype: DtypeName, quantize: Quantize | None = None) -> int:
     """Bytes of a part's parameters, computed in `dtype`."""
+    dtype = type_of_part(part, dtype)
+    item, of_stream = ITEM_BYTES[product_type(dtype)], ITEM_BYTES[stream_type(dtype)]
     count = parameter_count(part, config)
+    wider = (of_stream - item) * stream_parameters(config) if of_stream != item else 0
     if quantize is None or part != "emotion_llama":
-        return count * ITEM_BYTES[dtype]
+        return count * item + wider
     packed = 0
     for rows, columns in decoder_matrices(config):
         values = rows * columns
         count -= values
         packed += -(values // -2) + 4 * -(values // -BLOCK_4BIT) if quantize == "4bit" else values + 4 * rows
-    return count * ITEM_BYTES[dtype] + packed
+    return count * item + wider + packed
 
 
 def activation_bytes(part: Part, config: Config, dtype: DtypeName) -> int:
@@ -150,6 +154,8 @@ def activation_bytes(part: Part, config: Config, dtype: DtypeName) -> int:
 
     The attention of torch's scaled_dot_product_attention keeps no matrix of tokens by tokens, on no device.
     """
+    dtype = type_of_part(part, dtype)
+    item = ITEM_BYTES[product_type(dtype)]
     count = tokens(part, config)
     if part == "facemae":
         values = _block_values(count, facemae_blocks(config), WIDTHS[part])
@@ -161,18 +167,22 @@ def activation_bytes(part: Part, config: Config, dtype: DtypeName) -> int:
         blocks = decoder_blocks(config)
         length = (count - 1) // int(config.get("patches_per_token", 4)) + 4 + PROMPT_TOKENS
         decoder = length * (WIDTHS[part] * blocks.width + DECODER_INNER * blocks.mlp)
-        values = max(_block_values(count, vision_blocks(config), WIDTHS[part]), decoder)
+        vision = vision_blocks(config)
+        # A stream that is wider than the products: by so many values of the products' type.
+        wider = count * WIDTHS[part] * vision.width * (ITEM_BYTES[stream_type(dtype)] - item) // item
+        values = max(_block_values(count, vision, WIDTHS[part]) + wider, decoder)
         pixels = _side(config.get("vision_config", {})) ** 2
     # Pixels: as float32 clip by clip, stacked, and in the dtype.
-    return values * ITEM_BYTES[dtype] + 3 * pixels * (4 + 4 + ITEM_BYTES[dtype])
+    return values * item + 3 * pixels * (4 + 4 + item)
 
 
 def mapped_bytes(source: ModelSource, part: Part, dtype: DtypeName, quantize: Quantize | None = None) -> int:
     """Of a part's weights on a CPU, those that stay in their files because these have the dtype."""
+    wanted = product_type(type_of_part(part, dtype))
     return sum(
         size
         for name, (stored, size) in source.stored_tensors(part).items()
-        if STORED_DTYPES.get(stored) == dtype
+        if STORED_DTYPES.get(stored) == wanted
         and not (quantize is not None and name.startswith("language_model.layers.") and "norm" not in name)
     )
 

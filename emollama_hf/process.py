@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Literal
 
-DtypeName = Literal["float32", "float16", "bfloat16"]
-DTYPES = ("auto", "float32", "float16", "bfloat16")
+from emollama_hf.number_types import DTYPES, MIXED, DtypeName
 
 _forked_with_torch = False
 _rank: int | None = None
@@ -117,12 +115,9 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_dtype(dtype: str, device: str) -> DtypeName:
-    """The type numbers are computed in; "auto": float16 on CUDA, float32 on a CPU.
-
-    On a GPU the original mixes types: both face encoders, and norms and residual stream of EVA, are float32 there.
-    """
+    """The type that is computed in; "auto": on CUDA what the original mixes there, float32 on a CPU."""
     if dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} is unknown. Valid: {', '.join(map(repr, DTYPES))}")
     if dtype != "auto":
         return dtype  # type: ignore[return-value]
-    return "float16" if resolve_device(device).startswith("cuda") else "float32"
+    return MIXED if resolve_device(device).startswith("cuda") else "float32"

@@ -93,6 +93,8 @@ def test_each_process_has_a_model_of_its_own_but_for_mapped_weights(tmp_path: Pa
         (80, "float16", None, 16),
         (24, "float16", None, 16),
         (18, "float16", None, 1),
+        (24, "float16-mixed", None, 8),
+        (19, "float16-mixed", None, 1),
         (16, "float16", "8bit", 8),
         (12, "float16", "4bit", 8),
         (6, "float16", "4bit", 1),

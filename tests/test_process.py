@@ -8,7 +8,7 @@ from emollama_hf import process
 def test_auto_is_the_cpu_in_float32_where_there_is_no_gpu() -> None:
     import torch
 
-    expected = ("cuda", "float16") if torch.cuda.is_available() else ("cpu", "float32")
+    expected = ("cuda", "float16-mixed") if torch.cuda.is_available() else ("cpu", "float32")
     assert (process.resolve_device("auto"), process.resolve_dtype("auto", "auto")) == expected
 
 

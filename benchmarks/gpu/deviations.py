@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.dtypes import deviation
 
 #: Root mean square of what another order of the same sums moves a column by, relative to its spread, in each type.
-ROUNDING = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.06}
+ROUNDING = {"float32": 1e-4, "float16-mixed": 0.01, "float16": 0.01, "bfloat16": 0.06}
 
 
 def between(exact: np.ndarray, other: np.ndarray) -> dict[str, Any]:

@@ -36,10 +36,12 @@ def parts_of(stage: Any) -> list[Part]:
     """The networks of a stage, loaded."""
     import torch
 
+    from emollama_hf.number_types import product_type
+
     network = stage.model()
     weight = next(parameter for parameter in network.parameters() if parameter.is_floating_point())
     device = weight.device
-    dtype = getattr(torch, stage.resolved_config()["dtype"])
+    dtype = getattr(torch, product_type(stage.resolved_config()["dtype"]))
 
     def noise(*shape: int) -> Any:
         return torch.rand(shape, device=device).to(dtype)

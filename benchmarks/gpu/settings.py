@@ -25,6 +25,11 @@ class Settings:
         return self.device.startswith("cuda")
 
     @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Number types that times are measured in: what is computed in by itself, and the fastest."""
+        return ("auto", "float16") if self.on_gpu else ("auto",)
+
+    @property
     def batches(self) -> tuple[int, ...]:
         """Clips together in the times of a stage."""
         return (1, 4, 16, 32) if self.on_gpu else (1, 4)

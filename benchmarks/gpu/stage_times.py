@@ -37,16 +37,25 @@ def flop_a_clip(part: Part) -> float:
 
 
 def _stage(name: str, settings: Settings) -> Iterator[Line]:
+    from emollama_hf.model_cache import forget_models
+
+    for dtype in settings.dtypes:
+        forget_models()
+        yield from _in_one_type(stage_of(name, settings, dtype=dtype), settings)
+
+
+def _in_one_type(stage: Any, settings: Settings) -> Iterator[Line]:
     import torch
 
+    from emollama_hf.number_types import product_type
+
     started = time.perf_counter()
-    stage = stage_of(name, settings)
     parts = parts_of(stage)
     synchronise(settings.device)
     weights = sum(parameter.nbytes for parameter in stage.model().parameters())
     yield measured(f"{stage.part} loaded", seconds=time.perf_counter() - started, weights_gb=weights / 1e9)
     dtype = stage.resolved_config()["dtype"]
-    best, flop = peak(dtype, settings), {part.name: flop_a_clip(part) for part in parts}
+    best, flop = peak(product_type(dtype), settings), {part.name: flop_a_clip(part) for part in parts}
     for clips in settings.batches:
         try:
             with torch.inference_mode():

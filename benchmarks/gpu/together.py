@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ LANE_TASKS, LANE_ROWS, WORKER_ROWS = 6, 4, 8
 
 def together(settings: Settings) -> Iterator[Line]:
     """One clip after the other against all of them together, and together a second time."""
+    from emollama_hf.model_cache import forget_models
+
     count = settings.together
-    for name in STAGES:
-        stage = stage_of(name, settings)
+    for name, asked in product(STAGES, settings.dtypes):
+        forget_models()  # both types of a decoder at once would take twice the memory
+        stage = stage_of(name, settings, dtype=asked)
         items, dtype = prepared(stage, count), stage.resolved_config()["dtype"]
         alone = np.concatenate([column(stage, stage.compute_together([item])) for item in items])
         at_once = column(stage, stage.compute_together(items))
@@ -42,11 +46,11 @@ def lanes(settings: Settings) -> Iterator[Line]:
     from emollama_hf.engines.runner import InPlace
 
     stages = [stage_of(name, settings, batch_size=LANE_ROWS) for name in STAGES]
-    dtype = stages[0].resolved_config()["dtype"]
+    types = {stage.makes[0]: stage.resolved_config()["dtype"] for stage in stages}
     in_turn = _through(InPlace(stages))
     two = _through(ReadAhead(stages, readers=0, together=LANE_ROWS, device=settings.device, lanes=2))
     for name, values in in_turn.items():
-        figures = between(values, two[name])
+        figures, dtype = between(values, two[name]), types[name]
         yield checked(f"{name}, two lanes against none, {dtype}", figures["rms"] <= ROUNDING[dtype] / 10, **figures)
 
 

@@ -10,12 +10,14 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from emollama_hf.checkpoints.quantized import Quantize, replace_linear_layers
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, FaceMAE, VideoMAE
+from emollama_hf.models.float32_stream import use_float32_stream
+from emollama_hf.number_types import DtypeName, product_type, stream_type, type_of_part
 
 Network = FaceMAE | VideoMAE | EmotionLlamaModel
 
 
-def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype, quantize: Quantize | None = None) -> Network:
-    """A part's network in `dtype` on the meta device: shapes and names, no memory.
+def empty_network(part: str, config: dict[str, Any], dtype: DtypeName, quantize: Quantize | None = None) -> Network:
+    """A part's network for computing in `dtype`, on the meta device: shapes, types and names, no memory.
 
     quantize: what the decoder's linear layers will keep their weights in.
     """
@@ -27,9 +29,14 @@ def empty_network(part: str, config: dict[str, Any], dtype: torch.dtype, quantiz
             network = VideoMAE.from_config(config)
         else:
             network = EmotionLlamaModel(EmotionLlamaConfig(**config))
-    _cast(network, dtype)
-    if quantize is not None and isinstance(network, EmotionLlamaModel):
-        replace_linear_layers(network.language_model.layers, quantize, dtype)
+    dtype = type_of_part(part, dtype)
+    products: torch.dtype = getattr(torch, product_type(dtype))
+    _cast(network, products)
+    if isinstance(network, EmotionLlamaModel):
+        if stream_type(dtype) != product_type(dtype):
+            use_float32_stream(network.vision_model)
+        if quantize is not None:
+            replace_linear_layers(network.language_model.layers, quantize, products)
     return network
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.checkpoints.shards import INDEX, read_index, weight_files
-from emollama_hf.checkpoints.source import PARTS, Dtype, ModelSource, Part
+from emollama_hf.checkpoints.source import PARTS, ModelSource, Part
 from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
+from emollama_hf.number_types import DtypeName
 from emollama_hf.prompt import PromptTokenizer
 
 PROVENANCE = "provenance.json"
@@ -69,14 +70,12 @@ class DirectorySource(ModelSource):
     def _own_tokenizer(self) -> PromptTokenizer:
         return LlamaTokenizer(self._settings("emotion_llama"))
 
-    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any:
-        import torch
-
+    def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
         from emollama_hf.checkpoints.strict_load import load_strict
 
         folder = self._weights(part) / part
-        network = empty_network(part, self.config(part), getattr(torch, dtype), quantize)
+        network = empty_network(part, self.config(part), dtype, quantize)
         load_strict(
             weights_of(network),
             weight_files(folder),

@@ -93,6 +93,12 @@ def parameter_count(part: str, config: Config) -> int:
     return _vision(config) + _projections(config) + _decoder(config)
 
 
+def stream_parameters(config: Config) -> int:
+    """Of emotion_llama's parameters, those that add to EVA's residual stream or norm it: tables, class token, norms."""
+    blocks = vision_blocks(config)
+    return blocks.width * (tokens("emotion_llama", config) + 1 + 4 * blocks.depth + 2)
+
+
 def _vision(config: Config) -> int:
     vision, blocks = config.get("vision_config", {}), vision_blocks(config)
     patch = int(vision.get("patch_size", 14))

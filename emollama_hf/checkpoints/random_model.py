@@ -8,8 +8,9 @@ from typing import Any
 from emollama_hf.checkpoints.architecture import FULL, TINY
 from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
-from emollama_hf.checkpoints.source import Dtype, ModelSource, Part
+from emollama_hf.checkpoints.source import ModelSource, Part
 from emollama_hf.digest import combined, json_digest
+from emollama_hf.number_types import DtypeName
 from emollama_hf.prompt import PromptTokenizer
 
 RANDOM_MODELS = {"random-tiny": TINY, "random-full": FULL}
@@ -36,12 +37,10 @@ class RandomSource(ModelSource):
     def _own_tokenizer(self) -> PromptTokenizer:
         return RecordedTokenizer(bytes_for_the_rest=self.name == "random-tiny")
 
-    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any:
-        import torch
-
+    def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
         from emollama_hf.checkpoints.random_weights import fill_randomly
 
-        network = empty_network(part, self.config(part), getattr(torch, dtype), quantize)
+        network = empty_network(part, self.config(part), dtype, quantize)
         fill_randomly(weights_of(network), device)
         return ready(network, device)

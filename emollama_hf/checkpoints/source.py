@@ -14,13 +14,13 @@ from emollama_hf.checkpoints.architecture import (
 )
 from emollama_hf.checkpoints.quantized import Quantize
 from emollama_hf.digest import combined
+from emollama_hf.number_types import DtypeName
 from emollama_hf.prompt import PromptTokenizer
 
 if TYPE_CHECKING:
     from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
 
 Part = Literal["facemae", "videomae", "emotion_llama"]
-Dtype = Literal["float32", "float16", "bfloat16"]
 
 PARTS: tuple[Part, ...] = ("facemae", "videomae", "emotion_llama")
 
@@ -53,7 +53,7 @@ class ModelSource(ABC):
     def _own_tokenizer(self) -> PromptTokenizer: ...
 
     @abstractmethod
-    def _load(self, part: Part, dtype: Dtype, device: str, quantize: Quantize | None = None) -> Any: ...
+    def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any: ...
 
     def feature_width(self, part: Literal["facemae", "videomae"]) -> int:
         """Length of an encoder's clip feature, 1024 at real size."""
@@ -97,18 +97,18 @@ class ModelSource(ABC):
         """The decoder's tokenizer, or the one that `open_model` was given."""
         return self._other_tokenizer or self._own_tokenizer()
 
-    def load_facemae(self, *, dtype: Dtype = "float32", device: str = "cpu") -> FaceMAE:
+    def load_facemae(self, *, dtype: DtypeName = "float32", device: str = "cpu") -> FaceMAE:
         """The face encoder, ready to run."""
         model: FaceMAE = self._load("facemae", dtype, device)
         return model
 
-    def load_videomae(self, *, dtype: Dtype = "float32", device: str = "cpu") -> VideoMAE:
+    def load_videomae(self, *, dtype: DtypeName = "float32", device: str = "cpu") -> VideoMAE:
         """The video encoder, ready to run."""
         model: VideoMAE = self._load("videomae", dtype, device)
         return model
 
     def load_emotion_llama(
-        self, *, dtype: Dtype = "float32", device: str = "cpu", quantize: Quantize | None = None
+        self, *, dtype: DtypeName = "float32", device: str = "cpu", quantize: Quantize | None = None
     ) -> EmotionLlamaModel:
         """Image encoder, projections and decoder, ready to run; the decoder's linear layers in `quantize`."""
         model: EmotionLlamaModel = self._load("emotion_llama", dtype, device, quantize)

@@ -23,7 +23,7 @@ from emollama_hf.commands.report import console, table
 from emollama_hf.defaults import MODEL_VARIABLE, defaults
 from emollama_hf.errors import ModelError
 from emollama_hf.memory import fitting_batch
-from emollama_hf.process import DtypeName
+from emollama_hf.number_types import MIXED, DtypeName
 from emollama_hf.store.memory_check import Plan
 
 DISTRIBUTION = "emollama_hf"
@@ -179,8 +179,9 @@ def fitting(device: str, memory: Memory) -> str:
     """
     name, source, parts = _measured_model()
     cuda = device.startswith("cuda")
-    half: DtypeName = "float16" if cuda else "bfloat16"
-    kinds: list[tuple[DtypeName, Quantize | None]] = [("float32", None), (half, None), (half, "8bit"), (half, "4bit")]
+    smaller: list[DtypeName] = [MIXED, "float16"] if cuda else ["bfloat16"]
+    kinds: list[tuple[DtypeName, Quantize | None]] = [("float32", None), *((one, None) for one in smaller)]
+    kinds += [(smaller[0], "8bit"), (smaller[0], "4bit")]
     told = []
     for dtype, quantize in kinds:
         clips = 1

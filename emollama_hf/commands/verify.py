@@ -28,10 +28,12 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
         report.add_row(row.name, *cells)
     if columns:
         screen.print(report)
+        allowed = "; ".join(
+            f"{limit.rms:g} and {limit.largest:g} for {' and '.join(names)}" for limit, names in _by_limit(done.limits)
+        )
         screen.print(
-            f"\nLargest deviation as a share of what is allowed: {done.limit:g} of the row's spread for features"
-            + (f", {done.states_limit:g} for hidden states" if done.states_limit != done.limit else "")
-            + " (and a step of the stored type), 0.001 for facts, none for whole numbers.",
+            "\nDeviation as a share of what is allowed: of the row's spread, by root mean square and of a single "
+            f"value, {allowed} (and a step of the stored type); 0.001 for facts, none for whole numbers.",
             markup=False,
         )
         differences = [check.difference for row in done.rows for check in row.columns if check.difference is not None]
@@ -53,6 +55,14 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
         screen.print(f"\nNo more than {len(done.rows)} rows have features there and a clip here.", markup=False)
     screen.print(f"\n{len(done.rows)} rows: {', '.join(verdicts) or f'all are what they say{aside}'}.", markup=False)
     return len(failed)
+
+
+def _by_limit(limits: dict[str, Any]) -> list[tuple[Any, list[str]]]:
+    """Each limit once, with the columns that it holds for."""
+    found: dict[Any, list[str]] = {}
+    for column, limit in limits.items():
+        found.setdefault(limit, []).append(column)
+    return list(found.items())
 
 
 def _cell(check: Any) -> str:

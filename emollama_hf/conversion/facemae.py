@@ -24,7 +24,7 @@ def facemae_tensors(
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
     used, _ = split_unused(state, UNUSED)
-    network = weights_of(empty_network("facemae", config, torch.float32))
+    network = weights_of(empty_network("facemae", config, "float32"))
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     hint = check_looks_like("facemae", shapes)

@@ -114,7 +114,7 @@ def _gpus(stages: Iterable[Stage], nodes: Iterable[Node]) -> int:
             here, away = ("no GPU", "has some") if on_gpu else ("a GPU", "has none")
             raise ValueError(
                 f"dtype='auto' would be one type here and another on the cluster: this machine has {here}, the cluster "
-                f"{away}. Pass dtype='float16' (usual on GPUs) or dtype='float32'"
+                f"{away}. Pass dtype='float16-mixed' (what \"auto\" is on a GPU) or dtype='float32'"
                 + (", and batch_size=8 to fill the GPUs." if on_gpu else ".")
             )
     return there if any(stage.resolved_placement().device != "cpu" for stage in models) else 0

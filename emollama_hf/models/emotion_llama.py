@@ -67,7 +67,10 @@ class EmotionLlamaModel(PreTrainedModel):
         return resize_uint8(peak_frame, (size, size), "bicubic")
 
     def image_tokens(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """EVA's tokens before any norm: (B, 3, S, S) to (B, 1 + patches, width), class token first."""
+        """EVA's tokens before any norm: (B, 3, S, S) to (B, 1 + patches, width), class token first.
+
+        In the type of the residual stream: that of the weights, or float32 (float32_stream.py).
+        """
         weight = self.vision_model.embeddings.patch_embedding.weight
         embedded = self.vision_model.embeddings(pixel_values.to(device=weight.device, dtype=weight.dtype))
         return self.vision_model.encoder(inputs_embeds=embedded).last_hidden_state
@@ -93,7 +96,9 @@ class EmotionLlamaModel(PreTrainedModel):
                 f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for "
                 f"upstream's, got {tuple(features.shape)}"
             )
-        tokens = self.ln_vision(self.image_tokens(pixel_values))
+        # The type of products; a projection's weight may be quantized, a convolution's is not.
+        products = self.vision_model.embeddings.patch_embedding.weight.dtype
+        tokens = self.ln_vision(self.image_tokens(pixel_values)).to(products)
         class_token, patches = tokens[:, :1], tokens[:, 1:]
         batch, count, width = patches.shape
         joined = patches.reshape(batch, count // self.config.patches_per_token, width * self.config.patches_per_token)

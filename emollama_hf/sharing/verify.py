@@ -18,6 +18,7 @@ from emollama_hf import schema
 from emollama_hf.checkpoints.quantized import QUANTIZATIONS
 from emollama_hf.errors import ShareError
 from emollama_hf.rows import Rows
+from emollama_hf.sharing.limits import Limit, limit_of
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
@@ -29,13 +30,6 @@ from emollama_hf.store.media import undecoded
 from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.sources import open_source
 
-#: Largest deviation of a feature column in units of its spread (standard deviation in the row), by the type that it
-#: was computed in. Two kinds of processors round differently; another model is further away than that, and is
-#: refused by its digest before.
-LIMITS = {"float32": 3e-4, "float16": 2e-2, "bfloat16": 1e-1}
-#: The same for hidden states in 8 bits: activations are rounded to 8 bits as well, and which are too large for that
-#: depends on the clips that were computed together (0.05 between 1 and 4 clips together, with random weights).
-LIMIT_8BIT = 2e-1
 #: Facts of a clip, relative: a detector's boxes come out of another network than the features.
 FACT_LIMIT = 1e-3
 NAMES_SHOWN = 5
@@ -43,7 +37,7 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True)
 class ColumnCheck:
-    """deviation: largest difference over what is allowed at that place; up to 1 is within.
+    """deviation: over what is allowed, of features by root mean square and by the largest; up to 1 is within.
 
     difference: of hidden states that were computed with another quantization than stated, and are held to no limit:
     root mean square of the difference, as a share of the row's spread.
@@ -73,8 +67,7 @@ class RowCheck:
 
 @dataclass(frozen=True)
 class Verified:
-    """rows: those that were computed again. limit: of a feature column, in units of its spread; states_limit: the same
-    for hidden states.
+    """rows: those that were computed again. limits: of each feature column that was compared.
 
     checked_files: files whose sha256 is the stated one; unchecked_files: those whose place does not tell it.
     """
@@ -82,8 +75,7 @@ class Verified:
     place: str
     config: str
     rows: tuple[RowCheck, ...]
-    limit: float
-    states_limit: float
+    limits: dict[str, Limit]
     checked_files: int
     unchecked_files: int
 
@@ -160,8 +152,9 @@ def verify(
     chosen = random.Random(seed).sample(found, min(sample, len(found)))
     compared = quantize is not None and quantize != stated_quantization(config)
     rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]]), compared) for row in chosen)
-    limits = _limit(schema.FACEMAE, config), _limit(schema.EMOLLAMA, config)
-    return Verified(place.name, name, rows, *limits, checked, unchecked)
+    compared_columns = dict.fromkeys(check.column for row in rows for check in row.columns)
+    limits = {column: _limit(column, config) for column in compared_columns if column in _FEATURES}
+    return Verified(place.name, name, rows, limits, checked, unchecked)
 
 
 @dataclass(frozen=True)
@@ -245,6 +238,7 @@ def _check_row(
     return RowCheck(row.name, tuple(checks))
 
 
+_FEATURES = (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA)
 _NOT_COMPARED = (*schema.MEDIA, schema.STATUS, schema.ERROR)
 
 
@@ -261,7 +255,7 @@ def _read_row(place: Place, row: _PublishedRow, columns: Sequence[str]) -> Rows:
 
 
 def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> float:
-    """The largest difference of two values over what is allowed."""
+    """The difference of two values over what is allowed."""
     if stated is None or np.shape(stated) != np.shape(made):
         return float("inf")
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
@@ -269,11 +263,9 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
     dtype = np.dtype(schema.dtype_of(feature))
     if dtype.kind in "iub":
         return float("inf") if (there != here).any() else 0.0
-    if name in (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA):
-        # What it was stored in rounds as well: half a step of each side.
-        allowed = _limit(name, config) * there.std() + float(np.finfo(dtype).eps) * np.abs(there)
-    else:
-        allowed = FACT_LIMIT * np.maximum(1, np.abs(there))
+    if name in _FEATURES:
+        return _limit(name, config).share(there, here, step=float(np.finfo(dtype).eps))
+    allowed = FACT_LIMIT * np.maximum(1, np.abs(there))
     same = np.isnan(there) & np.isnan(here)
     ratio = np.where(same, 0, np.abs(there - here) / allowed)
     return float(np.nan_to_num(ratio, nan=np.inf).max(initial=0))
@@ -284,11 +276,8 @@ def _difference(stated: Any, made: Any) -> float:
     return float(np.sqrt(np.square(there - here).mean()) / there.std())
 
 
-def _limit(column: str, config: FeatureConfig) -> float:
-    if column == schema.EMOLLAMA and stated_quantization(config) == "8bit":
-        return LIMIT_8BIT
-    dtypes = [stage["config"].get("dtype", "float32") for stage in config.made["stages"]]
-    return max((LIMITS[dtype] for dtype in dtypes), default=LIMITS["float32"])
+def _limit(column: str, config: FeatureConfig) -> Limit:
+    return limit_of(column, config.made["stages"])
 
 
 def _shown(names: Sequence[str]) -> str:

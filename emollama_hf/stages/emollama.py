@@ -11,10 +11,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from datasets import Features
 
-from emollama_hf import process, schema
+from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.checkpoints.quantized import QUANTIZATIONS, Quantize
 from emollama_hf.errors import ClipError
+from emollama_hf.number_types import DtypeName
 from emollama_hf.pooling import canonical_pooling, pool, pooled_shape
 from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
 from emollama_hf.rows import Row
@@ -84,9 +85,10 @@ class EmoLlamaEmbed(ModelStage):
     pooling: "all", a slice or "6:10", "mean", "last", "image_mean", "features_mean", "text_mean".
     store_dtype: "float16" or "float32". chat_template: wrap the prompt as in a chat.
     tokenizer: directory or Hub id, for models that come without one.
-    device: "auto" or a torch device. dtype: "auto", "float32", "float16", "bfloat16" for the computation.
+    device: "auto" or a torch device. dtype: of the computation, "float32", "float16-mixed" (what the original mixes
+    on a GPU), "float16", "bfloat16", or "auto": "float16-mixed" on CUDA, "float32" on a CPU.
     quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result, less
-    memory. None keeps them in `dtype`.
+    memory. None keeps them in the type of `dtype`'s products.
     batch_size: clips that are computed together. compile: with torch.compile, which needs a C++ compiler and a minute.
     on_error: "raise" or "null".
 
@@ -193,9 +195,9 @@ class EmoLlamaEmbed(ModelStage):
 
         from emollama_hf.models.scaling import clip_normalised, on_device
 
-        model = self.model()
-        device, prompt = model.device, self._prompt()
-        with torch.inference_mode():
+        prompt = self._prompt()
+        with self.computing() as model:
+            device = model.device
             states = model(
                 pixel_values=clip_normalised(np.stack([item.picture for item in items]), device),
                 features=on_device(np.stack([item.features for item in items]), device),
@@ -204,7 +206,7 @@ class EmoLlamaEmbed(ModelStage):
             pooled = pool(states, self.config.pooling, prompt.spans).float().cpu().numpy()
         return [self._stored(state) for state in pooled]
 
-    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
+    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
         return source.load_emotion_llama(dtype=dtype, device=device, quantize=self.config.quantize)
 
     def _prompt(self) -> PromptIds:

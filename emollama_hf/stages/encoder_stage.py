@@ -69,10 +69,7 @@ class EncoderStage(ModelStage):
         return model.resized(frames)
 
     def compute_together(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
-        import torch
-
-        model = self.model()
-        with torch.inference_mode():
+        with self.computing() as model:
             vectors = model.embed(items).cpu().numpy()
         column, dtype = self.makes[0], next(model.parameters()).dtype
         return [{column: one} if np.isfinite(one).all() else _not_finite(column, dtype) for one in vectors]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from emollama_hf import process, schema
+from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.number_types import DtypeName
 from emollama_hf.stages.encoder_stage import EncoderStage
 
 
@@ -16,8 +17,9 @@ class FaceMAEEmbed(EncoderStage):
     set without that column it runs `sample_frames` first. Returns `facemae`, (1024,) float32 with the real model.
 
     model: model directory, Hub id, "random-tiny" or "random-full". revision: of a Hub id. device: "auto" or a torch
-    device. dtype: "auto", "float32", "float16", "bfloat16". batch_size: clips that are computed together. compile: with
-    torch.compile, which needs a C++ compiler and a minute. on_error: "raise" or "null".
+    device. dtype: "auto" and "float16-mixed" are "float32" here, as in the original; "float16", "bfloat16" are faster.
+    batch_size: clips that are computed together. compile: with torch.compile, which needs a C++ compiler and a minute.
+    on_error: "raise" or "null".
 
         >>> FaceMAEEmbed("random-tiny")({"facemae_frames": [crops]})["facemae"].shape
         (1, 64)
@@ -31,5 +33,5 @@ class FaceMAEEmbed(EncoderStage):
     makes = (schema.FACEMAE,)
     frames_column = schema.FACEMAE_FRAMES
 
-    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
+    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
         return source.load_facemae(dtype=dtype, device=device)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import os
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,9 +16,11 @@ from emollama_hf.checkpoints import PARTS, ModelSource, open_model
 from emollama_hf.checkpoints.source import Part
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.exact_float32 import exact_float32
 from emollama_hf.fitting_batches import in_fitting_batches
 from emollama_hf.memory import fitting_batch
 from emollama_hf.model_cache import cached
+from emollama_hf.number_types import DTYPES, DtypeName, type_of_part
 from emollama_hf.stage import Placement, Stage, StageConfig, check_choice
 
 if TYPE_CHECKING:
@@ -25,13 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelStageConfig(StageConfig):
-    """dtype: the type numbers are computed in; "auto" is float16 on CUDA and float32 on a CPU."""
+    """dtype: the type that is computed in (number_types.py); "auto" is "float16-mixed" on CUDA, "float32" on a CPU."""
 
     dtype: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("dtype", self.dtype, process.DTYPES)
+        check_choice("dtype", self.dtype, DTYPES)
 
 
 class ModelStage(Stage):
@@ -52,7 +56,7 @@ class ModelStage(Stage):
         return in_fitting_batches(self.compute_together, items, f"{self.name} on {self.device()}")
 
     @abstractmethod
-    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> nn.Module:
+    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> nn.Module:
         """The part's network in eval mode."""
 
     @property
@@ -80,7 +84,7 @@ class ModelStage(Stage):
         return fitting_batch(
             self.source,
             there,
-            dtype=self._dtype(),
+            dtype=self._policy(),
             quantize=getattr(self.config, "quantize", None),
             total_bytes=cuda_memory(device).total,
         )
@@ -105,6 +109,15 @@ class ModelStage(Stage):
 
     def ready(self) -> None:
         self.model()
+
+    @contextmanager
+    def computing(self) -> Iterator[Any]:
+        """The loaded network, for as long as it computes: without gradients, with float32 as it is."""
+        import torch
+
+        model = self.model()
+        with exact_float32(), torch.inference_mode():
+            yield model
 
     def model(self) -> Any:
         """The loaded network; from this process's cache after the first time."""
@@ -145,7 +158,11 @@ class ModelStage(Stage):
         """The torch device this stage computes on here."""
         return process.resolve_device(self.resolved_placement().device)
 
-    def _dtype(self) -> process.DtypeName:
+    def _dtype(self) -> DtypeName:
+        return type_of_part(self.part, self._policy())
+
+    def _policy(self) -> DtypeName:
+        """What was asked for, for a model as a whole."""
         return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from emollama_hf import process, schema
+from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.number_types import DtypeName
 from emollama_hf.stages.encoder_stage import EncoderStage
 
 
@@ -32,5 +33,5 @@ class VideoMAEEmbed(EncoderStage):
     def frame_count(self, model: Any) -> int:
         return int(model.num_frames)
 
-    def _load(self, source: ModelSource, dtype: process.DtypeName, device: str) -> Any:
+    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
         return source.load_videomae(dtype=dtype, device=device)

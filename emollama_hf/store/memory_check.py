@@ -13,7 +13,7 @@ from emollama_hf.checkpoints.quantized import QUANTIZATIONS, Quantize, check_ins
 from emollama_hf.checkpoints.source import Part
 from emollama_hf.errors import ModelError
 from emollama_hf.memory import LANES, Prediction, predict
-from emollama_hf.process import DtypeName
+from emollama_hf.number_types import MIXED, DtypeName
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
 
@@ -119,7 +119,7 @@ def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], avail
 def _others(plan: Plan, parts: tuple[Part, ...]) -> Iterator[tuple[dict[str, str], Plan]]:
     """Plans that take less, and what to type for each."""
     half: DtypeName = "float16" if plan.on_gpu else "bfloat16"
-    dtypes: list[DtypeName] = [plan.dtype, *([half] if plan.dtype == "float32" else [])]
+    dtypes: list[DtypeName] = [plan.dtype, *([half] if plan.dtype in ("float32", MIXED) else [])]
     coarser = QUANTIZATIONS[:1] if plan.quantize == "8bit" else QUANTIZATIONS[::-1] if plan.quantize is None else ()
     quantizations = [plan.quantize, *(coarser if "emotion_llama" in parts else ())]
     counts = dict.fromkeys([plan.clips, plan.clips if plan.on_gpu else 1])  # a GPU's batches are halved as they go

@@ -15,7 +15,7 @@ from emollama_hf.memory import weight_bytes
 
 
 def real_count(part: str, config: dict[str, Any]) -> int:
-    return sum(one.numel() for one in weights_of(empty_network(part, config, torch.bfloat16)).parameters())
+    return sum(one.numel() for one in weights_of(empty_network(part, config, "bfloat16")).parameters())
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -36,16 +36,17 @@ def test_what_a_configuration_leaves_out_has_the_libraries_defaults() -> None:
 
 
 def test_matrices_are_the_decoders_linear_layers() -> None:
-    network = empty_network("emotion_llama", FULL["emotion_llama"], torch.bfloat16)
+    network = empty_network("emotion_llama", FULL["emotion_llama"], "bfloat16")
     layers = [one for one in network.language_model.layers.modules() if isinstance(one, torch.nn.Linear)]
     shapes = [tuple(layer.weight.shape) for layer in layers]
     assert sorted(decoder_matrices(FULL["emotion_llama"])) == sorted(shapes)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16-mixed"])
 @pytest.mark.parametrize("quantize", [None, "4bit", "8bit"])
-def test_bytes_are_those_of_the_loaded_network(quantize: Any) -> None:
+def test_bytes_are_those_of_the_loaded_network(quantize: Any, dtype: Any) -> None:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: the extra quantization")
-    model = open_model("random-tiny").load_emotion_llama(dtype="bfloat16", quantize=quantize)
+    model = open_model("random-tiny").load_emotion_llama(dtype=dtype, quantize=quantize)
     there = sum(parameter.nbytes for parameter in model.parameters())
     for parameter in model.parameters():
         state = getattr(parameter, "quant_state", None)
@@ -53,4 +54,4 @@ def test_bytes_are_those_of_the_loaded_network(quantize: Any) -> None:
     for module in model.modules():  # bitsandbytes' 8-bit layers
         state = getattr(module, "state", None)
         there += 0 if state is None else state.SCB.nbytes
-    assert weight_bytes("emotion_llama", TINY["emotion_llama"], "bfloat16", quantize) == there
+    assert weight_bytes("emotion_llama", TINY["emotion_llama"], dtype, quantize) == there

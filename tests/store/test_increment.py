@@ -100,6 +100,7 @@ def test_a_moved_or_renamed_clip_is_the_same_clip_and_equal_clips_are_computed_o
         ({"pooling": "mean"}, {"emollama_embed"}),
         ({"store_dtype": "float32"}, {"emollama_embed"}),
         ({"dtype": "bfloat16"}, ALL - {"sample_frames"}),
+        ({"dtype": "float16-mixed"}, {"emollama_embed"}),
         ({"batch_size": 2}, set()),
         ({"device": "cpu"}, set()),
         ({"stages": ["facemae_embed"]}, set()),

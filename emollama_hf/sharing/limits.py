@@ -1,0 +1,80 @@
+"""How far features that are computed again may be from those that were shared, by the type that they were computed in.
+
+Another batch size, card or processor adds the same products in another order, which rounds differently. Measured on an
+H100 with random weights, relative to the spread of a row's values: hidden states of 16 clips together are 2.6e-3 (root
+mean square; the largest of 1.3 million values 2.5e-2) from those of each clip alone in float16; in a type whose decoder
+is float16, four times that is allowed. bfloat16 rounds eight times as far. Face features hardly move with the batch
+(3e-7); they are allowed four times their distance from float32. The root mean square tells rounding from anything else:
+a decoder in 8 bits is 4.2e-2 away, another of the recorded clips 0.06 or more by its face features, 0.5 by its states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emollama_hf import schema
+from emollama_hf.stages import STAGES
+
+
+@dataclass(frozen=True)
+class Limit:
+    """rms: root mean square of the differences. largest: of a single one. Both relative to the row's spread."""
+
+    rms: float
+    largest: float
+
+    def share(self, stated: np.ndarray, made: np.ndarray, step: float) -> float:
+        """The larger of both deviations over what is allowed: up to 1 is within.
+
+        step: of the stored type at 1, which is allowed as well: half of it is lost on each side.
+        """
+        same = np.isnan(stated) & np.isnan(made)
+        with np.errstate(invalid="ignore", divide="ignore"):  # infinite values, and rows of nothing but zeros
+            difference = np.where(same | (made == stated), 0, np.abs(made - stated))
+            spread, sizes = stated.std(), np.abs(stated)
+            shares = difference / (self.largest * spread + step * sizes)
+            rms = _rms(difference) / (self.rms * spread + step * _rms(sizes))
+        largest = np.where(difference == 0, 0, np.nan_to_num(shares, nan=np.inf, posinf=np.inf)).max(initial=0)
+        return float(max(largest, 0 if np.isnan(rms) else rms))
+
+
+#: Of hidden states.
+LIMITS = {
+    "float32": Limit(rms=1e-4, largest=3e-4),
+    "float16-mixed": Limit(rms=1e-2, largest=1e-1),
+    "float16": Limit(rms=1e-2, largest=1e-1),
+    "bfloat16": Limit(rms=8e-2, largest=8e-1),
+}
+#: Of face features, which are float32 in float16-mixed.
+FEATURE_LIMITS = {
+    "float32": LIMITS["float32"],
+    "float16": Limit(rms=3e-3, largest=1e-2),
+    "bfloat16": Limit(rms=2e-2, largest=7e-2),
+}
+#: Hidden states in 8 bits: activations are rounded to 8 bits as well, and which are too large for that depends on the
+#: clips that were computed together (largest 0.05 between 1 and 4 clips together, with random weights).
+LIMIT_8BIT = Limit(rms=3e-2, largest=2e-1)
+
+
+def limit_of(column: str, stages: list[Mapping[str, Any]]) -> Limit:
+    """What holds for a feature column of a set that these stages have made, as its provenance lists them."""
+    own = [stage["config"] for stage in stages if column in _makes(stage["stage"])]
+    if column != schema.EMOLLAMA:
+        return next((FEATURE_LIMITS[config["dtype"]] for config in own if "dtype" in config), LIMITS["float32"])
+    # They follow from the face features: all types that came before them count.
+    limits = [LIMITS[stage["config"].get("dtype", "float32")] for stage in stages]
+    if any(config.get("quantize") == "8bit" for config in own):
+        limits.append(LIMIT_8BIT)
+    return max(limits, key=lambda limit: limit.rms, default=LIMITS["float32"])
+
+
+def _makes(name: str) -> tuple[str, ...]:
+    return next((stage.makes for stage in STAGES if stage.name == name), ())
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.square(values).mean()))
