@@ -119,7 +119,7 @@ class SampleFrames(Stage):
     """
 
     name = "sample_frames"
-    version = 1
+    version = 2
     makes = (
         schema.FACEMAE_FRAMES,
         schema.VIDEOMAE_FRAMES,
