@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from .opencv import one_thread
 
-#: Distances of appearance. Up to SAME a face is taken for the same, from OTHER on for another's. One face drawn at several
-#: sizes and places: 0 to 0.12; four drawn people: 0.19 to 0.49. One photograph turned, smaller, darker: 0.05 to 0.28; four
-#: photographs of two people, in other lights: 0.16 to 0.45. So looks alone do not tell: they weigh beside the distance.
+#: Distances of appearance. Up to SAME a face is taken for the same, from OTHER on for another's. One face drawn at
+#: several sizes and places: 0 to 0.12; four drawn people: 0.19 to 0.49. One photograph turned, smaller, darker: 0.05 to
+#: 0.28; four photographs of two people in other lights: 0.16 to 0.45. So looks alone do not tell: they weigh beside the
+#: distance.
 SAME, OTHER = 0.1, 0.4
 
 _MARGIN = 0.15  # of the box's sides, around it: hair belongs to what a face looks like
