@@ -73,6 +73,9 @@ def extract(
     ] = "expressive",
     faces: Annotated[str, typer.Option(help="detect, or none where the pictures are crops already.")] = "detect",
     crop: Annotated[str, typer.Option(help="Face crop: openface, aligned, box or none.")] = "openface",
+    min_face_coverage: Annotated[
+        float, typer.Option(help="Clips with a face in a smaller share of the frames, 0 to 1, fail: no_face.")
+    ] = 0.0,
     pixel_range: Annotated[
         str | None, typer.Option(help="0-1 or 0-255, for a column of frames that holds floats.")
     ] = None,
@@ -143,6 +146,7 @@ def extract(
 
     given: dict[str, tuple[Any, Any]] = {
         "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
+        "min_face_coverage": (min_face_coverage, 0.0),
         "pixel_range": (pixel_range, None), "channel_order": (channel_order, "rgb"),
         "pixel_aspect": (pixel_aspect, "square"),
         "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),

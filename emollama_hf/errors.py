@@ -13,6 +13,7 @@ ErrorKind = Literal[
     "limit_exceeded",  # more pixels, frames, seconds or bytes than the options allow
     "bad_frames",  # given pictures: shape, dtype, range or NaN
     "bad_peak",  # the peak column or the OpenFace file does not give a frame of this clip
+    "no_face",  # a face in a smaller share of the sampled frames than `min_face_coverage` asks for
     "bad_features",  # a feature column: shape, dtype or NaN
     "missing_column",  # the row lacks a column that the stage reads
     "overflow",  # a result does not fit the type that it is stored in

@@ -10,10 +10,10 @@ from __future__ import annotations
 import abc
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from datasets import Features
 
@@ -71,6 +71,9 @@ class Stage(Transform):
     #: The dataclass of its configuration.
     Config: ClassVar[type[StageConfig]] = StageConfig
 
+    #: Options that decide which computed rows are accepted, and no value: a run with other ones computes nothing anew.
+    acceptance_options: ClassVar[tuple[str, ...]] = ()
+
     #: Whether a run has fixed what could become something else while it lasts.
     is_pinned: bool = False
     _makers: ClassVar[dict[str, type[Stage]]] = {}
@@ -117,6 +120,14 @@ class Stage(Transform):
 
     def beside(self, row: Row) -> Path | None:
         """A file that this stage reads for a row and that no column holds."""
+        return None
+
+    def judged(self) -> tuple[str, ...]:
+        """Columns of `makes` that `rejection` reads; none where every computed row is accepted."""
+        return ()
+
+    def rejection(self, values: Mapping[str, Any]) -> ClipError | None:
+        """Why a row with these values of `judged` counts as failed all the same; None if it is accepted."""
         return None
 
     def resolved_config(self) -> dict[str, Any]:
@@ -199,12 +210,13 @@ class Stage(Transform):
         outcomes = self.outcomes(rows, pending)
         timing.add(self.name, time.perf_counter() - started, len(pending))
         for index, outcome in zip(pending, outcomes, strict=True):
-            if not isinstance(outcome, ClipError):
-                results[index] = outcome
+            error = outcome if isinstance(outcome, ClipError) else self.rejection(outcome)
+            if error is None:
+                results[index] = cast("dict[str, Any]", outcome)
             elif self.config.on_error == "raise":
-                raise named(outcome, rows.row(index).label)
+                raise named(error, rows.row(index).label)
             else:
-                statuses[index], errors[index] = outcome.kind, f"{rows.row(index).label}: {outcome}"
+                statuses[index], errors[index] = error.kind, f"{rows.row(index).label}: {error}"
         for column in self.makes:
             rows.add(column, [result.get(column) for result in results])
         rows.add(schema.STATUS, statuses)

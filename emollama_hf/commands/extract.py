@@ -64,6 +64,9 @@ def run_extract(
     _print_failures([error for error in result[schema.ERROR] if error])
     if options.get("quantize") is not None:
         screen.print(f"\n{comparison(run, source, labels=labels, split=split)}", markup=False)
+    note = run.coverage_note(result)
+    if note:
+        screen.print(f"\n{note}", markup=False)
     if is_random(out):
         screen.print(f"\n{RANDOM_WEIGHTS}", markup=False)
     screen.print(f'\nOpen it with: datasets.load_dataset("{out}", split="train")', markup=False)

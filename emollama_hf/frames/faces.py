@@ -36,11 +36,13 @@ class Face:
     box: (4,) float32, x1 y1 x2 y2; it may reach beyond the frame.
     landmarks: (5, 2) float32, x y of both eyes, nose and both mouth corners.
     score: 0..1.
+    appearance: what `face_appearance` returns of it; None where nobody asked.
     """
 
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     score: float
+    appearance: NDArray[np.float32] | None = None
 
     @property
     def size(self) -> float:

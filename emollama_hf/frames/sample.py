@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .appearance import face_appearance
 from .clip import Clip, ClipInfo
 from .crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
 from .expression import whole_patch
@@ -152,6 +153,7 @@ def _observe(number: int, clip: Clip, pixels: NDArray[np.uint8], detect: bool) -
     if np.isnan(time_s):
         time_s = number / _PICTURE_RATE
     faces = detect_faces(pixels) if detect else []
+    faces = [replace(face, appearance=face_appearance(pixels, face.box)) for face in faces]
     return _Observed(SeenFrame(number, time_s, 0, width, height, faces), look_at(pixels))
 
 

@@ -1,4 +1,8 @@
-"""Faces of sampled frames linked to tracks, and the one track of each shot that the clip is about."""
+"""Faces of sampled frames linked to tracks, and the one track of each shot that the clip is about.
+
+A face continues the track that it is nearest to, looks like and is as large as, judged for all faces of a frame
+together. Sampled frames lie unevenly and far apart, so a track is asked where its face should be by now.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .assignment import cheapest_pairs
+from .continuation import ALONE_COST, box_overlaps, continuation_costs
 from .faces import Face
 
-_MIN_OVERLAP = 0.3  # of two boxes of one face, safe up to gaps of 5 frames
-_LONG_GAP = 5  # frames; beyond, a face may have left its old box, and the distance of the centres decides
-_REACH = 0.5  # distance in face sizes that a face may move in a long gap, and as much again per second ...
-_REACH_PER_S = 1.0
-_MAX_REACH = 2.5  # ... up to here
-_MAX_GROWTH = 2.0  # of the size in a long gap
+# Where a face should be: straight on, for at most about as long as its speed was measured over.
+_SPEED_OVER_S = 0.1  # at least, since a detection jitters by a pixel or two
+_STRAIGHT_S = 0.4
+
+_MEMORY = 0.3  # share of a new detection in what its track looks like
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,41 @@ class SeenFrame:
 
 @dataclass
 class Track:
-    """One face through one shot: the frame numbers where it was detected, ascending, and the detections."""
+    """One face through one shot.
+
+    faces: the detections by frame number, ascending.  times_s: of each of these frames, in seconds.
+    weight: sum of `face_weight`.  appearance: what the face looks like by now.
+    """
 
     shot: int
     faces: dict[int, Face] = field(default_factory=dict)
+    times_s: list[float] = field(default_factory=list)
     weight: float = 0.0
-    last: SeenFrame | None = None
+    appearance: NDArray[np.float32] | None = None
+
+    def add(self, face: Face, frame: SeenFrame, is_clear: bool = True) -> None:
+        """Continue with a face of a frame. is_clear: whether it shows nobody else, so that its looks may be learned."""
+        self.faces[frame.number] = face
+        self.times_s.append(frame.time_s)
+        self.weight += face_weight(face, frame.width, frame.height)
+        if self.appearance is None:
+            self.appearance = face.appearance
+        elif is_clear and face.appearance is not None:
+            self.appearance = (1 - _MEMORY) * self.appearance + _MEMORY * face.appearance
+
+    @property
+    def last(self) -> Face:
+        return self.faces[next(reversed(self.faces))]
+
+    def expected_shift(self, time_s: float) -> NDArray[np.float32]:
+        """(2,) float32, x y by which the face should have moved from its last detection; 0 after the first."""
+        if len(self.faces) < 2:
+            return np.zeros(2, np.float32)
+        faces, times = list(self.faces.values()), self.times_s
+        before = next((i for i in range(len(times) - 2, -1, -1) if times[-1] - times[i] >= _SPEED_OVER_S), 0)
+        span = max(times[-1] - times[before], _SPEED_OVER_S)
+        ahead = min(max(time_s - times[-1], 0.0), max(span, _STRAIGHT_S))
+        return np.asarray((faces[-1].centre - faces[before].centre) * np.float32(ahead / span), np.float32)
 
 
 def face_weight(face: Face, width: int, height: int) -> float:
@@ -75,55 +110,19 @@ def link_tracks(frames: Sequence[SeenFrame]) -> list[Track]:
         if live and live[0].shot != frame.shot:
             finished += live
             live = []
-        for face, track in _assign(frame, live):
-            if track is None:
-                track = Track(frame.shot)
-                live.append(track)
-            track.faces[frame.number] = face
-            track.weight += face_weight(face, frame.width, frame.height)
-            track.last = frame
+        if not frame.faces:
+            continue
+        pairs = cheapest_pairs(continuation_costs(frame, live), ALONE_COST) if live else []
+        owner = {f: live[t] for t, f in pairs}
+        is_clear = _stand_alone(frame.faces)
+        for f, face in enumerate(frame.faces):
+            if f not in owner:
+                live.append(Track(frame.shot))
+            owner.get(f, live[-1]).add(face, frame, is_clear=is_clear[f])
     return finished + live
 
 
-def _assign(frame: SeenFrame, tracks: list[Track]) -> list[tuple[Face, Track | None]]:
-    """Each face of a frame with its track, best matches first; None for a face that starts one."""
-    matches = [
-        (affinity, -f, -t)  # of equal matches the first face and the oldest track
-        for f, face in enumerate(frame.faces)
-        for t, track in enumerate(tracks)
-        if (affinity := _affinity(face, frame, track)) > 0
-    ]
-    owner: dict[int, Track] = {}
-    taken: set[int] = set()
-    for _, f, t in sorted(matches, reverse=True):
-        if -f not in owner and -t not in taken:
-            owner[-f] = tracks[-t]
-            taken.add(-t)
-    return [(face, owner.get(f)) for f, face in enumerate(frame.faces)]
-
-
-def _affinity(face: Face, frame: SeenFrame, track: Track) -> float:
-    """How well a face continues a track: 1 to 2 by overlap, 0 to 1 by distance, 0 not at all."""
-    assert track.last is not None
-    before = track.faces[track.last.number]
-    overlap = box_overlap(face, before)
-    if overlap > _MIN_OVERLAP:
-        return 1 + overlap
-    if frame.number - track.last.number <= _LONG_GAP:
-        return 0.0
-    sizes = sorted((face.size, before.size))
-    if sizes[0] <= 0 or sizes[1] / sizes[0] > _MAX_GROWTH:
-        return 0.0
-    gap_s = frame.time_s - track.last.time_s
-    reach = min(_MAX_REACH, _REACH + _REACH_PER_S * gap_s) * sum(sizes) / 2
-    distance = float(np.linalg.norm(face.centre - before.centre))
-    return max(0.0, 1 - distance / reach)
-
-
-def box_overlap(a: Face, b: Face) -> float:
-    """Intersection over union of two boxes, 0..1."""
-    top_left = np.maximum(a.box[:2], b.box[:2])
-    bottom_right = np.minimum(a.box[2:], b.box[2:])
-    shared = float(np.prod(np.maximum(bottom_right - top_left, 0)))
-    union = a.size**2 + b.size**2 - shared
-    return shared / union if union > 0 else 0.0
+def _stand_alone(faces: Sequence[Face]) -> list[bool]:
+    """For each face, whether its box touches no other's."""
+    boxes = np.stack([face.box for face in faces])
+    return ((box_overlaps(boxes, boxes) > 0).sum(1) <= 1).tolist()

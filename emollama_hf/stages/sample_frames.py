@@ -16,6 +16,7 @@ from datasets import Features
 from emollama_hf import process, schema
 from emollama_hf.digest import folder_digest
 from emollama_hf.errors import ClipError, ErrorKind
+from emollama_hf.face_coverage import check_min_face_coverage, too_few_faces
 from emollama_hf.frames import (
     ClipSample,
     DecodeLimits,
@@ -61,9 +62,11 @@ class SampleFramesConfig(StageConfig):
     max_frames: int = DecodeLimits().max_frames
     max_seconds: float = DecodeLimits().max_seconds
     max_bytes: int = DecodeLimits().max_bytes
+    min_face_coverage: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_min_face_coverage(self.min_face_coverage, self.faces)
         check_choice("input", self.input, (None, schema.VIDEO, schema.FRAMES))
         check_choice("pixel_range", self.pixel_range, (None, "0-1", "0-255"))
         check_choice("channel_order", self.channel_order, ("rgb", "bgr"))
@@ -102,6 +105,11 @@ class SampleFrames(Stage):
         face_coverage    float32                             share of the num_frames with a detected face
         peak_index, clip_frame_count int32; clip_fps, clip_duration_s float32; emollama_status, emollama_error
 
+    Where the face was not detected, between two detections half a second apart at most, the crop is taken where these
+    say; else the crop of the nearest sampled frame of the same shot stands in; in a shot without any face the largest
+    centred square of the frame does, so that a clip without a face is "ok" and has features of a piece of wall.
+    `face_coverage` and `face_scores` say so; see min_face_coverage.
+
     num_frames: frames for FaceMAE. size: side of the crops in pixels.
     faces: "detect", or "none" where the given pictures are the crops (boxes, scores, coverage are NaN then).
     crop: "openface" (aligned, background masked: what the encoders were trained on), "aligned" (no mask),
@@ -113,6 +121,8 @@ class SampleFrames(Stage):
     pixel_range: "0-1" or "0-255", required for float `frames`. channel_order: "bgr" for arrays that OpenCV wrote.
     pixel_aspect: "square" shows videos whose pixels are not square (DV, DVD, some camcorders) as wide as players do, so
         that faces keep their proportions; "stored" takes the pixels as they are, as OpenCV and the original did.
+    min_face_coverage: a clip whose `face_coverage` is below this share, 0..1, fails with the status "no_face"; with any
+        share above 0 a clip without a face does.
     max_pixels, max_frames, max_seconds, max_bytes: a clip beyond one of these is refused before it is decoded.
     on_error: "raise", or "null" to give a clip that cannot be read nulls and a status.
 
@@ -134,6 +144,7 @@ class SampleFrames(Stage):
         *schema.CLIP_FACTS,
     )
     reads = ()
+    acceptance_options = ("min_face_coverage",)
     Config = SampleFramesConfig
     config: SampleFramesConfig
 
@@ -154,6 +165,7 @@ class SampleFrames(Stage):
         max_frames: int = DecodeLimits().max_frames,
         max_seconds: float = DecodeLimits().max_seconds,
         max_bytes: int = DecodeLimits().max_bytes,
+        min_face_coverage: float = 0.0,
         on_error: OnError = "raise",
     ) -> None:
         options = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
@@ -172,6 +184,9 @@ class SampleFrames(Stage):
             config["pixel_aspect"] = None
         if self.config.peak != "expressive":
             config["peak_candidates"] = None
+        least = config.pop("min_face_coverage")
+        if least:  # what was computed before there was a choice is found again without
+            config["min_face_coverage"] = float(least)
         if self.config.openface_folder is not None:
             # What the files say decides, not where they lie.
             config["peak"] = f"openface:{folder_digest(self.config.openface_folder, '*.csv')}"
@@ -192,6 +207,12 @@ class SampleFrames(Stage):
 
     def compute(self, items: list[ClipSample]) -> list[dict[str, Any] | ClipError]:
         return [_columns(sample) for sample in items]
+
+    def judged(self) -> tuple[str, ...]:
+        return (schema.FACE_COVERAGE,) if self.config.min_face_coverage else ()
+
+    def rejection(self, values: Mapping[str, Any]) -> ClipError | None:
+        return too_few_faces(values[schema.FACE_COVERAGE], self.config.min_face_coverage)
 
     def check_columns(self, columns: Collection[str]) -> None:
         given = [name for name in (schema.VIDEO, schema.FRAMES) if name in columns]

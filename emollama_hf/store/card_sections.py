@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emollama_hf import schema
+from emollama_hf.face_coverage import LOW_COVERAGE
 from emollama_hf.store.file_counts import FEW_VALUES
 from emollama_hf.store.manifest import DEFAULT_CONFIG, PROVENANCE, FeatureConfig, Manifest
 from emollama_hf.store.opening import Opening
@@ -20,7 +21,8 @@ MEANINGS = {
     schema.CLIP_FRAME_COUNT: "frames of the clip",
     schema.CLIP_FPS: "frames a second",
     schema.CLIP_DURATION_S: "length in seconds",
-    schema.FACE_COVERAGE: "share of the sampled frames in which a face was found, 0 to 1",
+    schema.FACE_COVERAGE: "share of the sampled frames in which the face was found, 0 to 1; in the others another crop "
+    "stands in (see Limits)",
     schema.FACE_BOXES: "face boxes of the sampled frames, x0 y0 x1 y1 in pixels of the source",
     schema.FACE_SCORES: "the detector's confidence for each, 0 where no face was found",
     schema.STATUS: "`ok`, or why the clip has no features, which are null then",
@@ -43,6 +45,7 @@ WORDS = {
     "peak": "peak frame",
     "faces": "faces",
     "num_frames": "frames sampled",
+    "min_face_coverage": "least face coverage",
     "size": "crop size in pixels",
     "pixel_aspect": "pixels of videos",
     "layout": "token layout",
@@ -81,11 +84,15 @@ def loading(manifest: Manifest, opening: Opening) -> str:
         columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
         lines.append(f"ds = {opening(name, config)}{columns}")
         tensors = _tensor_columns(config)
-    lines += [
-        f'ds = ds.filter(lambda status: status == "ok", input_columns="{schema.STATUS}")',
-        # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
-        f'ds = ds.with_format("torch", columns={_listing(tensors)})' if tensors else 'ds = ds.with_format("torch")',
-    ]
+    lines.append(f'ds = ds.filter(lambda status: status == "{schema.OK}", input_columns="{schema.STATUS}")')
+    if any(sum(config.counts.coverage) for config in manifest.configs.values()):
+        lines.append(
+            f'ds = ds.filter(lambda share: share >= {LOW_COVERAGE}, input_columns="{schema.FACE_COVERAGE}")  '
+            "# a face in most frames"
+        )
+    # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
+    columns = f", columns={_listing(tensors)}" if tensors else ""
+    lines.append(f'ds = ds.with_format("torch"{columns})')
     name, config = next(iter(manifest.configs.items()))
     return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(opening(name, config))
 
@@ -124,8 +131,11 @@ def limits_and_ethics(manifest: Manifest) -> str:
   state. Compare `facemae` and `videomae` first.
 - Hidden states describe what a model reads from a face when asked for an emotion. They do not measure what somebody
   felt.
-- Faces were found and aligned by another detector than the original's OpenFace: close, not equal. Clips with a low
-  `face_coverage` rest on few faces.
+- Faces were found and aligned by another detector than the original's OpenFace: close, not equal.
+- Where the face was not found in a sampled frame, the crop of the nearest sampled frame of the same shot stands in
+  (between two detections half a second apart at most, the place between them); in a shot without any face, the middle
+  of the picture does. So clips with a low `face_coverage` rest on few faces, and clips with 0 show none, also where
+  their status is `ok`.
 - Evaluate with the participants of the test set apart from those of training.
 """
 

@@ -61,6 +61,7 @@ class Computation:
         self.features = {stage.name: stage.own_features() for stage in pipeline.stages}
         self.given_status = _given_status(ds)
         self._stored = StoredRows()
+        self._rejections: dict[tuple[str, str], Failure | None] = {}
 
     # What is there
 
@@ -154,7 +155,17 @@ class Computation:
         kept = any(column in self.pipeline.keep for column in stage.makes)
         if kept and isinstance(found, Stored) and found.shard.pictures_file(stage.name) is None:
             return None  # somebody deleted the pictures, and they are asked for
+        if isinstance(found, Stored) and stage.judged():
+            return self._rejection(stage, str(key), found) or found
         return found
+
+    def _rejection(self, stage: Stage, key: str, stored: Stored) -> Failure | None:
+        """Why this run does not accept what a stage has computed of a row; None if it does."""
+        if (stage.name, key) not in self._rejections:
+            values = {column: self._stored.value(stored, stage.name, column) for column in stage.judged()}
+            error = stage.rejection(values)
+            self._rejections[stage.name, key] = None if error is None else Failure(error.kind, str(error))
+        return self._rejections[stage.name, key]
 
     def _needed(self, row: int) -> set[str]:
         """Stages to run for a row: those without values, and those whose pictures they read and somebody deleted."""

@@ -24,6 +24,7 @@ from emollama_hf.engines.ray_cluster import check_ray
 from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.errors import ModelError
+from emollama_hf.face_coverage import LOW_COVERAGE, coverage_note
 from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.stage import check_choice, named
 from emollama_hf.stages.model_stage import ModelStage
@@ -123,6 +124,9 @@ def extract(
     if failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common())
         logger.warning("%d of %d clips failed: %s. See the column %s.", failed.total(), len(done), kinds, schema.ERROR)
+    note = run.coverage_note(done)
+    if note:
+        logger.warning("%s", note)
     return done
 
 
@@ -213,6 +217,20 @@ class Run:
         self.computation.store.refresh()
         stored, total = sum(self.known(row) is not None for row in range(len(self.ds))), len(self.ds)
         return f"{stored} of {total} clips stored, run the same again" + (" for the others" if stored < total else "")
+
+    def coverage_note(self, done: Dataset) -> str | None:
+        """What to know about clips with few faces or none among those that are "ok"; None if nothing.
+
+        done: what `finish` returned.
+        """
+        if not any(schema.FACE_COVERAGE in stage.makes for stage in self.pipeline.stages):
+            return None
+        facts = zip(done[schema.STATUS], done[schema.FACE_COVERAGE], strict=True)
+        note = coverage_note(coverage for status, coverage in facts if status == schema.OK)
+        return note and (
+            f"{note}. See the column {schema.FACE_COVERAGE}; min_face_coverage={LOW_COVERAGE} (--min-face-coverage) "
+            "makes such clips fail, and computes none anew."
+        )
 
     def _raise_known_failures(self, unreadable: dict[int, Failure]) -> None:
         for row in range(len(self.ds)) if self.computation.raises else ():

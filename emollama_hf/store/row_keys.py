@@ -36,9 +36,10 @@ RowKeys = dict[str, list[str | None]]
 
 
 def stage_identity(stage: Stage) -> dict[str, Any]:
-    """All that decides a stage's results but its input; JSON-able."""
+    """All that decides the values that a stage computes but its input; JSON-able."""
     identity = stage.own_identity()
-    config = {name: value for name, value in identity["config"].items() if name != "on_error"}
+    without = ("on_error", *stage.acceptance_options)  # they decide what becomes of the values
+    config = {name: value for name, value in identity["config"].items() if name not in without}
     rule, separator, _ = str(config.get("peak", "")).partition(":")
     if rule == "openface":
         config["peak"] = rule + separator  # the folder's files are part of the rows' input

@@ -98,5 +98,8 @@ class Task:
                 continue
             for column, value in outcome.items():
                 self._values.setdefault(column, {})[i] = value
+            rejection = stage.rejection(outcome)
+            if rejection is not None:  # stored all the same: another run may accept it
+                self.failures[i] = rejection
             # Compressed here, where several processes may do it at once, and not where all is written.
             self.outcomes[stage.name][i] = with_cells(outcome)
