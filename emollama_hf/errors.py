@@ -33,7 +33,7 @@ class ClipError(ValueError):
 
     def __init__(self, kind: ErrorKind, message: str) -> None:
         # Messages are stored as text: what a name that is not UTF-8 left in one is escaped.
-        super().__init__(message.encode(errors="backslashreplace").decode())
+        super().__init__(_storable(message))
         self.kind: ErrorKind = kind
 
     def __reduce__(self) -> tuple[type[ClipError], tuple[ErrorKind, str]]:
@@ -51,6 +51,9 @@ class ModelError(ValueError):
 class SourceError(ValueError):
     """A source of clips, a table of labels or an option of theirs cannot be used; the message says what to do."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(_storable(message))
+
 
 class StoreError(RuntimeError):
     """The store of what was computed cannot be used or written: a full disk, a newer version's files.
@@ -64,3 +67,8 @@ class ShareError(RuntimeError):
 
     The message says what happened, what is published now and what to do next, and has no token and no signed link.
     """
+
+
+def _storable(message: str) -> str:
+    """A message as text that can be stored and printed: names of files need not be UTF-8."""
+    return message.encode(errors="backslashreplace").decode()

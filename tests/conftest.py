@@ -21,12 +21,17 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 for _name in ("EMOLLAMA_MODEL", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
     os.environ.pop(_name, None)
 
+import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from emollama_hf import defaults  # noqa: E402
 from tests.file_costs import pytest_terminal_summary  # noqa: E402
 from tests.order import pytest_collection_modifyitems  # noqa: E402
+
+# No test is timed: beside others an example may take a second.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 __all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
 

@@ -162,13 +162,13 @@ def _match(
         raise SourceError(f"{table.path}: no {key} matches a clip; it has {shown(list(first))}, the clips are "
                           f"{shown(names)}.{hint}")  # fmt: skip
     if unused:
-        logger.warning("%s: %d rows have no clip: %s", table.path, len(unused), shown(unused))
+        logger.warning("%s: %d rows have no clip: %s", shown_name(str(table.path)), len(unused), shown(unused))
 
 
 def _warn_of_clips_without_row(paths: Sequence[Path], names: list[str], found: list[int | None]) -> None:
     without = [name for name, index in zip(names, found, strict=True) if index is None]
     if without:
-        where = ", ".join(map(str, paths))
+        where = ", ".join(shown_name(str(path)) for path in paths)
         logger.warning("%s: %d clips have no row, their labels are null: %s", where, len(without), shown(without))
 
 

@@ -60,13 +60,13 @@ def _from_videos(found: VideoFiles, labels: Path | None) -> Dataset:
         raise SourceError(f"{str(found.folder)!r} holds no videos ({', '.join(VIDEO_SUFFIXES[:10])} and "
                           f"{len(VIDEO_SUFFIXES) - 10} endings more) and no data set.{there}")  # fmt: skip
     if left_out:
-        logger.warning("%s: left out: %s", found.folder, left_out)
+        logger.warning("%s: left out: %s", shown_name(str(found.folder)), left_out)
     names = [path.relative_to(found.folder).as_posix() for path in found.clips]
     called = [shown_name(name) for name in names]
     odd = [one for one, name in zip(called, names, strict=True) if one != name]
     if odd:
-        logger.warning("%s: %d names are not UTF-8; their bytes are shown as in URLs: %s", found.folder, len(odd),
-                       shown(odd))  # fmt: skip
+        logger.warning("%s: %d names are not UTF-8; their bytes are shown as in URLs: %s",
+                       shown_name(str(found.folder)), len(odd), shown(odd))  # fmt: skip
     paths = [path_as_text(path.absolute()) for path in found.clips]
     ds = Dataset.from_dict({"file_name": called, schema.VIDEO: paths}).cast_column(schema.VIDEO, Video(decode=False))
     tables = _one_table_a_folder(found)

@@ -73,6 +73,7 @@ def test_names_that_are_not_utf_8_are_rows(tmp_path: Path, caplog: pytest.LogCap
     assert ds["file_name"] == ["s%FF/bad%FE.mp4", "s%FF/m%FCller.mp4", "s%FF/é %41.mp4"]
     assert ds["label"] == [None, "X", None]
     assert "3 names are not UTF-8" in caplog.text
+    assert caplog.text.encode(), "a terminal shows it"
     bad, good, other = ds["video"][:]
     for video in (good, other):
         with open_video(video["path"]) as clip:
