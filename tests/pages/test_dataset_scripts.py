@@ -40,6 +40,7 @@ def prepare(world: Path) -> None:
         "emollama": [None if gone else numbers.normal(size=(12, 4)) for gone in failed],
         "mw_label": [number // 3 % 2 for number in range(PEOPLE)],
         "test_fold_num": [number % 3 for number in range(PEOPLE)],
+        "face_coverage": [None if gone else 1.0 for gone in failed],
         "emollama_status": ["no_frames" if gone else "ok" for gone in failed],
         "emollama_error": ["a clip without frames" if gone else None for gone in failed],
     }
@@ -48,7 +49,7 @@ def prepare(world: Path) -> None:
         {
             "uuid": Value("string"), "facemae": vector, "videomae": vector, "emollama": Array2D((12, 4), "float16"),
             "mw_label": ClassLabel(names=["NonMW", "MW"]), "test_fold_num": Value("int64"),
-            "emollama_status": Value("string"), "emollama_error": Value("string"),
+            "face_coverage": Value("float32"), "emollama_status": Value("string"), "emollama_error": Value("string"),
         }
     )  # fmt: skip
     push(Dataset.from_dict(rows, features=features), world / "shared-features")

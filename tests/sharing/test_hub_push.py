@@ -30,8 +30,9 @@ def server() -> Iterator[Hub]:
 
 
 SMALL_FILES = """
-from emollama_hf.sharing import source_rows, staging
-staging.SHARD_BYTES = source_rows.MOST_ROWS = 1
+from emollama_hf.sharing import staging
+from emollama_hf.store import feature_rows
+staging.SHARD_BYTES = feature_rows.MOST_ROWS = 1
 """
 
 

@@ -138,7 +138,7 @@ def test_the_training_example_of_the_documentation_runs(server: Hub, tmp_path: P
     """Three lines on the loaded columns, with folds; as printed, but for the name of the repository."""
     text = (ROOT / "dataset_scripts" / "README.md").read_text()
     section = text[text.index("## Training on what was loaded") :]
-    code, short = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[:2]
+    code, _, short = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[:3]
     assert "org/mindwandering-emollama" in code
     said = colleague(code, server.environment(tmp_path))
     assert re.search(r"\d\.\d", said), said
