@@ -44,8 +44,14 @@ def make_root(root: Path) -> None:
 
 
 def is_work_store(root: Path) -> bool:
-    """Whether a directory is one: in the home directory the hashes of files lie under the same name."""
-    return (root / MARK).is_file()
+    """Whether a directory is one: in the home directory the hashes of files lie under the same name.
+
+    An empty one is, too: somebody else is about to mark it, or was killed right before that.
+    """
+    try:
+        return (root / MARK).is_file() or not any(root.iterdir())
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def marked(mark: str) -> dict[int, str]:
     return found
 
 
-def until(condition: Callable[[], Any], seconds: float = 180, still: Callable[[], Any] = lambda: "") -> Any:
+def until(condition: Callable[[], Any], seconds: float = 400, still: Callable[[], Any] = lambda: "") -> Any:
     give_up = time.monotonic() + seconds
     while not (met := condition()):
         assert time.monotonic() < give_up, f"it never happened; {still()}"

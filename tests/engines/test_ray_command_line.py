@@ -62,6 +62,7 @@ def test_a_run_that_is_stopped_leaves_no_process(how: signal.Signals, tmp_path: 
     wake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "3", before=wake)
     until(lambda: run.poll() is not None or shards(tmp_path / "out") >= 2)
+    assert run.poll() is None, run.communicate()
     run.send_signal(how)
     _, errors = run.communicate(timeout=100)
     if how == signal.SIGINT:
@@ -88,6 +89,7 @@ def test_a_run_that_is_stopped_while_ray_starts_leaves_no_process(tmp_path: Path
 def test_a_ray_that_dies_is_one_line_that_says_what_is_kept(tmp_path: Path) -> None:
     run = command_line(tmp_path, "--num-proc", "1", "--shard-rows", "3")
     until(lambda: run.poll() is not None or shards(tmp_path / "out") >= 2)
+    assert run.poll() is None, run.communicate()
     for status in Path("/proc").glob("[0-9]*/status"):
         fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
         if fields["PPid"] == str(run.pid) and fields["Name"] in ("raylet", "gcs_server"):

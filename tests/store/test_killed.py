@@ -20,6 +20,7 @@ from tests.store.killing import OLD_ROWS, ROWS, SHARD_ROWS
 def killing(folder: Path, *mode: str) -> list[dict[str, Any]]:
     ran = second_process.run("from tests.store.killing import main; main()", folder, *mode, timeout=600)
     assert ran.returncode == 0, ran.stderr[-3000:]
+    print(ran.stderr)  # for whoever reads of a failure
     told = json.loads(ran.stdout.strip().splitlines()[-1])
     assert told["calls"] == ROWS - 2, "one row fails, and one is there twice"
     assert told["status"].count("ok") == ROWS - 1
