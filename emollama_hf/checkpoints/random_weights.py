@@ -40,9 +40,12 @@ def _random_values(name: str, parameter: torch.Tensor, device: str) -> torch.Ten
         return torch.full(parameter.shape, mean, dtype=parameter.dtype, device=device)
     values = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
     flat = values.view(-1)
-    block = _scaled_block(mean, std, parameter.dtype, str(values.device))
     for start, stop, source in _pieces(len(flat), _offset(name)):
-        flat[start:stop] = block[source : source + stop - start]
+        if len(flat) < _BLOCK:  # most of a block would be scaled for nothing
+            flat[start:stop] = _normal_block()[source : source + stop - start] * std + mean
+        else:
+            block = _scaled_block(mean, std, parameter.dtype, str(values.device))
+            flat[start:stop] = block[source : source + stop - start]
     return values
 
 
