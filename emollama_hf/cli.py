@@ -101,7 +101,7 @@ def extract(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compute with torch.compile; needs a C++ compiler.")
     ] = False,
-    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes, each with a GPU of its own.")] = None,
+    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes: each with a GPU, or on a CPU one thread.")] = None,
     num_readers: Annotated[int | None, typer.Option(min=0, help="Processes that decode ahead of the models.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster.")] = "local",
     address: Annotated[
@@ -136,8 +136,9 @@ def extract(
 ) -> None:
     """Extract the features of every clip of SOURCE into a data set that load_dataset opens.
 
-    What is in --out already is not computed again: run the same after an interruption or with new clips. A run that
-    would take rows or columns out of --out is an error without --add or --replace.
+    What is in --out already is not computed again: run the same after an interruption or with new clips.
+
+    A run that would take rows or columns out of --out is an error without --add or --replace.
 
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
@@ -410,3 +411,7 @@ def _one_line(error: BaseException) -> str:
 def _fail(message: str, status: int) -> NoReturn:
     sys.stderr.write(f"emollama-hf: {message}\n")
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
