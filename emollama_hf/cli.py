@@ -101,7 +101,9 @@ def extract(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compute with torch.compile; needs a C++ compiler.")
     ] = False,
-    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes: each with a GPU, or on a CPU one thread.")] = None,
+    num_proc: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes, each with a GPU, or one thread.")
+    ] = None,
     num_readers: Annotated[int | None, typer.Option(min=0, help="Processes that decode ahead of the models.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster.")] = "local",
     address: Annotated[
@@ -244,7 +246,9 @@ def push(
         bool, typer.Option("--rewrite-card", help="Write README.md anew, also if somebody edited it.")
     ] = False,
 ) -> None:
-    """Share features, and no faces: recordings, pictures, file names and local paths stay here.
+    """Share features, and no faces: recordings, pictures and local paths stay here.
+
+    So do file names, unless rows are named by them (--hash-keys publishes their hashes then).
 
     What is published already is not sent again: run the same after an interruption or with new clips.
     """
