@@ -101,7 +101,9 @@ def extract(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compute with torch.compile; needs a C++ compiler.")
     ] = False,
-    num_proc: Annotated[int | None, typer.Option(min=1, help="Worker processes, each with a GPU of its own.")] = None,
+    num_proc: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes, each with a GPU, or one thread.")
+    ] = None,
     num_readers: Annotated[int | None, typer.Option(min=0, help="Processes that decode ahead of the models.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for the machines of a Ray cluster.")] = "local",
     address: Annotated[
@@ -136,8 +138,9 @@ def extract(
 ) -> None:
     """Extract the features of every clip of SOURCE into a data set that load_dataset opens.
 
-    What is in --out already is not computed again: run the same after an interruption or with new clips. A run that
-    would take rows or columns out of --out is an error without --add or --replace.
+    What is in --out already is not computed again: run the same after an interruption or with new clips.
+
+    A run that would take rows or columns out of --out is an error without --add or --replace.
 
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
@@ -243,7 +246,9 @@ def push(
         bool, typer.Option("--rewrite-card", help="Write README.md anew, also if somebody edited it.")
     ] = False,
 ) -> None:
-    """Share features, and no faces: recordings, pictures, file names and local paths stay here.
+    """Share features, and no faces: recordings, pictures and local paths stay here.
+
+    So do file names, unless rows are named by them (--hash-keys publishes their hashes then).
 
     What is published already is not sent again: run the same after an interruption or with new clips.
     """
@@ -410,3 +415,7 @@ def _one_line(error: BaseException) -> str:
 def _fail(message: str, status: int) -> NoReturn:
     sys.stderr.write(f"emollama-hf: {message}\n")
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,7 @@ def run_push(
         screen.print(f"left out: {line}", markup=False)
     if done.key.column in ("file_name", "name") and not done.key.hashed:
         screen.print(
-            f"Rows are named by their {done.key.column}; --hash-keys publishes hashes, where that says who it is.",
+            f"Rows are named by their {done.key.column}. If that says who somebody is, --hash-keys publishes hashes.",
             markup=False,
         )
     if done.card_kept:

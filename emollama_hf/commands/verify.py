@@ -29,11 +29,12 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
     if columns:
         screen.print(report)
         allowed = "; ".join(
-            f"{limit.rms:g} and {limit.largest:g} for {' and '.join(names)}" for limit, names in _by_limit(done.limits)
+            f"{limit.rms:g} and {limit.largest:g} for {', '.join(names)}" for limit, names in _by_limit(done.limits)
         )
         screen.print(
-            "\nDeviation as a share of what is allowed: of the row's spread, by root mean square and of a single "
-            f"value, {allowed} (and a step of the stored type); 0.001 for facts, none for whole numbers.",
+            "\nEach number is a deviation as a share of what is allowed: up to 1 holds. Allowed are, as shares of the "
+            f"row's spread by root mean square and of a single value, {allowed} (and a step of the stored type); 0.001 "
+            "for facts, none for whole numbers.",
             markup=False,
         )
         differences = [check.difference for row in done.rows for check in row.columns if check.difference is not None]

@@ -17,7 +17,7 @@ MEANINGS = {
     schema.VIDEOMAE: "embedding of the face in motion: VideoMAE (ViT-L) over 16 face crops, 8 x 2 neighbouring frames",
     schema.EMOLLAMA: "hidden states of Emotion-LLaMA's decoder (Llama-2-7B-chat with LoRA) for one picture of the "
     "clip, the two embeddings and the instruction below",
-    schema.PEAK_INDEX: "number of the frame that the decoder saw",
+    schema.PEAK_INDEX: "number of the peak frame, counted from 0",
     schema.CLIP_FRAME_COUNT: "frames of the clip",
     schema.CLIP_FPS: "frames a second",
     schema.CLIP_DURATION_S: "length in seconds",
@@ -29,7 +29,7 @@ MEANINGS = {
     schema.ERROR: "the message of that failure",
     "mw_label": "mind wandering as reported: MW or NonMW",
     "participant_id": "pseudonym of the participant",
-    "test_fold_num": "fold in which the clip is tested; no participant is in two of them",
+    "test_fold_num": "fold in which the clip is tested",
     "uuid": "identifier of the clip",
     "file_name": "file of the clip, relative to the folder that was read",
 }

@@ -63,6 +63,7 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
         _match(table, key, finder, found, start, ds, names)
     _warn_of_clips_without_row(paths, names, found)
     merged = concatenated(tables)
+    _warn_of_divided_participants(merged, found)
     stay_text: list[str] = []
     for name in merged.columns:
         if name in keys and name in ds.column_names:
@@ -75,9 +76,30 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
         values = [None if index is None else column.values[index] for index in found]
         ds = ds.add_column(name, values, feature=column.feature)
     if stay_text:
-        logger.warning("%s: stay text, since their numbers would not be written back as they were read: %s",
-                       tables[0].path, shown(stay_text))  # fmt: skip
+        logger.warning(
+            "%s: stay text, since their numbers would not be written back as they were read: %s. Where they are "
+            "measures and not names, write all of a column as 2 and 3, or all as 2.0 and 3.5.",
+            tables[0].path, shown(stay_text),
+        )  # fmt: skip
     return ds
+
+
+def _warn_of_divided_participants(table: Table, found: Sequence[int | None]) -> None:
+    """Say which participants have clips in two folds. found: for each clip, its row."""
+    if not {"participant_id", "test_fold_num"} <= set(table.columns):
+        return
+    participants, folds = (typed_column(table, name).values for name in ("participant_id", "test_fold_num"))
+    folds_of: dict[str, set[Any]] = {}
+    for row in found:
+        if row is not None and None not in (participants[row], folds[row]):
+            folds_of.setdefault(participants[row], set()).add(folds[row])
+    divided = [participant for participant, of_one in folds_of.items() if len(of_one) > 1]
+    if divided:
+        logger.warning(
+            "%s: in more than one test_fold_num: the participants %s. A model would be tested on people that it was "
+            "trained on: give all clips of a participant one fold.",
+            table.path, shown(divided),
+        )  # fmt: skip
 
 
 def _names_of(ds: Dataset) -> list[str]:

@@ -94,10 +94,12 @@ def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> li
     found = []
     for stage in here.get("stages", ()):
         earlier = before.get(stage["stage"])
-        for name, value in (_flat(stage) if earlier is not None else {}).items():
-            other = _flat(earlier or {}).get(name)
-            if other != value:
-                found.append(f"{stage['stage']}, {name}: {other} there, {value} here")
+        if earlier is None:
+            continue
+        old, new = _flat(earlier), _flat(stage)
+        for name in dict.fromkeys([*new, *old]):  # an option that is off, such as min_face_coverage, is not recorded
+            if old.get(name) != new.get(name):
+                found.append(f"{stage['stage']}, {name}: {_value(old, name)} there, {_value(new, name)} here")
     if there and here and there["given"] != here["given"]:
         found.append(f"given columns: {_listed(there['given'])} there, {_listed(here['given'])} here")
     return found
@@ -130,6 +132,11 @@ def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str
 
 def _flat(stage: Mapping[str, Any]) -> dict[str, Any]:
     return {"version": stage.get("version"), "model": stage.get("model"), **stage.get("config", {})}
+
+
+def _value(settings: Mapping[str, Any], name: str) -> str:
+    value = settings.get(name)
+    return "not set" if value is None else str(value)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from emollama_hf import __version__
 from emollama_hf.cli import app
 
 #: What takes a second or more to import.
@@ -50,3 +51,9 @@ def test_a_command_starts_ends_and_imports_what_it_needs(command: str, tmp_path:
     assert set(json.loads(imported)) <= set(allowed)
     assert len(told) == status, "an error is one line, and nothing else is said there"
     assert (ran.stdout == "") == bool(status)
+
+
+def test_the_module_is_the_program() -> None:
+    command = [sys.executable, "-m", "emollama_hf.cli", "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+    assert ran.stdout.strip() == __version__

@@ -94,6 +94,31 @@ def test_identifiers_stay_text_and_that_is_said(tmp_path: Path, caplog: pytest.L
     assert "would not be written back as they were read: 'id', 'code'" in caplog.text
 
 
+def test_what_is_said_of_such_a_column_makes_numbers_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = "file_name,rating\na.mp4,1.5\nb.mp4,2\n"
+    assert open_source(str(folder(tmp_path / "mixed", "a.mp4", "b.mp4", metadata__csv=table)))["rating"] == ["1.5", "2"]
+    assert "all of a column as 2 and 3, or all as 2.0 and 3.5" in caplog.text
+    mended = open_source(str(folder(tmp_path / "mended", "a.mp4", "b.mp4", metadata__csv=f"{table.strip()}.0\n")))
+    assert mended["rating"] == [1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "divided"),
+    [(["P1,0", "P1,1.0", "P2,1"], "'P1'"), (["P1,1", "P1,1.0", "P2,0"], ""), (["P1,0", "P1,", ",1"], "")],
+)
+def test_a_participant_in_two_folds_is_said(
+    rows: list[str], divided: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The builder of the layout refuses it; any other table may mean it."""
+    clips = [f"{number}.mp4" for number in range(len(rows))]
+    lines = ["file_name,mw_label,participant_id,test_fold_num"]
+    lines += [f"{clip},MW,{row}" for clip, row in zip(clips, rows, strict=True)]
+    open_source(str(folder(tmp_path, *clips, metadata__csv="\n".join(lines))))
+    said = f"in more than one test_fold_num: the participants {divided}. A model would be tested on people"
+    assert (said in caplog.text) == bool(divided)
+    assert ("test_fold_num" in caplog.text) == bool(divided)
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_metadata_of_every_kind_that_datasets_reads(tmp_path: Path, kind: str) -> None:
     clips = folder(tmp_path, "a.mp4", "s1/b.mp4")

@@ -16,6 +16,7 @@ from emollama_hf.cli import app
 from emollama_hf.commands import extract as command
 from emollama_hf.face_coverage import check_min_face_coverage, coverage_note, too_few_faces
 from emollama_hf.store.row_keys import stage_identity
+from emollama_hf.store.shrinking import ExistingRowsError
 from tests import videos
 
 #: Stages and settings that cost little.
@@ -167,3 +168,16 @@ def test_a_share_is_reached_by_as_many_frames_whatever_the_rounding() -> None:
 )
 def test_the_note_counts_each_clip_once(coverages: list[float | None], note: str | None) -> None:
     assert coverage_note(coverages) == note
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "message"),
+    [(0.7, 0, "min_face_coverage: 0.7 there, not set here"), (0, 0.7, "min_face_coverage: not set there, 0.7 here")],
+)
+def test_rows_of_another_share_are_not_added(
+    there: float, here: float, message: str, ds: Dataset, tmp_path: Path
+) -> None:
+    only: dict[str, Any] = {**CHEAP, "stages": ["sample_frames"]}
+    extract(ds.select([0]), "random-tiny", out=tmp_path, min_face_coverage=there, **only)
+    with pytest.raises(ExistingRowsError, match=message):
+        extract(ds.select([2]), "random-tiny", out=tmp_path, min_face_coverage=here, existing="add", **only)
