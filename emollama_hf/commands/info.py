@@ -91,7 +91,7 @@ def _show_making(config: FeatureConfig) -> None:
     for file in config.model.get("checkpoints", ()):
         screen.print(f"  from {file['name']}: sha256 {file['sha256']}", markup=False)
     for stage in config.made["stages"]:
-        settings = ", ".join(f"{key}={value!r}" for key, value in settings_of(stage).items())
+        settings = ", ".join(f"{key}={_plainly(value)}" for key, value in settings_of(stage).items())
         screen.print(f"{stage['stage']} (version {stage['version']}): {settings}", markup=False)
 
 
@@ -114,3 +114,8 @@ def _gives(source: Any, part: str) -> str:
     if part == "emotion_llama":
         return f"(L, {source.hidden_size()}) hidden states, {source.visual_tokens(2)} visual tokens in layout fork"
     return f"({source.feature_width(part)},) a clip"
+
+
+def _plainly(value: object) -> str:
+    """A setting's value; limits are kept as real numbers, whole ones are shown as such."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)

@@ -60,6 +60,7 @@ def test_extract_keeps_failed_clips_and_ends_with_3(clips: Path, tmp_path: Path)
     told = run("info", str(out)).stdout
     assert "3 clips" in told
     assert "peak='middle'" in told
+    assert "max_pixels=37748736," in told
     assert "0 computed now, 3 known from before" in run(*arguments, status=3).stdout
     told = run(*arguments, "--status")
     assert "3 clips, 2 ok, 1 failed, 0 not computed yet" in told.stdout
