@@ -53,7 +53,7 @@ def typed_column(table: Table, name: str) -> Column:
     texts = table.texts(name)
     if name in IDENTIFIERS:
         return _as(Value("string"), texts)
-    declared = _layout_of(table).get(name)
+    declared = _declared_types(table).get(name)
     if declared is not None and all(_fits(declared, text) for text in texts):
         return _as(declared, texts)
     if table.features.get(name) == Value("large_string"):
@@ -118,12 +118,14 @@ def concatenated(tables: Sequence[Table]) -> Table:
     return replace(first, columns=columns, rows=rows, values=values, features=features)
 
 
-def _layout_of(table: Table) -> dict[str, Any]:
+def _declared_types(table: Table) -> dict[str, Any]:
+    """Types of the columns of every layout that a table is of: one of both corpora has the classes of both."""
+    declared: dict[str, Any] = {}
     for layout in LAYOUTS:
         classes = next(name for name, kind in layout.items() if isinstance(kind, ClassLabel))
         if classes in table.columns and all(_fits(layout[classes], text) for text in table.texts(classes)):
-            return layout
-    return {}
+            declared |= layout
+    return declared
 
 
 def _fits(feature: Any, text: str) -> bool:

@@ -12,7 +12,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollama_hf.column_types import MIND_WANDERING, concatenated, infer, look_like_numbers, typed_column
+from emollama_hf.column_types import MER2023, MIND_WANDERING, concatenated, infer, look_like_numbers, typed_column
 from emollama_hf.errors import SourceError
 from emollama_hf.tables import read_table
 
@@ -117,3 +117,13 @@ def test_several_tables_have_one_type_a_column(tmp_path: Path) -> None:
     assert typed_column(both, "x") == (Value("int64"), [None, 2])
     with pytest.raises(SourceError, match=r"a\.csv and .*c\.jsonl are tables of two kinds"):
         concatenated([read_table(tmp_path / name) for name in ("a.csv", "c.jsonl")])
+
+
+def test_a_table_of_two_corpora_has_the_classes_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("name,discrete,valence,mw_label,test_fold_num\n01,happy,-1,MW,1.0\n02,sad,2,NonMW,2.0\n")
+    table = read_table(path)
+    assert typed_column(table, "discrete").feature == MER2023["discrete"]
+    assert typed_column(table, "mw_label").feature == MIND_WANDERING["mw_label"]
+    assert typed_column(table, "valence").feature == Value("float32")
+    assert typed_column(table, "test_fold_num").values == [1, 2]

@@ -12,6 +12,7 @@ from typing import Any
 from emollama_hf.checkpoints.hub import snapshot
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
+from emollama_hf.frames.source import is_url, local_path
 
 _HUB = re.compile(
     r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"
@@ -141,12 +142,12 @@ def open_file(location: str, staging: Path) -> tuple[Folder, str]:
 
 
 def _is_remote(location: str) -> bool:
-    return "://" in location and not location.startswith("file://")
+    return is_url(location)
 
 
 def _local(location: str) -> Path:
     """A path of this machine at which there is something."""
-    path = Path(location.removeprefix("file://")).expanduser()
+    path = (local_path(location) or Path(location)).expanduser()
     if not path.exists():
         advice = f"For a Hub repository write hf://{location}." if _HUB_ID.fullmatch(location) else "Check the path."
         raise ModelError(f"{location}: there is nothing of that name. {advice}")

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..errors import ClipError
 from .as_shown import PixelAspect, VideoPicture, pixel_shape, shown_size
-from .avi_end import is_cut_off
 from .bitstreams import inspector
 from .clip import ClipInfo, check_indices
+from .file_end import is_cut_off
 from .film import film_stream, open_container
 from .frame_index import FrameIndex, StreamFacts, frames_per_second, index_from_frames, index_from_packets
 from .limits import check_count, check_duration, check_pixels
@@ -133,7 +133,7 @@ def open_video(
             film = film_stream(container, local)
             stream = container.streams[film]
             check_pixels(stream.codec_context.width, stream.codec_context.height, limits)
-            check_count(stream.frames, limits)
+            check_count(_declared_packets(container, stream), limits)
             shape = pixel_shape(stream, pixel_aspect)
             table, first, errors = _scan(container, stream, limits, damaged)
             facts = _facts(container, stream)
@@ -208,9 +208,15 @@ def _facts(container: Any, stream: Any) -> StreamFacts:
 
 def _missing_packets(local: Path | bytes, container: Any, stream: Any, table: PacketTable, errors: int) -> int:
     """How many packets the header promises and the file does not hold."""
-    if container.format.name == "avi" and not is_cut_off(local):
-        return errors  # chunks without bytes stand for frames that were dropped, and count in the header
-    return max(stream.frames - len(table), errors)
+    if is_cut_off(local, container.format.name) is False:
+        # The header also counts chunks without bytes (dropped frames of AVI), and what an edit list leaves out.
+        return errors
+    return max(_declared_packets(container, stream) - len(table), errors)
+
+
+def _declared_packets(container: Any, stream: Any) -> int:
+    """How many packets the header says that there are, 0 if it does not. In IVF some write the duration there."""
+    return 0 if container.format.name == "ivf" else int(stream.frames)
 
 
 def _rough_duration_s(table: PacketTable, facts: StreamFacts) -> float:

@@ -11,7 +11,8 @@ from ..errors import ClipError
 # Demuxers that read one file and nothing else. FFmpeg also knows playlists, which name further files and URLs:
 # a text file called clip.mp4 must not make this process read them.
 _CONTAINERS = (
-    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,dv,nut,rm,ivf,gif,h264,hevc,m4v,obu,"
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,gxf,dv,nut,nsv,rm,wtv,ivf,gif,h264,hevc,m4v,obu,mjpeg,"
+    "yuv4mpegpipe,"
     "aac,aiff,flac,mp3,wav"  # audio alone: opened so that the error can say so
 )
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from emollama_hf.errors import ShareError
+from emollama_hf.frames.source import local_path
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.secrets import public_url, without_secrets
 from emollama_hf.store.destination import DATA
@@ -36,9 +37,10 @@ class FolderPlace(Place):
     """url: a path, or a URL such as s3://bucket/path. Credentials are those of the file system's own configuration."""
 
     def __init__(self, url: str) -> None:
-        self.is_local = "://" not in url or url.startswith("file://")
-        if self.is_local:
-            url = os.path.abspath(os.path.expanduser(url.removeprefix("file://")))
+        folder = local_path(url)
+        self.is_local = folder is not None
+        if folder is not None:
+            url = os.path.abspath(folder.expanduser())
         elif not urlsplit(url).netloc:
             raise ShareError(f"{without_secrets(url)!r} names no folder: expected a URL such as s3://bucket/path.")
         self.name = url if self.is_local else public_url(url).rstrip("/")
@@ -52,6 +54,8 @@ class FolderPlace(Place):
         import fsspec
 
         try:
+            if self.is_local:  # a name may hold what parts the links of a chain of URLs: a::b
+                return fsspec.filesystem("file"), url
             return fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise ShareError(

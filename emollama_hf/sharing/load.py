@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, l
 
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
+from emollama_hf.frames.source import FILE_URL, local_path
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.stage import check_choice
 from emollama_hf.store.manifest import DEFAULT_CONFIG
@@ -25,6 +27,8 @@ SPLIT = "split"
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 FORMATS = ("torch", "numpy", "tensorflow", "jax", "arrow", "pandas", "polars")
 NAMES_SHOWN = 5
+#: What `datasets` reads as a pattern of names, or as a chain of URLs.
+_PATTERN = re.compile(r"\[|::")
 
 
 def load(
@@ -90,7 +94,10 @@ def load(
 def _open(place: str, split: str | None, config_name: str | None, revision: str | None) -> Dataset:
     if not place.strip():
         raise ValueError("no place was named. Give a directory, a data set on the Hub (org/name), or a URL.")
-    folder = Path(place).expanduser()
+    local = local_path(place) if place.startswith(FILE_URL) else Path(place)
+    folder = Path(place) if local is None else local.expanduser()
+    if local is not None and folder.is_dir():
+        place = str(folder)
     if folder.is_file():
         raise ValueError(f"{place!r} is a file, expected a directory, a data set on the Hub, or a URL.")
     is_url = "://" in place
@@ -108,6 +115,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
         lines = str(error).strip().splitlines()
         neither = "" if folder.is_dir() or is_url else "is no directory here and "
         what = f"{place!r} {neither}cannot be opened as a data set: {lines[0] if lines else type(error).__name__}"
+        if folder.is_dir() and _PATTERN.search(str(folder.absolute())):
+            what += ". `datasets` takes '[' and '::' in a path for more than a name: rename the directory"
         missing = isinstance(error, FileNotFoundError)  # DatasetNotFoundError is one
         raise (FileNotFoundError if missing else ValueError)(what) from error
     return _one_split(found, split, place)

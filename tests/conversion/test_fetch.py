@@ -101,12 +101,15 @@ def test_any_fsspec_scheme_and_file_urls(tmp_path: Path, digests: list[str]) -> 
     memory = fsspec.filesystem("memory")
     memory.put(str(golden.LLAMA), "/models/llama", recursive=True)
     memory.put(str(golden.SOURCES["eva"]), "/models/eva.pth")
+    encoded = tmp_path / "two words::100%25.pth"
+    encoded.write_bytes(golden.SOURCES["videomae"].read_bytes())
     try:
         out = golden.convert_golden(
             tmp_path / "model",
             llama="memory://models/llama",
             eva="memory://models/eva.pth",
             facemae=f"file://{golden.SOURCES['facemae']}",
+            videomae=encoded.as_uri(),
         )
     finally:
         memory.rm("/models", recursive=True)

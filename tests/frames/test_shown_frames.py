@@ -81,6 +81,7 @@ CODECS: dict[str, dict[str, Any]] = {
     "huffyuv": {"codec": "huffyuv", "pix_fmt": "yuv422p"},
     "zmbv": {"codec": "zmbv", "options": {"g": "9"}, "pix_fmt": "bgr0"},
     "rawvideo": {"codec": "rawvideo"},
+    "raw planes": {"codec": "wrapped_avframe", "pix_fmt": "yuv420p"},
     "jpeg2000": {"codec": "jpeg2000"},
     "gif": {"codec": "gif", "pix_fmt": "rgb8"},
 }
@@ -107,6 +108,9 @@ CONTAINERS = {
     "m1v": "mpeg1",
     "m4v": "mpeg4",
     "obu": "av1",
+    "mjpeg": "mjpeg",
+    "y4m": "raw planes",
+    "wtv": "mpeg2",
 }
 FORMATS = {"m2v": "mpeg2video", "m1v": "mpeg1video", "mpg": "vob"}
 KINDS = [f"{container}/{codec}" for container, codecs in CONTAINERS.items() for codec in codecs.split(", ")]
@@ -177,9 +181,18 @@ def test_frames_last_as_long_as_the_rate_says(folder, kind):
         assert clip.info.duration_s == pytest.approx(COUNT / 25, rel=0.02)
 
 
-def remuxed(source: Path, path: Path, change: Callable[[int, Any], None], file_format: str | None = None) -> Path:
+def remuxed(
+    source: Path,
+    path: Path,
+    change: Callable[[int, Any], None],
+    file_format: str | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
     """The same packets with other times. change: gets each packet's position and the packet."""
-    with av.open(str(source)) as given_file, av.open(str(path), "w", format=file_format) as target:
+    with (
+        av.open(str(source)) as given_file,
+        av.open(str(path), "w", format=file_format, options=options or {}) as target,
+    ):
         template = given_file.streams.video[0]
         stream = target.add_stream_from_template(template)
         for position, packet in enumerate(p for p in given_file.demux(template) if p.size):
@@ -363,6 +376,45 @@ def test_dropped_frames_of_an_avi_file_are_no_damage_and_its_end_is(tmp_path):
     path.write_bytes(data[: len(data) // 2])
     with open_video(path) as clip:
         assert clip.damaged_packets > 0
+
+
+@pytest.mark.parametrize("codec", ["h264", "h264 open groups", "hevc", "vp9", "mpeg4", "mjpeg"])
+@pytest.mark.parametrize(("first", "count"), [(0, 12), (7, 12), (13, 13)])
+def test_what_an_edit_list_leaves_out_is_neither_shown_nor_damage(folder, tmp_path, codec, first, count):
+    data = bytearray(written(folder, f"mp4/{codec}").read_bytes())
+    ticks = [int.from_bytes(data[at : at + 4]) for at in (data.index(box) + 16 for box in (b"mvhd", b"mdhd"))]
+    at = data.index(b"elst") + 12
+    began = int.from_bytes(data[at + 4 : at + 8])
+    data[at : at + 8] = struct.pack(">2I", ticks[0] * count // 25, began + ticks[1] * first // 25)
+    path = tmp_path / "trimmed.mp4"
+    path.write_bytes(data)
+    assert_shown(path, list(range(first, first + count)))
+
+
+def assert_shown(path: Path, shown: list[int]) -> None:
+    with open_video(path) as clip:
+        assert [number_of(pixels) for _, pixels in clip.frames(range(clip.info.frame_count))] == shown
+        assert clip.damaged_packets == 0
+
+
+def test_a_cut_off_mp4_file_is_damaged(folder, tmp_path):
+    whole, path = written(folder, "mp4/h264"), tmp_path / "cut.mp4"
+    remuxed(whole, path, lambda position, packet: None, options={"movflags": "faststart"})
+    assert_shown(path, list(range(COUNT)))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    with open_video(path) as clip:
+        assert clip.damaged_packets > 0
+
+
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+def test_a_duration_in_place_of_the_count_is_no_damage(folder, tmp_path, codec):
+    """FFmpeg before 6 writes it there."""
+    data = bytearray(written(folder, f"ivf/{codec}").read_bytes())
+    data[24:28] = struct.pack("<I", 10**6)
+    path = tmp_path / "counted.ivf"
+    path.write_bytes(data)
+    assert_shown(path, list(range(COUNT)))
 
 
 def test_lost_references_do_not_shift_the_frames_behind_them(folder):

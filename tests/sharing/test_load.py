@@ -131,6 +131,18 @@ def test_what_extract_wrote_and_what_was_pushed(tmp_path: Path) -> None:
         assert len(batches(load(place, format="torch"))) == 1
 
 
+@pytest.mark.parametrize("name", ["two words", "a%20b", "\u00fc", "#1"])
+def test_a_directory_is_the_same_by_its_path_and_by_its_url(place: Path, name: str) -> None:
+    folder = place.rename(place.with_name(name))
+    assert len(load(folder)) == len(load(folder.as_uri())) == len(load(f"file://{folder}")) == 4
+
+
+@pytest.mark.parametrize("name", ["[1]", "10::30"])
+def test_names_that_datasets_takes_for_patterns_are_said(place: Path, name: str) -> None:
+    with pytest.raises((FileNotFoundError, ValueError), match="rename the directory"):
+        load(place.rename(place.with_name(name)))
+
+
 def test_workers_load_the_same(place: Path) -> None:
     ds = load(place, columns=["facemae"], format="torch")
     here = torch.cat([batch["facemae"] for batch in batches(ds)])

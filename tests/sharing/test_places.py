@@ -37,6 +37,17 @@ def test_a_text_names_a_place(
     assert place.name == (name or str(tmp_path / "org" / "name"))
 
 
+@pytest.mark.parametrize("name", ["two words", "a%20b", "\u00fc", "10::30", "[1]", "a#b?c"])
+def test_a_directory_of_any_name_is_the_same_by_its_path_and_by_its_url(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "a").write_bytes(b"b")
+    for target in (str(folder), folder.as_uri(), f"file://{folder}"):
+        place = open_place(target)
+        assert place.name == str(folder)
+        assert place.read("a") == b"b"
+
+
 @pytest.mark.parametrize("url", ["DIR", "memory://lab/places"])
 def test_the_slower_of_two_writers_is_told(url: str, tmp_path: Path) -> None:
     first, second = (FolderPlace(url.replace("DIR", str(tmp_path / "place"))) for _ in range(2))
