@@ -8,6 +8,7 @@ thread computes here, and then turned back.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -23,7 +24,8 @@ def exact_float32() -> Iterator[None]:
     global _inside
     with _lock:
         if not _inside:
-            _turn_off(_undo)
+            with _unwarned():
+                _turn_off(_undo)
         _inside += 1
     try:
         yield
@@ -31,7 +33,16 @@ def exact_float32() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if not _inside:
-                _undo.close()
+                with _unwarned():
+                    _undo.close()
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """torch 2.9 warns of each of the two interfaces, and who reads that did not choose one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _turn_off(undo: ExitStack) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.ray_processes import until
 from tests.hub import Hub, hub
 from tests.sharing.clients import on_hub, start
 from tests.sharing.labs import lab
@@ -117,6 +118,7 @@ def test_a_killed_push_goes_on(moment: str, features: Path, server: Hub, tmp_pat
     path = "/lfs/" if moment == "PUT" else "/commit/"
 
     def kill() -> None:
+        until(lambda: len(server.uploads) >= 2)  # the files before it, which others send at the same time
         os.kill(children[0], signal.SIGKILL)
 
     server.fail("PUT" if moment == "PUT" else "POST", path, call=kill, drop=True, after=3 if moment == "PUT" else 0)
