@@ -151,7 +151,7 @@ def test_nothing_is_printed(tmp_path, good):
         "        with open_video(path) as clip: sample_clip(clip)\n"
         "    except ClipError: pass\n"
     )
-    # A fresh interpreter: importing torchvision before 0.25 turns FFmpeg's remarks on.
+    # A fresh interpreter: torchvision 0.24 turns the remarks of FFmpeg on when it is imported.
     command = [sys.executable, "-c", code, str(tmp_path / "damaged.mp4"), str(tmp_path / "text.mp4")]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("", "")
