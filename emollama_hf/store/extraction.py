@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,8 @@ def extract(
         retry_failed=retry_failed, **options,
     )  # fmt: skip
     done = run.finish(workers, shard_rows=shard_rows)
-    failed = Counter(status for status in done[schema.STATUS] if status != schema.OK)
+    (statuses,) = _values(done, schema.STATUS)
+    failed = Counter(status for status in statuses if status != schema.OK)
     if failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common())
         logger.warning("%d of %d clips failed: %s. See the column %s.", failed.total(), len(done), kinds, schema.ERROR)
@@ -128,6 +129,14 @@ def extract(
     if note:
         logger.warning("%s", note)
     return done
+
+
+def _values(ds: Dataset, *names: str) -> list[list[Any]]:
+    """All values of some columns of what `finish` returned, whose rows lie as its table has them.
+
+    A `Column` of `datasets` takes ten times as long.
+    """
+    return [ds.data.column(name).to_pylist() for name in names]
 
 
 def check_engine(workers: Workers) -> None:
@@ -209,9 +218,10 @@ class Run:
         self._raise_known_failures(unreadable)
         self._compute(workers, ShardSize(rows=shard_rows))
         assembly = Assembly(self.computation, unreadable)
+        made = self._made(assembly)
         if self.out is not None:
-            self._write(assembly, self.out, shard_rows)
-        return self._result(assembly)
+            self._write(assembly, made, self.out, shard_rows)
+        return self._result(assembly, made)
 
     def _stored_words(self) -> str:
         self.computation.store.refresh()
@@ -225,7 +235,7 @@ class Run:
         """
         if not any(schema.FACE_COVERAGE in stage.makes for stage in self.pipeline.stages):
             return None
-        facts = zip(done[schema.STATUS], done[schema.FACE_COVERAGE], strict=True)
+        facts = zip(*_values(done, schema.STATUS, schema.FACE_COVERAGE), strict=True)
         note = coverage_note(coverage for status, coverage in facts if status == schema.OK)
         return note and (
             f"{note}. See the column {schema.FACE_COVERAGE}; min_face_coverage={LOW_COVERAGE} (--min-face-coverage) "
@@ -269,7 +279,7 @@ class Run:
                 "been replaced. Run the same without retry_failed (--retry-failed): it computes these."
             )
 
-    def _write(self, assembly: Assembly, out: Path, shard_rows: int | None) -> None:
+    def _write(self, assembly: Assembly, made: Mapping[str, Any], out: Path, shard_rows: int | None) -> None:
         labels = self._labels
         errors = assembly.errors(folders=False)
         rows = FeatureRows(
@@ -286,14 +296,14 @@ class Run:
             rows,
             out,
             self.computation.store.root,
-            self._made(assembly),
+            made,
             shard_rows or rows_a_file(rows.all_features),
             existing=self._existing,
         )
 
     @cached_property
     def _labels(self) -> Dataset:
-        return without_media(self._kept())
+        return without_media(self._kept)
 
     @cached_property
     def _identities(self) -> list[RowIdentity]:
@@ -310,15 +320,16 @@ class Run:
         versions = merged(assembly.made_with() or [made_with(self.pipeline.stages)])
         return describe_run(self.pipeline, made_with=versions)
 
-    def _result(self, assembly: Assembly) -> Dataset:
-        kept, done = self._kept(), assembly.dataset()
+    def _result(self, assembly: Assembly, made: Mapping[str, Any]) -> Dataset:
+        kept, done = self._kept, assembly.dataset()
         if kept.column_names:
             if kept._indices is not None:  # else `datasets` would write the new columns anew, too
                 kept = kept.flatten_indices()
             done = concatenate_datasets([kept, done], axis=1)
-        carry_making(done, self._made(assembly))
+        carry_making(done, made)
         return done
 
+    @cached_property
     def _kept(self) -> Dataset:
         return self.ds.remove_columns([name for name in self.pipeline.features if name in self.ds.column_names])
 

@@ -63,6 +63,7 @@ class FeatureRows:
     tables: Callable[[Iterator[range]], Iterator[pa.Table]]
     identities: Sequence[RowIdentity] = ()
     failed: Sequence[bool] = field(default=())
+    _ids: dict[range, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -80,6 +81,11 @@ class FeatureRows:
 
     def ids(self, rows: range) -> list[str]:
         """For each of some rows what changes with any of its values."""
+        if rows not in self._ids:
+            self._ids[rows] = self._find_ids(rows)
+        return self._ids[rows]
+
+    def _find_ids(self, rows: range) -> list[str]:
         labels: list[list[str]] = [[] for _ in rows]
         if self.labels is not None:
             given = Rows.from_batch(self.labels.with_format("arrow")[rows.start : rows.stop])

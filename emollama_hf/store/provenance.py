@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,16 @@ RANDOM_WEIGHTS = "These weights are random: the features mean nothing and only s
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _installed(name) for name in names}
+    return {name: installed for name, installed in found.items() if installed is not None}
+
+
+@cache  # looking it up reads a file of up to 100 kB, for each of them
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def made_with(stages: Iterable[Stage]) -> dict[str, Any]:
