@@ -113,6 +113,10 @@ def extract(
         list[str] | None,
         typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of SOURCE to write that is left out by itself (lists, long texts); again for more."),
+    ] = None,
     on_error: Annotated[str, typer.Option(help="null keeps a failed clip with its status; raise stops.")] = "null",
     shard_rows: Annotated[
         int | None, typer.Option(min=1, help="Clips a shard, the most that a killed run loses. Default: a minute's.")
@@ -162,6 +166,7 @@ def extract(
     options = {name: value for name, (value, default) in given.items() if value != default}
     options |= {
         "model": model, "labels": labels, "split": split, "keep": tuple(keep or ()), "on_error": on_error,
+        "include": tuple(include or ()),
         "overwrite": overwrite, "existing": _existing(add, replace),
     }  # fmt: skip
     workers = Workers(engine, address, num_proc, num_readers)
@@ -234,6 +239,10 @@ def push(
         Path | None, typer.Option(help="File with a secret to hash them with, so that nobody can check a guess.")
     ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to keep back; again for more.")] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Column to publish that is left out by itself (lists, long texts); again for more."),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace published rows that have the same name and other values.")
     ] = False,
@@ -256,7 +265,8 @@ def push(
 
     run_push(
         source, target, private=not public, media=media, yes=yes, config_name=config, revision=revision, tag=tag,
-        key=key, hash_keys=hash_keys, key_secret=key_secret, drop=tuple(drop or ()), replace=replace,
+        key=key, hash_keys=hash_keys, key_secret=key_secret, drop=tuple(drop or ()),
+        include=tuple(include or ()), replace=replace,
         include_forgotten=include_forgotten, license=license,
         citation=citation, rewrite_card=rewrite_card,
     )  # fmt: skip

@@ -23,6 +23,38 @@ ErrorKind = Literal[
 ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
 
 
+#: What is published of a failure of each kind: messages quote names, paths and values.
+PUBLISHED_TEXTS: dict[ErrorKind, str] = {
+    "missing_file": "the file of the clip is missing, or cannot be read or fetched",
+    "empty_file": "the file of the clip is empty",
+    "not_a_video": "the file of the clip is no video that can be read",
+    "no_video_stream": "the file of the clip has no video stream",
+    "no_frames": "no frame of the clip can be decoded",
+    "limit_exceeded": "the clip exceeds a limit of pixels, frames, seconds or bytes",
+    "bad_frames": "the given frames have a shape, type, range or values that cannot be used",
+    "bad_peak": "no frame of the clip is named as its peak",
+    "no_face": "a face is found in too few of the sampled frames",
+    "bad_features": "the given features have a shape, type or values that cannot be used",
+    "missing_column": "a column that a stage reads is missing",
+    "overflow": "a result does not fit the type that it is stored in",
+    "unexpected": "an unforeseen error occurred while the clip was processed",
+}
+
+
+def published_error(kind: object) -> str:
+    """The message of a failure as it is published: its kind, and a fixed text for it.
+
+    Args:
+        kind: value of `emollama_status`; what is no kind of failure counts as "unexpected".
+
+    Example:
+        >>> published_error("empty_file")
+        'empty_file: the file of the clip is empty'
+    """
+    known: ErrorKind = next((one for one in PUBLISHED_TEXTS if one == kind), "unexpected")
+    return f"{known}: {PUBLISHED_TEXTS[known]}"
+
+
 class ClipError(ValueError):
     """One row cannot be computed; every other row can.
 

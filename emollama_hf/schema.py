@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from datasets import Array2D, Array4D, Features, Image, List, Value
+from datasets import Array2D, Array4D, Features, Image, LargeList, List, Value
 
 from emollama_hf.errors import ClipError
 
@@ -101,7 +101,7 @@ def shape_of(feature: Any) -> tuple[int, ...] | None:
 
 def dtype_of(feature: Any) -> str:
     """The numpy name of a numeric feature's element type."""
-    return dtype_of(feature.feature) if isinstance(feature, List) else feature.dtype
+    return dtype_of(feature.feature) if isinstance(feature, List | LargeList) else feature.dtype
 
 
 def column(name: str, values: Sequence[Any], feature: Any) -> np.ndarray | list[Any]:

@@ -24,6 +24,8 @@ from emollama_hf.rows import Row, Rows
 from emollama_hf.transform import Transform
 
 OnError = Literal["raise", "null"]
+#: Sides of an array; None for one of any length.
+Shape = tuple[int | None, ...]
 
 
 def check_choice(option: str, value: object, valid: tuple[object, ...]) -> None:
@@ -68,6 +70,9 @@ class Stage(Transform):
     makes: ClassVar[tuple[str, ...]]
     #: Columns of earlier stages that it returns beside its own, so that one call gives all of a clip's features.
     carries: ClassVar[tuple[str, ...]] = ()
+    #: Shapes that columns of `makes` may have, of any model and options; those of one number a row need not be named.
+    #: A column that shows nobody is written and shared in these shapes, and in others only if somebody asks for it.
+    shapes: ClassVar[Mapping[str, tuple[Shape, ...]]] = {}
     #: The dataclass of its configuration.
     Config: ClassVar[type[StageConfig]] = StageConfig
 

@@ -24,7 +24,6 @@ from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
 from emollama_hf.store.forgetting import keep_only, remove_store
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
-from emollama_hf.store.media import media_columns
 from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
@@ -190,8 +189,8 @@ def _staged(place: Place, before: Manifest, after: Manifest, folder: Path, delet
     new = folder / "new"
     texts = stage_texts(place, before, after, new, rewrite=False)
     write = {path: new / path for path in _files(after) if (new / path).is_file()} | texts.write
-    media = [column for config in after.configs.values() for column in media_columns(config.features)]
-    check_files(write, pictures=texts.pictures, media_columns=media)
+    # The rows that stay are published already: what they hold must not keep those of somebody who withdraws.
+    check_files(texts.write, pictures=texts.pictures)
     return Changes(write, [*delete, *texts.delete])
 
 

@@ -30,7 +30,9 @@ from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import choose_names
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
-from emollama_hf.sharing.withhold import Publication, look_at_texts, plan_publication
+from emollama_hf.sharing.withhold import Publication, plan_publication
+from emollama_hf.store.allowed_columns import computed_shapes
+from emollama_hf.store.column_values import columns_to_look_at, look_at_values
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.opening import ANYWHERE
 from emollama_hf.store.provenance import describe_run, made_with, merged
@@ -79,6 +81,7 @@ def push(
     hash_keys: bool = False,
     key_secret: str | bytes | None = None,
     drop: Collection[str] = (),
+    include: Collection[str] = (),
     replace: bool = False,
     include_forgotten: bool = False,
     made_by: Transform | None = None,
@@ -87,6 +90,9 @@ def push(
     rewrite_card: bool = False,
 ) -> Pushed:
     """Publish features without faces, and without names and paths of those who made them.
+
+    Columns that stages computed, numbers, short texts and class labels are published; all others are left out, and
+    listed, unless somebody names them.
 
     ds_or_dir: the directory that `extract` wrote, or a data set with feature columns.
     target: a repository on the Hub, "org/name"; a URL of any fsspec scheme, "s3://bucket/path"; a directory.
@@ -97,8 +103,11 @@ def push(
     revision: branch of the repository. tag: a name for the new commit, such as "v1".
     key: column that names rows; by default the first of uuid, id, name, file_name. hash_keys: publish only hashes of
         these names. key_secret: hash them with this secret, so that nobody else can check a guess.
-    drop: columns to keep back. replace: whether rows may replace published ones of the same names; rows that had no
-        features are always replaced by those that have. include_forgotten: publish rows again that `forget` took out.
+    drop: columns to keep back.
+    include: columns to publish all the same: lists, arrays, long texts, structures, names of files; what shows people,
+        or is bytes, needs media=True as well.
+    replace: whether rows may replace published ones of the same names; rows that had no features are always replaced
+        by those that have. include_forgotten: publish rows again that `forget` took out.
     made_by: the transform that made the features, for a data set that does not say so itself, as after `map`.
     license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
 
@@ -116,9 +125,20 @@ def push(
         raise ShareError(f"private={private!r}, media={media!r}: expected True or False")
     rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
-    columns = (drop,) if isinstance(drop, str) else tuple(drop)
+    columns, named = ((one,) if isinstance(one, str) else tuple(one) for one in (drop, include))
     wishes = _Wishes(
-        media, config_name, key, hash_keys, secret, columns, replace, include_forgotten, license, citation, rewrite_card
+        media,
+        config_name,
+        key,
+        hash_keys,
+        secret,
+        columns,
+        named,
+        replace,
+        include_forgotten,
+        license,
+        citation,
+        rewrite_card,
     )
     if made_by is not None:
         rows = _made_by(rows, made_by)
@@ -145,6 +165,7 @@ class _Wishes:
     hash_keys: bool
     secret: bytes | None
     drop: Sequence[str]
+    include: Sequence[str]
     replace: bool
     include_forgotten: bool
     license: str | None
@@ -228,8 +249,9 @@ def _publication(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes)
         rows.features, key=wishes.key, hash_keys=wishes.hash_keys, secret=wishes.secret, source=rows.key,
         published=None if there is None else there.key,
     )  # fmt: skip
-    texts = look_at_texts(rows.tables(rows.texts)) if rows.texts else {}
-    return plan_publication(rows.features, texts, names, media=wishes.media, drop=wishes.drop)
+    columns = columns_to_look_at(rows.features, [*computed_shapes(), *wishes.include])
+    values = look_at_values(rows.tables(columns)) if columns else {}
+    return plan_publication(rows.features, values, names, media=wishes.media, drop=wishes.drop, include=wishes.include)
 
 
 def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str, Any], features: Features) -> None:

@@ -18,17 +18,15 @@ from emollama_hf.errors import ShareError, SourceError
 from emollama_hf.frames.source import local_path, shown_name
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import CANDIDATES
-from emollama_hf.sharing.scan import may_hold_text
 from emollama_hf.store.carried import carried_making
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.feature_rows import piece_rows
 from emollama_hf.store.manifest import RowKey, read_manifest
-from emollama_hf.store.media import media_columns, path_of, undecoded
+from emollama_hf.store.media import path_of, undecoded
 from emollama_hf.store.parquet_rows import open_config
 
 CLIP_ID_DIGITS = 16
-TEXT_TYPES = ("string", "large_string")
 
 
 class Tables(Protocol):
@@ -50,15 +48,6 @@ class SourceRows:
     count: int
     key: RowKey | None = None
     withheld: tuple[str, ...] = ()
-
-    @property
-    def texts(self) -> list[str]:
-        """Columns that may hold text, at any depth, and are no recordings or pictures."""
-        types = {field.name: field.type for field in self.features.arrow_schema}
-        media = media_columns(self.features)
-        # `frames` may be a place; whether it is one shows in its type.
-        plain = [name for name, kind in self.features.items() if getattr(kind, "dtype", "") in TEXT_TYPES]
-        return [name for name in types if (name not in media and may_hold_text(types[name])) or name in plain]
 
     def tables(self, columns: Sequence[str], *, one_by_one: bool = False) -> Iterator[pa.Table]:
         """All rows, in pieces that fit into memory. one_by_one: rows hold recordings, whose size no type tells."""

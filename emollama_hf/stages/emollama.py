@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from datasets import Features
@@ -103,6 +103,7 @@ class EmoLlamaEmbed(ModelStage):
     version = 1
     part = "emotion_llama"
     makes = (schema.EMOLLAMA,)
+    shapes: ClassVar = {schema.EMOLLAMA: ((None,), (None, None))}
     carries = (schema.FACEMAE, schema.VIDEOMAE, *schema.CLIP_FACTS)
     reads = (schema.PEAK_FRAME, schema.FACEMAE, schema.VIDEOMAE)
     Config = EmoLlamaConfig

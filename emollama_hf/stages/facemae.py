@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
@@ -31,6 +31,7 @@ class FaceMAEEmbed(EncoderStage):
     version = 1
     part = "facemae"
     makes = (schema.FACEMAE,)
+    shapes: ClassVar = {schema.FACEMAE: ((None,),)}
     frames_column = schema.FACEMAE_FRAMES
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:

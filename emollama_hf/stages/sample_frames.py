@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from datasets import Features
 
@@ -143,6 +143,7 @@ class SampleFrames(Stage):
         schema.FACE_SCORES,
         *schema.CLIP_FACTS,
     )
+    shapes: ClassVar = {schema.FACE_BOXES: ((None, 4),), schema.FACE_SCORES: ((None,),)}
     reads = ()
     acceptance_options = ("min_face_coverage",)
     Config = SampleFramesConfig

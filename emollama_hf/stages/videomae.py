@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
@@ -28,6 +28,7 @@ class VideoMAEEmbed(EncoderStage):
     version = 1
     part = "videomae"
     makes = (schema.VIDEOMAE,)
+    shapes: ClassVar = {schema.VIDEOMAE: ((None,),)}
     frames_column = schema.VIDEOMAE_FRAMES
 
     def frame_count(self, model: Any) -> int:

@@ -10,6 +10,7 @@ from emollama_hf import schema
 from emollama_hf.face_coverage import LOW_COVERAGE
 from emollama_hf.store.file_counts import FEW_VALUES
 from emollama_hf.store.manifest import DEFAULT_CONFIG, PROVENANCE, FeatureConfig, Manifest
+from emollama_hf.store.media import may_show_people, shows_people
 from emollama_hf.store.opening import Opening
 
 MEANINGS = {
@@ -60,14 +61,15 @@ WORDS = {
 
 def summary(manifest: Manifest) -> str:
     rows = max((config.rows for config in manifest.configs.values()), default=0)
-    pictures = any(column in schema.MEDIA for config in manifest.configs.values() for column in config.features)
-    columns = {column for config in manifest.configs.values() for column in config.features}
+    kinds_of = [one for config in manifest.configs.values() for one in config.features.items()]
+    columns = {column for column, _ in kinds_of}
     kinds = _listed([words for column, words in KINDS.items() if column in columns]) or "facts of each clip"
-    contents = (
-        "**It contains pictures or recordings of people.**"
-        if pictures
-        else "It contains no videos, no pictures and no face crops."
-    )
+    if any(shows_people(column, kind) for column, kind in kinds_of):
+        contents = "**It contains pictures or recordings of people.**"
+    elif any(may_show_people(column, kind) for column, kind in kinds_of):
+        contents = "**It has columns that may hold pictures or recordings of people: bytes, or long lists of numbers.**"
+    else:
+        contents = "It contains no videos, no pictures and no face crops."
     return (
         f"Features of {_clips(rows)} of people, one row a clip, computed with "
         f"[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: {kinds}. {contents} "

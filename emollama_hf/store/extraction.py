@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.stage import check_choice, named
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
+from emollama_hf.store.allowed_columns import left_out
 from emollama_hf.store.assembly import Assembly
 from emollama_hf.store.carried import carry_making
 from emollama_hf.store.computation import Computation, Report
@@ -36,7 +37,8 @@ from emollama_hf.store.destination import check_destination
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_rows import FeatureRows
 from emollama_hf.store.feature_set import rows_a_file, write_feature_set
-from emollama_hf.store.media import SHOWS_PEOPLE, media_columns, undecoded, without_media
+from emollama_hf.store.held_back import check_included, held_back
+from emollama_hf.store.media import SHOWS_PEOPLE, undecoded, without_media
 from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.store.row_identity import RowIdentity, row_identities
@@ -61,6 +63,7 @@ def extract(
     address: str | None = None,
     on_error: str = "null",
     keep: Iterable[str] = (),
+    include: Iterable[str] = (),
     existing: str = "error",
     overwrite: bool = False,
     retry_failed: bool = False,
@@ -75,9 +78,9 @@ def extract(
     model: model directory, Hub id, "random-tiny" or "random-full"; by default what `configure` set.
     stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed; by default the last.
         Those whose columns they read run first, if the data set lacks these.
-    out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens. Recordings and pictures
-        of faces are not among them unless kept. The work store, which has face crops, lies in `out`/.cache, else in
-        the cache of `datasets`.
+    out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens, with numbers, short texts
+        and class labels of `ds`. Recordings and pictures of faces are not among them unless kept. The work store, which
+        has face crops, lies in `out`/.cache, else in the cache of `datasets`.
     shard_rows: rows a shard, which is what a killed run loses at most, and a Parquet file in `out`; by default about
         a minute of work, and about 256 MB. A shard ends after 100 MB and after 100 micro-batches in any case.
     num_proc: worker processes, each with a model of its own and one thread; on a machine with several GPUs each with
@@ -92,6 +95,8 @@ def extract(
         else Ray is started on this machine for the time of the run.
     on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
+    include: columns of `ds` to write to `out` all the same: lists, arrays, structures and long texts, which are left
+        out otherwise. Recordings, pictures and bytes are never written: the data set that is returned has them.
     existing: what becomes of rows and columns that `out` has and this run would not write. "error": they are an error,
         before anything is computed. "add": they stay, and the rows of this run come to them; a row that is in both is
         one row with the values of this run, and where this run failed and the earlier one did not, the earlier values.
@@ -116,8 +121,8 @@ def extract(
     check_engine(workers)
     check_count("shard_rows", shard_rows, 1)
     run = open_run(
-        ds, model, stages=stages, out=out, on_error=on_error, keep=keep, existing=existing, overwrite=overwrite,
-        retry_failed=retry_failed, **options,
+        ds, model, stages=stages, out=out, on_error=on_error, keep=keep, include=include, existing=existing,
+        overwrite=overwrite, retry_failed=retry_failed, **options,
     )  # fmt: skip
     done = run.finish(workers, shard_rows=shard_rows)
     (statuses,) = _values(done, schema.STATUS)
@@ -155,12 +160,14 @@ class Run:
         out: Path | None,
         store: WorkStore,
         *,
+        include: Collection[str] = (),
         existing: str = "error",
         retry_failed: bool = False,
     ) -> None:
         self.ds = ds
         self.pipeline = pipeline
         self.out = out
+        self._include = include
         bar = hashing_bar(len(ds))
         contents: dict[str, list[str | None]] = {}
         advance = (lambda rows: None) if bar is None else bar.update
@@ -287,7 +294,7 @@ class Run:
             features=self.pipeline.features,
             row_ids=[f"{one} {error}" for one, error in zip(assembly.row_ids, errors, strict=True)],
             keys=[list(keys) for keys in zip(*self.computation.keys.values(), strict=True)],
-            withheld=tuple(f"`{name}`: {SHOWS_PEOPLE}" for name in self._left_out()),
+            withheld=tuple(left_out(name, reason) for name, reason in self._left_out().items()),
             tables=lambda ranges: assembly.tables(ranges, errors),
             identities=self._identities,
             failed=[status != schema.OK for status in assembly.statuses],
@@ -303,18 +310,23 @@ class Run:
 
     @cached_property
     def _labels(self) -> Dataset:
-        return without_media(self._kept)
+        labels = without_media(self._kept)
+        return labels.remove_columns([name for name in self._held_back if name in labels.features])
 
     @cached_property
     def _identities(self) -> list[RowIdentity]:
         return row_identities(self.ds, self._contents)
 
-    def _left_out(self) -> list[str]:
-        """Columns of recordings and pictures that are not written."""
+    def _left_out(self) -> dict[str, str]:
+        """Columns that are not written, and why."""
         made = [column for stage in self.pipeline.stages for column in stage.makes if column in schema.MEDIA]
-        return [
-            name for name in dict.fromkeys([*media_columns(self.ds.features), *made]) if name not in self.pipeline.keep
-        ]
+        computed = dict.fromkeys((column for column in made if column not in self.pipeline.keep), SHOWS_PEOPLE)
+        return {**self._held_back, **computed}
+
+    @cached_property
+    def _held_back(self) -> dict[str, str]:
+        """Columns that came with the data set and are not written, and why."""
+        return held_back(self._kept, self._include)
 
     def _made(self, assembly: Assembly) -> dict[str, Any]:
         versions = merged(assembly.made_with() or [made_with(self.pipeline.stages)])
@@ -344,6 +356,7 @@ def open_run(
     keep: Iterable[str],
     overwrite: bool,
     retry_failed: bool,
+    include: Iterable[str] = (),
     existing: str = "error",
     look_only: bool = False,
     **options: Any,
@@ -378,13 +391,15 @@ def open_run(
     else:
         destination = check_destination(Path(out), existing=existing)
     ds = undecoded(ds)
+    named = (include,) if isinstance(include, str) else tuple(include)
+    check_included(ds, named, out=destination)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read
     pipeline = pipeline.pinned()
     root = Path(HF_DATASETS_CACHE) / "emollama_hf" if destination is None else destination / INSIDE_OUT
-    run = Run(ds, pipeline, destination, WorkStore(root), existing=existing, retry_failed=retry_failed)
+    run = Run(ds, pipeline, destination, WorkStore(root), include=named, existing=existing, retry_failed=retry_failed)
     if not look_only:
         run.check_existing()
     return run

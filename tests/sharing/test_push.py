@@ -10,6 +10,7 @@ from datasets import Array4D, Dataset, DatasetDict, Features, Image, List, Value
 
 import emollama_hf
 from emollama_hf import EmoLlamaEmbed, ShareError, extract, push
+from emollama_hf.errors import published_error
 from emollama_hf.sharing.folder_place import LOCK
 from tests.sharing.labs import LABELS, everything, lab, manifest, rows, shared
 from tests.sharing.media import pictures
@@ -73,7 +74,7 @@ def test_messages_quote_no_clip_whatever_its_column(tmp_path: Path, monkeypatch:
     done = extract(ds, "random-tiny")
     assert "Jane_Doe" in done["emollama_error"][0]
     push(done, tmp_path / "shared", drop="notes")
-    assert shared(tmp_path / "shared")["emollama_error"][0].startswith("clip 'u1': no such file")
+    assert shared(tmp_path / "shared")["emollama_error"] == [published_error("missing_file")]
     assert "Jane_Doe" not in everything(tmp_path / "shared")
 
 

@@ -16,7 +16,7 @@ from datasets import Array2D, Dataset, Features, List, Value
 from emollama_hf import ShareError, push
 from emollama_hf.sharing.scan import scan_file
 from emollama_hf.store.parquet_file import write_parquet
-from tests.sharing.labs import lab, rows
+from tests.sharing.labs import lab, rows, shared
 from tests.sharing.media import pictures, recordings
 
 PNG = dict(pictures())["PNG"]
@@ -152,24 +152,33 @@ def test_other_files(tmp_path: Path) -> None:
     ("column", "value", "what"),
     [
         ("notes", f"{PATH} was loud", "column 'notes', row 1: absolute path '/home/lab/clips/Jane_Doe.mp4"),
-        ("thumbnail", PNG, "column 'thumbnail', row 1: PNG picture"),
         ("encoded", base64.b64encode(PNG).decode(), "column 'encoded', row 1: PNG picture in base64"),
-        ("numbers", list(PNG), "column 'numbers', row 1: PNG picture"),
+        ("seen", {"by": PATH}, "column 'seen', row 1: absolute path '/home/lab/clips/Jane_Doe.mp4"),
     ],
 )
 def test_a_push_stops_and_nothing_is_there(column: str, value: object, what: str, tmp_path: Path) -> None:
-    empty: object = value[:0]  # type: ignore[index]
-    kind = List(Value("uint8")) if isinstance(value, list) else None
-    extra = Dataset.from_dict({column: [empty, value]}, features=None if kind is None else Features({column: kind}))
-    ds = rows(tmp_path / "clips", 1, 2)
-    ds = ds.add_column(column, list(extra[column]), feature=kind)
-    out = lab(tmp_path, ds=ds)
+    """Also where somebody asked for the column."""
+    ds = rows(tmp_path / "clips", 1, 2).add_column(column, [None, value])
+    out = lab(tmp_path, ds=ds, include=[column])
     with pytest.raises(ShareError, match="nothing was published") as raised:
-        push(out, tmp_path / "shared")
+        push(out, tmp_path / "shared", include=[column])
     assert what in str(raised.value)
     assert "--drop" in str(raised.value)
     assert not (tmp_path / "shared").exists()
     push(out, tmp_path / "shared", drop=[column])
+
+
+@pytest.mark.parametrize("value", [PNG, list(PNG)], ids=["bytes", "numbers"])
+def test_pictures_in_bytes_leave_with_media_only(value: object, tmp_path: Path) -> None:
+    kind = List(Value("uint8")) if isinstance(value, list) else Value("binary")
+    ds = rows(tmp_path / "clips", 1, 2).add_column("facemae", [[0.5], [1.0]])
+    ds = ds.add_column("thumbnail", [None, value], feature=kind)
+    push(ds, tmp_path / "plain")
+    assert "thumbnail" not in shared(tmp_path / "plain").column_names
+    with pytest.raises(ShareError, match="--media"):
+        push(ds, tmp_path / "shared", include=["thumbnail"])
+    push(ds.remove_columns("frames"), tmp_path / "shared", include=["thumbnail"], media=True)
+    assert shared(tmp_path / "shared")["thumbnail"] == [None, value]
 
 
 def test_a_picture_in_place_of_the_cards_own_stops_a_push(tmp_path: Path) -> None:

@@ -1,118 +1,85 @@
-"""What of a row becomes public: its messages quote no name that is kept back, however the name is written."""
+"""What of a row becomes public: columns that are allowed or named, and of a message its kind alone."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from datasets import Array2D, Array3D, Array4D, Audio, Dataset, Features, Image, List, Value
-from hypothesis import example, given, settings
+from datasets import Array2D, Array3D, Array4D, Audio, Dataset, Features, Image, LargeList, List, Value
+from hypothesis import given
 from hypothesis import strategies as st
 
-from emollama_hf import push
-from emollama_hf.schema import ERROR
-from emollama_hf.sharing.row_names import RowNames, hash_name
-from emollama_hf.sharing.withhold import HIDDEN_PATH, look_at_texts, plan_publication, shows_people
+from emollama_hf import ShareError, push
+from emollama_hf.errors import ERROR_KINDS, PUBLISHED_TEXTS, published_error
+from emollama_hf.schema import ERROR, OK, STATUS
+from emollama_hf.sharing.row_names import RowNames
+from emollama_hf.sharing.withhold import plan_publication
+from emollama_hf.store.column_values import look_at_values
 from emollama_hf.store.manifest import RowKey
+from emollama_hf.store.media import may_show_people, shows_people
 from tests.sharing.labs import everything, shared
 
 NAME = "Jane_Doe_12"
+UUID = RowNames(RowKey("uuid"))
 
 
-def failed_rows(*names: str, column: str = "uuid", message: str = "{column} {name!r}: no such file.") -> Dataset:
-    """A row that has features, and a failed one for each name, whose message names it as stages do."""
+def failed_rows(column: str) -> Dataset:
+    """A row that has features, and a failed one, whose message names it as stages do."""
     return Dataset.from_dict(
         {
-            column: ["fine", *names],
-            "facemae": [[0.5, 1.0]] + [None] * len(names),
-            "emollama_status": ["ok"] + ["missing_file"] * len(names),
-            "emollama_error": [None, *(message.format(column=column, name=name) for name in names)],
+            column: ["fine", NAME],
+            "facemae": [[0.5, 1.0], None],
+            STATUS: ["ok", "missing_file"],
+            ERROR: [None, f"{column} {NAME!r}: no such file."],
         }
     )
 
 
 @pytest.mark.parametrize("column", ["uuid", "id"])
 def test_a_hashed_name_stands_in_no_message(column: str, tmp_path: Path) -> None:
-    push(failed_rows(NAME, column=column), tmp_path / "shared", key=column, hash_keys=True)
-    assert shared(tmp_path / "shared")["emollama_error"] == [None, f"{column} '{hash_name(NAME)}': no such file."]
+    push(failed_rows(column), tmp_path / "shared", key=column, hash_keys=True)
+    assert shared(tmp_path / "shared")[ERROR] == [None, published_error("missing_file")]
     assert NAME not in everything(tmp_path / "shared")
 
 
-def test_a_name_that_is_published_stays_in_its_message(tmp_path: Path) -> None:
-    push(failed_rows(NAME), tmp_path / "shared", key="uuid")
-    assert shared(tmp_path / "shared")["emollama_error"][1] == f"uuid '{NAME}': no such file."
+def test_every_kind_of_failure_has_a_text_of_its_own() -> None:
+    assert set(PUBLISHED_TEXTS) == set(ERROR_KINDS)
+    assert len(set(PUBLISHED_TEXTS.values())) == len(ERROR_KINDS)
+    for text in PUBLISHED_TEXTS.values():
+        assert text.isprintable()
+        assert len(text) < 100
 
 
-KINDS = Features({"uuid": Value("string"), "video": Value("string"), ERROR: Value("string")})
+KINDS = Features({"uuid": Value("string"), STATUS: Value("string"), ERROR: Value("string")})
 
 
-def published_message(message: str, uuid: str, video: str | None = None, *, hashed: bool = False) -> str:
-    """The message of one failed row as it becomes public, where rows are named by `uuid`."""
-    row = pa.table({"uuid": [uuid], "video": [video], ERROR: [message]}, schema=KINDS.arrow_schema)
-    names = RowNames(RowKey("uuid", "sha256" if hashed else None))
-    publication = plan_publication(KINDS, look_at_texts([row]), names, media=False, drop=())
-    (told,) = next(publication.tables(iter([row]))).column(ERROR).to_pylist()
-    return str(told)
+@given(
+    st.text(st.characters(codec="utf-8")),
+    st.sampled_from([*ERROR_KINDS, OK, None]) | st.text(st.characters(codec="utf-8")),
+)
+def test_a_message_is_published_as_its_kind_whatever_it_says(message: str, status: str | None) -> None:
+    row = pa.table({"uuid": ["u1"], STATUS: [status], ERROR: [message]}, schema=KINDS.arrow_schema)
+    publication = plan_publication(KINDS, look_at_values([row]), UUID, media=False, drop=())
+    told = next(publication.tables(iter([row.select(publication.reads)]))).column(ERROR).to_pylist()
+    kind = status if status in ERROR_KINDS else "unexpected"
+    assert told == [None if status == OK else f"{kind}: {PUBLISHED_TEXTS[kind]}"]
 
 
-# Where a message quotes a name, a space that does not break, a backslash and quotes of both kinds are written escaped.
-@example("Jane\xa0Doe")
-@example("lab\\Jane")
-@example('O\'Brien "Jane"')
-@example("O'Brien")
-@settings(deadline=None, max_examples=60)
-@given(st.text(st.characters(codec="utf-8"), min_size=5).map(lambda name: f"J{name}D"))
-def test_any_name_is_hidden_however_a_message_writes_it(name: str) -> None:
-    for written in (name, repr(name)):
-        assert published_message(f"uuid {written}: empty.", name, hashed=True).count(hash_name(name)) == 1
-        told = published_message(f"uuid {written}: empty.", name, hashed=True)
-        assert name not in told
-        assert repr(name)[1:-1] not in told
-
-
-@pytest.mark.parametrize("video", ["Jane\xa0Doe.mp4", "Jane\\Doe.mp4", 'O\'Brien "Jane".mp4', "Jane Doe.v1.mp4"])
-def test_a_withheld_clip_is_hidden_with_and_without_its_folder_and_ending(video: str) -> None:
-    name, stem = PurePosixPath(video).name, PurePosixPath(video).stem
-    for quoted in (video, f"/lab 5/{video}", name, stem):
-        for written in (quoted, repr(quoted)[1:-1]):
-            told = published_message(f"clip '{written}': no such file", "u1", f"/lab 5/{video}")
-            assert told == "clip 'u1': no such file"
-
-
-def test_a_text_that_somebody_keeps_back_is_hidden_in_messages_too() -> None:
-    kinds = Features({"uuid": Value("string"), "notes": Value("string"), ERROR: Value("string")})
-    row = pa.table({"uuid": ["u1"], "notes": ["Jane Doe"], ERROR: ["frame 3 of Jane Doe: empty"]})
-    names = RowNames(RowKey("uuid"))
-    publication = plan_publication(kinds, look_at_texts([row]), names, media=False, drop=("notes",))
-    assert next(publication.tables(iter([row]))).to_pydict() == {"uuid": ["u1"], ERROR: ["frame 3 of u1: empty"]}
-
-
-def test_a_name_within_another_word_is_no_name() -> None:
-    told = published_message("clip 'no.mp4': piano-no notes, no-one; no", "u1", "no.mp4")
-    assert told == "clip 'u1': piano-no notes, no-one; u1"
-
-
-def test_every_path_of_a_message_is_hidden() -> None:
-    told = published_message("'/home/lab/a.npy' and '/home/lab/b.npy' differ, see C:\\lab\\c.txt", "u1")
-    assert told == f"'{HIDDEN_PATH}' and '{HIDDEN_PATH}' differ, see {HIDDEN_PATH}"
-    assert published_message('{"clip": "/Gr\\u00f6\\u00dfe/a.npy"}', "u1") == HIDDEN_PATH, "nobody knows what to leave"
+def test_a_message_without_a_status_is_an_unexpected_one() -> None:
+    kinds = Features({"uuid": Value("string"), ERROR: Value("string")})
+    row = pa.table({"uuid": ["u1", "u2"], ERROR: [f"{NAME} is gone", None]})
+    publication = plan_publication(kinds, look_at_values([row]), UUID, media=False, drop=())
+    assert next(publication.tables(iter([row]))).column(ERROR).to_pylist() == [published_error("unexpected"), None]
 
 
 def test_names_of_files_are_withheld_whatever_they_look_like() -> None:
     kinds = Features({"uuid": Value("string"), "file_name": Value("string"), "camera": Value("string")})
     row = pa.table({"uuid": ["u1"], "file_name": ["Jane Doe"], "camera": ["front"]})
-    publication = plan_publication(kinds, look_at_texts([row]), RowNames(RowKey("uuid")), media=False, drop=())
+    publication = plan_publication(kinds, look_at_values([row]), UUID, media=False, drop=())
     assert list(publication.features) == ["uuid", "camera"]
     assert publication.withheld == ("`file_name`: names of files; rows are named by `uuid`",)
-
-
-@pytest.mark.parametrize("uuid", ["a\\1", "C:\\Users", "\\g<0>", "a\\"])
-def test_a_public_name_stands_as_it_is_where_a_clips_name_was(uuid: str) -> None:
-    assert published_message("clip 'Jane.mp4': empty", uuid, "Jane.mp4") == f"clip '{uuid}': empty".replace(
-        "C:\\Users", HIDDEN_PATH
-    )
 
 
 @pytest.mark.parametrize(
@@ -121,6 +88,8 @@ def test_a_public_name_stands_as_it_is_where_a_clips_name_was(uuid: str) -> None
         (Array2D((16, 16), "uint8"), True),
         (Array2D((15, 400), "uint8"), False),
         (Array2D((400, 400), "float32"), False),
+        (Array2D((400, 400), "int64"), True),
+        (Array2D((400, 400), "bool"), True),
         (Array3D((16, 16, 3), "float32"), True),
         (Array3D((3, 16, 16), "float32"), True),
         (Array3D((1, 16, 16), "float16"), True),
@@ -136,6 +105,14 @@ def test_a_public_name_stands_as_it_is_where_a_clips_name_was(uuid: str) -> None
         (Value("string"), False),
         (Image(), True),
         (List(Image()), True),
+        (LargeList(Image()), True),
+        (List(List(Value("int64"))), True),
+        (LargeList(List(LargeList(Value("float32")))), True),
+        ({"a": Array3D((16, 16, 3), "float32")}, True),
+        (List({"a": {"b": List(List(List(Value("int64"))))}}), True),
+        (List(Array2D((16, 16), "float32")), True),
+        (Array3D((None, 400, 400), "uint8"), True),
+        ({"a": List(Value("float32"))}, False),
         ({"n": Value("int32"), "face": Audio()}, True),
     ],
     ids=str,
@@ -143,3 +120,91 @@ def test_a_public_name_stands_as_it_is_where_a_clips_name_was(uuid: str) -> None
 def test_what_has_the_shape_or_the_type_of_pictures_and_recordings_shows_people(kind: Any, shows: bool) -> None:
     assert shows_people("column", kind) == shows
     assert shows_people("peak_frame", kind), "by its name"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides", "may"),
+    [
+        (Value("binary"), (), True),
+        (Value("large_binary"), (), True),
+        ({"a": List(Value("binary"))}, (), True),
+        (List(Value("uint8")), (), True),
+        (List(Value("int64")), (50_176,), True),
+        (List(Value("int64")), (17,), False),
+        (List(Value("uint8"), length=256), (), True),
+        (List(Value("float32"), length=150_528), (), True),
+        (List(Value("float32")), (150_528,), True),
+        (List(Value("float32")), (768,), False),
+        (List(Value("float32"), length=8192), (), False),
+        (Array2D((16, 18_816), "float32"), (), True),
+        (Array2D((68, 2), "float32"), (), False),
+        ({"a": Value("string"), "b": Value("int32")}, (), False),
+        (List(Value("string")), (), False),
+    ],
+    ids=str,
+)
+def test_bytes_and_long_lists_may_be_pictures(kind: Any, sides: tuple[int, ...], may: bool) -> None:
+    assert may_show_people("column", kind, sides) == may
+
+
+# Columns that somebody names
+
+
+FEATURES = Features(
+    {
+        "uuid": Value("string"),
+        "facemae": List(Value("float32"), length=2),
+        "embedding": List(Value("float32"), length=3),
+        "notes": Value("string"),
+        "raw": Value("binary"),
+        "crops": Array3D((16, 16, 3), "uint8"),
+        "file_name": Value("string"),
+    }
+)
+
+
+def several() -> Dataset:
+    values = {
+        "uuid": ["u1"], "facemae": [[0.5, 1.0]], "embedding": [[1.0, 2.0, 3.0]], "notes": ["two\nlines"],
+        "raw": [b"\1\2\3"], "crops": [[[[7] * 3] * 16] * 16], "file_name": ["take_1.mp4"],
+    }  # fmt: skip
+    return Dataset.from_dict(values, features=FEATURES)
+
+
+def test_a_column_that_is_held_back_goes_when_it_is_named(tmp_path: Path) -> None:
+    told = push(several(), tmp_path / "plain").withheld
+    assert [line.split("`")[1] for line in told] == ["embedding", "notes", "raw", "crops", "file_name"]
+    assert "`--include embedding`" in told[0]
+    assert told[0] in (tmp_path / "plain" / "README.md").read_text()
+    named = ["embedding", "notes", "file_name"]
+    push(several(), tmp_path / "named", include=named)
+    assert shared(tmp_path / "named").column_names == ["uuid", "facemae", *named]
+    push(several(), tmp_path / "one", include="notes")
+    assert shared(tmp_path / "one")["notes"] == ["two\nlines"]
+
+
+def test_a_named_column_of_pictures_or_bytes_needs_media_too(tmp_path: Path) -> None:
+    for column in ("raw", "crops"):
+        with pytest.raises(ShareError, match=f"include: '{column}' holds .*--media"):
+            push(several(), tmp_path / "shared", include=[column])
+        assert not (tmp_path / "shared").exists()
+    push(several(), tmp_path / "media", media=True)
+    assert shared(tmp_path / "media").column_names == ["uuid", "facemae", "crops"]
+    push(several(), tmp_path / "both", media=True, include=["raw"])
+    there = shared(tmp_path / "both")
+    assert there.column_names == ["uuid", "facemae", "raw", "crops"]
+    assert there["raw"] == [b"\1\2\3"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"include": ["nose"]}, "include: 'nose' is no column; the columns are uuid, facemae, embedding"),
+        ({"include": ["notes"], "drop": ["notes"]}, "'notes' is to be included and to be dropped"),
+        ({"key": "notes"}, "'notes' names the rows and holds texts of several lines"),
+    ],
+)
+def test_columns_are_named_once_and_exist(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ShareError, match=message):
+        push(several(), tmp_path / "shared", **options)
+    assert not (tmp_path / "shared").exists()
