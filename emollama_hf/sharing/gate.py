@@ -1,4 +1,4 @@
-"""The last look at what is about to leave: nothing does if a file holds a face, a recording or somebody's path."""
+"""The last look at what is about to leave: nothing does that holds a face, a recording, a secret or a path."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_files(
     shown = "; ".join(f"{one.file}, {one.where}: {one.what}" for one in found[:FINDINGS_SHOWN])
     more = f"; and {len(found) - FINDINGS_SHOWN} more" if len(found) > FINDINGS_SHOWN else ""
     raise ShareError(
-        f"nothing was published: what would be holds recordings, pictures or places on a disk ({shown}{more}). Remove "
-        "the column or keep it back (--drop COLUMN, drop=), or mend its values. Recordings that are meant to be "
-        "published need --media (media=True)."
+        "nothing was published: what would be holds recordings, pictures, secrets or places on a disk "
+        f"({shown}{more}). Remove the column or keep it back (--drop COLUMN, drop=), or mend its "
+        "values. Recordings that are meant to be published need --media (media=True)."
     )

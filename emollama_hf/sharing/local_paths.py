@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import re
 
+from emollama_hf.sharing.text_readings import readings
+
 # A component of a path: letters, digits and what names of files have; a space only between such.
 _PART = r"[^\s/\\\x00\"'`<>|:*?]+(?: [^\s/\\\x00\"'`<>|:*?]+)*"
 _WORD = r"[^\W\d]"
-# Not within a URL, a relative path, a tag, a fraction: what stands before a path is a space, a quote, a bracket, `=`.
-_BEFORE = r"(?<![\w./:~<+\\-])"
+# Not within a URL, a relative path, a fraction: what stands before a path is a space, a quote, a bracket, `=`, or the
+# colon behind a host or a label.
+_BEFORE = r"(?<![\w./~+\\-])"
 _PATTERNS = (
-    r"file:/+[^\s\"'<>]+",
+    r"(?:file|smb|cifs|sftp|scp|ssh|nfs|afp):/+[^\s\"'<>]+",
     rf"{_BEFORE}~(?:[\w.-]+)?/(?={_WORD}|[._-])[^\s\"'<>]+",
+    r"\$\{?(?:HOME|USERPROFILE|TMPDIR|TMP|TEMP|SCRATCH|WORK)\b\}?[\\/]+[^\s\"'<>]+",
+    r"%(?:USERPROFILE|HOMEPATH|APPDATA|LOCALAPPDATA|TEMP)%[\\/]+[^\s\"'<>]+",
     # Two components or more, the first one a name; or one that ends like a file.
     rf"{_BEFORE}/(?=[._]?{_WORD})[^\s/\\\x00\"'`<>|:*?]+(?:/+{_PART})+",
     rf"{_BEFORE}/(?=[._]?{_WORD})[\w.-]+\.(?=\w*{_WORD})\w{{1,5}}\b(?!/)",
+    # Behind anything, where systems keep the folders of people.
+    rf"/(?:home|Users|Volumes|cygdrive|scratch|gpfs|lustre)/+{_PART}/+{_PART}",
     rf"(?<![^\W_])[A-Za-z]:(?:[\\/]+{_PART})+",
-    rf"(?<![\\\w])\\\\(?:\\\\)?[\w.-]+(?:\\+{_PART})+",
+    rf"(?<![\\\w])\\\\(?:\\\\)?[\w.$?-]+(?:\\+{_PART})+",
 )
 _PATH = re.compile("|".join(_PATTERNS))
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+#: URLs of hosts that everybody may know. What follows `::`, `=` or `&` may be a path of a machine all the same.
+_PUBLIC_URL = re.compile(r"\b(?:https?|ftp|s3|gs|gcs|az|abfss?|hf|memory|doi)://(?:(?!::)[^\s\"'<>?#=&;|,)\]])*")
 #: So much of a text is looked at at a time, with an overlap: no expression takes long on a megabyte of anything.
 _STEP, _OVERLAP = 4096, 512
 
@@ -27,15 +35,16 @@ _STEP, _OVERLAP = 4096, 512
 def find_local_path(text: str) -> str | None:
     """The first absolute path in a text; None if there is none.
 
-    /home/..., ~/..., file:///..., C:\\..., \\\\server\\...; no URL of another scheme, no relative path, no fraction.
+    /home/..., ~/..., file:///..., C:\\..., \\\\server\\..., host:/..., $HOME/..., also with escapes; no public URL, no
+    relative path, no fraction.
 
         >>> find_local_path("no such file: '/home/lab/clips/a.mp4'")
         '/home/lab/clips/a.mp4'
     """
-    if "\\u" in text:  # letters as JSON writes them
-        text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-    for start in range(0, max(1, len(text)), _STEP):
-        found = _PATH.search(text, max(0, start - _OVERLAP), start + _STEP + _OVERLAP)
-        if found is not None:
-            return found[0].rstrip(".,;)")
+    for reading in readings(text):
+        plain = _PUBLIC_URL.sub("URL", reading) if "://" in reading else reading
+        for start in range(0, max(1, len(plain)), _STEP):
+            found = _PATH.search(plain, max(0, start - _OVERLAP), start + _STEP + _OVERLAP)
+            if found is not None:
+                return found[0].rstrip(".,;)")
     return None

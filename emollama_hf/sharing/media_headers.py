@@ -98,7 +98,7 @@ def _tiff(head: bytes) -> str | None:
     entries = head[start + 2 : start + 2 + 12 * min(count, 6)]
     if not 3 <= count <= 200 or len(entries) < 36:
         return None
-    tags = [struct.unpack(order + "HH", entries[at : at + 4]) for at in range(0, len(entries), 12)]
+    tags = [struct.unpack(order + "HH", entries[at : at + 4]) for at in range(0, len(entries) - 11, 12)]
     numbers = [tag for tag, _ in tags]
     ascend = numbers == sorted(set(numbers)) and numbers[0] in (254, 255, 256)
     return "TIFF picture" if ascend and all(1 <= kind <= 13 for _, kind in tags) else None

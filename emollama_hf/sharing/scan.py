@@ -1,4 +1,4 @@
-"""A look into a file that is about to be published: for pictures, recordings, and paths of a machine.
+"""A look into a file that is about to be published: for pictures, recordings, secrets, and paths of a machine.
 
 Parquet is read as its readers will: every value of every column of text or bytes, and what the file says of itself.
 Numbers are not looked at, but for lists of bytes.
@@ -6,8 +6,9 @@ Numbers are not looked at, but for lists of bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emollama_hf.digest import hash_file
+from emollama_hf.sharing.encoded_texts import find_encoded
 from emollama_hf.sharing.local_paths import find_local_path
 from emollama_hf.sharing.media_headers import find_media
+from emollama_hf.sharing.secret_texts import find_secret
 
 #: Findings of one file that are reported.
 MOST_FINDINGS = 5
 READ_ROWS = 64
+#: Characters of texts whose findings are remembered.
+REMEMBERED = 64
 PARQUET = b"PAR1"
 
 
@@ -75,8 +80,8 @@ def _in_parquet(path: Path, name: str, media_columns: frozenset[str]) -> Iterato
             for column in columns:
                 for at, value in values_in(batch.column(column)):
                     where = f"column {column!r}, row {row + at}"
-                    found = _in_value(value, media=column in media_columns)
-                    yield from (Finding(name, where, what) for what in found)
+                    findings = _in_value(value, media=column in media_columns)
+                    yield from (Finding(name, where, what) for what in findings)
             row += batch.num_rows
 
 
@@ -101,19 +106,27 @@ def _in_metadata(file: pq.ParquetFile, name: str, media_columns: frozenset[str])
                 continue
             column = chunk.path_in_schema.partition(".")[0]
             for value in (statistics.min, statistics.max):
-                found = _in_value(value, media=column in media_columns)
-                yield from (Finding(name, f"statistics of column {column!r}", what) for what in found)
+                findings = _in_value(value, media=column in media_columns)
+                yield from (Finding(name, f"statistics of column {column!r}", what) for what in findings)
 
 
-def _in_value(value: Any, *, media: bool) -> list[str]:
+def _in_value(value: Any, *, media: bool) -> Sequence[str]:
     if isinstance(value, str):
-        found = [] if media else _in_bytes(value.encode("utf-8", errors="replace"))
-        return found or _in_text(value)  # base64 has slashes
+        return _in_short_text(value, media) if len(value) <= REMEMBERED else _in_any_text(value, media)
     if isinstance(value, bytes):
         if media:
             return []
         return _in_bytes(value) or _in_text(_decoded(value))
     return []
+
+
+def _in_any_text(value: str, media: bool) -> tuple[str, ...]:
+    encoded = None if media else find_encoded(value)
+    return (encoded,) if encoded is not None else tuple(_in_text(value))  # base64 has slashes
+
+
+#: Labels and statuses are the same in many rows.
+_in_short_text = lru_cache(maxsize=4096)(_in_any_text)
 
 
 def _in_bytes(content: bytes) -> list[str]:
@@ -122,7 +135,9 @@ def _in_bytes(content: bytes) -> list[str]:
 
 
 def _in_text(text: str) -> list[str]:
-    path = find_local_path(text)
+    path, secret = find_local_path(text), find_secret(text)
+    if secret is not None:
+        return [secret]  # and not the path, which may be a part of it
     return [] if path is None else [f"absolute path {path!r}"]
 
 

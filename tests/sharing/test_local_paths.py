@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,36 @@ PATHS = [
     "C:\\Users\\jane\\a.mp4",
     "D:/clips/a.mp4",
     "\\\\server\\share\\a.mp4",
+    "/cygdrive/c/Users/jane",
+    "$HOME/clips",
+    "%USERPROFILE%\\clips",
+    "\\\\wsl$\\Ubuntu\\home\\jane",
+    "\\\\?\\C:\\Users\\jane",
+    "smb://nas/jane",
+    "sftp://jane@nas/clips",
+    "file://nas/home/jane",
+]
+#: What stands before a path, or around it, and hides it from a look at words.
+AROUND = [
+    "jane@nas:{}",
+    "zip://a.mp4::{}",
+    "simplecache::zip://x::{}",
+    "</{}>",
+    "<{}>",
+    "[{}]",
+    "a+{}",
+    "-i{}",
+    "in{}",
+    "clip:{}",
+    "\u00a0{}",
+    "x={}",
+    "a,{}",
+    "a;{}",
+    "a|{}",
+    "https://x.org/?file={}",
+    "see https://x.org: {}",
+    "\u202f{}",
+    "`{}`",
 ]
 OTHERS = [
     "https://example.org/a/b.html",
@@ -49,6 +80,23 @@ OTHERS = [
     "data/train-00000-abc.parquet",
     "n/a",
     "\\n and \\t",
+    "https://example.org/home/users/index.html",
+    "https://doi.org/10.1000/home/users.12",
+    "10.1109/TAFFC.2023.3282915",
+    "see https://x.org/a/b?page=2&sort=a/b (or http://y.org/Users/a/b).",
+    "hf://datasets/org/name@main/data/train.parquet",
+    "yes/no/maybe",
+    "she said: 'and/or'; he said: w/o",
+    "5/7 (71%), 50 % / 50 %",
+    "1:2, 3:4:5, 16:9",
+    "100%25 sure",
+    "R&D &amp; more",
+    "$5/person",
+    "~ 3/4",
+    "a_b/c_d",
+    "2026-11-29T14:20:03+01:00",
+    "</p></div>",
+    "mw/nonmw",
 ]
 
 
@@ -65,6 +113,21 @@ def test_absolute_paths_are_found(path: str) -> None:
         found = find_local_path(text)
         assert found, text
         assert len(found) > 3
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_a_path_is_found_behind_anything(around: str) -> None:
+    assert find_local_path(around.format("/home/jane/clips"))
+
+
+@pytest.mark.parametrize("path", ["/home/jane/clips", "C:/Users/jane", "/data/jane/Größe"])
+def test_a_path_is_found_with_escapes(path: str) -> None:
+    slashed = path.replace("/", "\\/")
+    wide = path.replace("/", "\uff0f").replace(":", "\uff1a")
+    forms = [slashed, json.dumps({"p": slashed}), quote(path, safe=""), quote(quote(path, safe=""), safe=""), wide]
+    forms += [path.replace("/", "&#47;"), path.replace("/", "\\u002f"), path.replace("/", "\\x2f")]
+    for form in forms:
+        assert find_local_path(f"see {form}"), form
 
 
 def test_a_path_is_told_as_it_is() -> None:

@@ -1,0 +1,43 @@
+"""Tokens, passwords and signatures within a text that is about to be published."""
+
+from __future__ import annotations
+
+import re
+
+from emollama_hf.sharing.text_readings import readings
+
+_SIGNED = (
+    "X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|X-Goog-Signature|X-Goog-Credential|AWSAccessKeyId|"
+    "GoogleAccessId|Signature|sig|token|access_token|auth_token|id_token|refresh_token|jwt|api_?key|password|passwd|"
+    "pwd|secret|client_secret"
+)
+#: What each expression finds, in words; none of them matches a word, a path, a hash or an identifier of a row.
+_SECRETS = {
+    "access token": re.compile(
+        r"\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
+        r"|\bxox[abeoprs]-[\w-]{10,}|\bsk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}|\bAIza[\w-]{35}"
+        r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|\bBearer\s+(?=\S*\d)[\w.~+/-]{16,}"
+    ),
+    "access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "password in a URL": re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:?#'\"<>]{0,200}:[^\s/@?#'\"<>]{1,200}@"),
+    "signed query of a URL": re.compile(rf"(?i)[?&;](?:{_SIGNED})=[^&\s#'\"<>]{{6,}}"),
+}
+#: What every secret has; most texts have none of it.
+_HINT = re.compile(r"hf_|gh[pousr]_|github_pat_|glpat-|xox|sk-|AIza|eyJ|Bearer|AKIA|ASIA|-----BEGIN|://|[?&;]")
+
+
+def find_secret(text: str) -> str | None:
+    """What kind of secret a text holds, without the secret; None if it holds none.
+
+    Example:
+        >>> find_secret("https://host/a.mp4?X-Amz-Signature=deadbeef")
+        'signed query of a URL'
+    """
+    for reading in readings(text):
+        if not _HINT.search(reading):
+            continue
+        for kind, expression in _SECRETS.items():
+            if expression.search(reading):
+                return kind
+    return None
