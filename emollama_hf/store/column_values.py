@@ -109,8 +109,11 @@ def look_at_names(texts: Collection[str]) -> ColumnValues:
 
 def _facts(array: pa.Array, *, more: bool) -> ColumnValues:
     """Facts about an array. more: whether a text of the column can still be the first that is not short."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     if not _is_text_type(array.type):
-        return ColumnValues(sides=_sides(array))
+        # What was declared as text and is none is not short, whatever it is.
+        return ColumnValues(one_line=array.null_count == len(array), sides=_sides(array))
     if pa.types.is_string_view(array.type):
         array = array.cast(pa.large_string())
     longest = pc.max(pc.utf8_length(array)).as_py() or 0
@@ -137,7 +140,7 @@ def _sides(array: pa.Array) -> tuple[int, ...]:
         return _sides(array.storage)
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         return ()
-    return (pc.max(pc.list_value_length(array)).as_py() or 0, *_sides(array.flatten()))
+    return (pc.max(pc.list_value_length(array)).as_py() or 0, *_sides(array.values))
 
 
 def _is_text_type(kind: pa.DataType) -> bool:
