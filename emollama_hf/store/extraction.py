@@ -194,7 +194,7 @@ class Run:
         made, computed = describe_run(self.pipeline, made_with=made_with(self.pipeline.stages)), self.pipeline.features
         features = Features({**self._labels.features, **computed})
         if self._existing == "error":
-            check_shrinking(before, features, self._identities, made, list(computed))
+            check_shrinking(before, features, self._identities, made, list(computed), self._held_back)
         if self._existing == "add":
             check_adding(before, features, made, list(computed))
         else:

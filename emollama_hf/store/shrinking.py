@@ -8,7 +8,8 @@ rows and columns here  ─┘   some would be gone ─► an error, `existing="a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from datasets import Features
@@ -38,10 +39,12 @@ def check_shrinking(
     identities: Sequence[RowIdentity],
     made: Mapping[str, Any],
     computed: Sequence[str],
+    held_back: Collection[str] = (),
 ) -> None:
     """Raise ExistingRowsError if a run would take rows or columns out of a set.
 
-    features, identities: columns and rows that it writes. made: how. computed: columns that it computes.
+    features, identities: columns and rows that it writes. made: how. computed: columns that it computes. held_back:
+    columns that it has and does not write, because nobody named them.
     """
     if before.published:
         raise ExistingRowsError(
@@ -63,8 +66,14 @@ def check_shrinking(
     raise ExistingRowsError(
         f"{before.out} holds a feature data set, and this run would take out of it {' and '.join(parts)}. Add to what "
         f'is there (--add, existing="add"{but}), replace it (--replace, existing="replace"), or choose another '
-        "directory."
+        f"directory.{_includable([name for name in columns if name in held_back])}"
     )
+
+
+def _includable(columns: Sequence[str]) -> str:
+    """What to do about columns that a run leaves out only because nobody named them."""
+    names = " ".join(f"--include {shlex.quote(name)}" for name in columns[:NAMES_SHOWN])
+    return f" Columns that are left out by themselves stay if they are named ({names}; include=)." if names else ""
 
 
 def check_adding(before: ExistingSet, features: Features, made: Mapping[str, Any], computed: Sequence[str]) -> None:

@@ -126,3 +126,22 @@ def test_errors_are_one_line(arguments: tuple[str, ...], message: str, lab: Path
     assert message in told
     assert len(told.strip().splitlines()) == 1
     assert told.startswith("emollama-hf: ")
+
+
+def test_columns_that_are_left_out_go_if_they_are_named(lab: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    lines = (lab / "labels.csv").read_text().splitlines()
+    notes = ["notes", *(f"clip {number} " * 30 for number in range(2))]
+    labels.write_text("\n".join(f"{line},{note}" for line, note in zip(lines, notes, strict=True)))
+    out, place = str(tmp_path / "out"), str(tmp_path / "shared")
+    arguments = ["extract", str(lab / "clips"), "--model", "random-tiny", "--peak", "middle", "--labels", str(labels)]
+    run(*arguments, "--out", out)
+    assert "left out: `notes`: texts of several lines or of more than 200" in run("push", out, place).stdout
+    assert "`--include notes`" in run("info", place).stdout
+    run(*arguments, "--out", out, "--include", "notes", "--replace")
+    assert "stay if they are named (--include notes; include=)" in run(*arguments, "--out", out, status=1).stderr
+    place = str(tmp_path / "again")
+    assert "`notes`" in run("push", out, place).stdout
+    assert "the columns are" in run("push", out, place, "--include", "nose", status=1).stderr
+    run("push", out, str(tmp_path / "whole"), "--include", "notes")
+    assert sorted(shared(tmp_path / "whole")["notes"]) == notes[1:]
