@@ -69,8 +69,7 @@ def _image_to_rgb(picture: Any, where: str, limits: DecodeLimits) -> NDArray[np.
 
     try:
         with ExitStack() as stack:
-            image = stack.enter_context(_open_image(picture, where, limits, stack))
-            check_pixels(image.width, image.height, limits)  # known from the header, before the pixels are read
+            image = stack.enter_context(open_image(picture, where, limits, stack))
             shown = ImageOps.exif_transpose(image)
             if shown.mode.startswith("I"):
                 # Pillow cuts 16-bit grey off at 255 instead of scaling it.
@@ -92,12 +91,24 @@ def _image_to_rgb(picture: Any, where: str, limits: DecodeLimits) -> NDArray[np.
         ) from error
 
 
-def _open_image(picture: Any, where: str, limits: DecodeLimits, stack: ExitStack) -> Any:
-    """The picture, opened. stack: closes what it is read from."""
+def open_image(picture: Any, where: str, limits: DecodeLimits, stack: ExitStack) -> Any:
+    """A PIL image of at most limits.max_pixels, of which the header is read and no pixel.
+
+    stack: closes what the picture is read from.
+    """
     from PIL import Image
 
     if isinstance(picture, Image.Image):
+        check_pixels(picture.width, picture.height, limits)
         return picture.copy()  # the caller's picture must not be closed
+    image = _open_file(picture, where, limits, stack)
+    check_pixels(image.width, image.height, limits)
+    return image
+
+
+def _open_file(picture: Any, where: str, limits: DecodeLimits, stack: ExitStack) -> Any:
+    from PIL import Image
+
     if isinstance(picture, dict) and {"path", "bytes"} & picture.keys():
         data = picture.get("bytes")
         picture = picture.get("path") if data is None else data

@@ -47,7 +47,7 @@ def _media_digest(value: Any) -> str:
         return hashlib.sha256(value).hexdigest()
     if is_url(value):
         return _url_digest(value)
-    path = None if value == "" else local_path(value)
+    path = None if isinstance(value, str) and not value else local_path(value)
     if path is not None:
         kind = path.stat().st_mode
         if not (stat.S_ISDIR(kind) or stat.S_ISREG(kind)):
