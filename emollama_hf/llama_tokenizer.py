@@ -10,6 +10,7 @@ from typing import Any
 
 from emollama_hf.digest import combined, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.strict_json import read_object
 
 #: Files that a tokenizer may consist of; the first two hold the vocabulary.
 TOKENIZER_FILES = (
@@ -21,6 +22,9 @@ TOKENIZER_FILES = (
 )
 #: The original sets its padding token to this piece; padding then has this piece's embedding.
 PAD_PIECE = "$$"
+#: Bounds of files from elsewhere; Llama-2's have 500 kB and a handful of added tokens.
+_MAX_MODEL_BYTES = 64 * 2**20
+_MOST_ADDED, _LONGEST_ADDED = 10_000, 200
 _SPACE_MARK = "▁"
 
 
@@ -98,6 +102,9 @@ def _processor(model: Path, *, dummy_prefix: bool) -> Any:
 
     proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     try:
+        size = model.stat().st_size
+        if size > _MAX_MODEL_BYTES:
+            raise ValueError(f"{size:,} bytes, expected at most {_MAX_MODEL_BYTES:,}")
         proto.ParseFromString(model.read_bytes())
         proto.normalizer_spec.add_dummy_prefix = dummy_prefix
         return SentencePieceProcessor(model_proto=proto.SerializeToString())
@@ -110,17 +117,34 @@ def _processor(model: Path, *, dummy_prefix: bool) -> Any:
 
 def _added_tokens(directory: Path, settings: dict[str, Any]) -> dict[str, int]:
     """Texts that stand for one id each, besides the pieces of the vocabulary."""
-    added = {str(text): int(index) for text, index in _json(directory / "added_tokens.json").items()}
-    for index, token in settings.get("added_tokens_decoder", {}).items():
-        added[str(token["content"])] = int(index)
+    try:
+        added = {str(text): _id(index) for text, index in _json(directory / "added_tokens.json").items()}
+        for index, token in settings.get("added_tokens_decoder", {}).items():
+            added[str(token["content"])] = _id(index)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(
+            f"{directory}: added_tokens.json or added_tokens_decoder of tokenizer_config.json do not give texts "
+            f"their ids ({error}). Fetch both again."
+        ) from error
+    if len(added) > _MOST_ADDED or not all(0 < len(text) <= _LONGEST_ADDED for text in added):
+        raise ModelError(f"{directory}: {len(added):,} added tokens, expected at most {_MOST_ADDED:,} of at most "
+                         f"{_LONGEST_ADDED} letters each. Fetch its tokenizer again.")  # fmt: skip
     return added
+
+
+def _id(value: Any) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**31:
+        raise ValueError(f"{value!r} is no id")
+    return number
 
 
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error}). Fetch the file again.") from error
-    return value if isinstance(value, dict) else {}
+        raise ModelError(f"{path}: not JSON of a tokenizer ({error}). Fetch the file again.") from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
+from emollama_hf.checkpoints.config_keys import checked_config
 from emollama_hf.checkpoints.quantized import Quantize
+from emollama_hf.checkpoints.safetensors_header import read_safetensors_header
 from emollama_hf.checkpoints.shards import INDEX, read_index, weight_files
 from emollama_hf.checkpoints.source import PARTS, ModelSource, Part
 from emollama_hf.digest import files_digest, sha256_file
@@ -16,6 +17,7 @@ from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.number_types import DtypeName
 from emollama_hf.prompt import PromptTokenizer
+from emollama_hf.strict_json import parse_object, read_object
 
 PROVENANCE = "provenance.json"
 #: The sources of each part, as `convert` names them.
@@ -42,9 +44,12 @@ class DirectorySource(ModelSource):
                     "its weights. Convert the part again, or copy the file from where the weights came from."
                 )
             try:
-                self._configs[part] = json.loads(path.read_text(encoding="utf-8"))
+                found = read_object(path)
             except ValueError as error:
-                raise ModelError(f"{path}: not JSON ({error}). Fetch or convert it again.") from error
+                raise ModelError(
+                    f"{path}: not JSON of a configuration ({error}). Fetch or convert it again."
+                ) from error
+            self._configs[part] = checked_config(part, found, str(path))
         return self._configs[part]
 
     def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
@@ -145,14 +150,17 @@ def part_files(folder: Path) -> list[Path]:
 def read_header(path: Path) -> dict[str, tuple[str, int]]:
     """Dtype and bytes of each tensor of a safetensors file; empty if it is none, which loading says better."""
     try:
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        return {
-            name: (entry["dtype"], entry["data_offsets"][1] - entry["data_offsets"][0])
-            for name, entry in header.items()
-            if name != "__metadata__"
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError):
+        header = parse_object(read_safetensors_header(path))
+        end = path.stat().st_size
+        sizes: dict[str, tuple[str, int]] = {}
+        for name, entry in header.items():
+            if name != "__metadata__":
+                start, stop = entry["data_offsets"]
+                if not (type(start) is type(stop) is int and 0 <= start <= stop <= end):
+                    return {}
+                sizes[name] = (str(entry["dtype"]), stop - start)
+        return sizes
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
@@ -193,7 +201,6 @@ def recorded_origin(root: Path) -> dict[str, Any]:
 def read_provenance(root: Path) -> dict[str, Any]:
     """provenance.json of a model directory; empty if there is none that can be read."""
     try:
-        provenance = json.loads((root / PROVENANCE).read_text(encoding="utf-8"))
+        return read_object(root / PROVENANCE)
     except (OSError, ValueError):
         return {}
-    return provenance if isinstance(provenance, dict) else {}

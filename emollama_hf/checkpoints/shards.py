@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emollama_hf.checkpoints.tensor_names import compact, split_unused
 from emollama_hf.errors import ModelError
+from emollama_hf.strict_json import read_object
 
 #: Where a saved model with several files says which tensor is in which.
 INDEX = "model.safetensors.index.json"
@@ -99,7 +98,7 @@ def read_index(path: Path) -> dict[str, str]:
     Raises ModelError for what is no index, for files of other folders, and for a tensor that it names twice.
     """
     try:
-        weight_map = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=without_doubles)["weight_map"]
+        weight_map = read_object(path)["weight_map"]
         files = {str(name): Path(file).name == file for name, file in weight_map.items()}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"{path}: not an index of shards ({error!r}). Fetch it again.") from error
@@ -108,13 +107,3 @@ def read_index(path: Path) -> dict[str, str]:
     if not all(files.values()):
         raise ModelError(f"{path}: names files of other folders. Fetch the directory from its authors.")
     return dict(weight_map)
-
-
-def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For json.loads: an object. Raises ValueError if it says two values of one name, of which JSON keeps the last."""
-    content: dict[str, Any] = {}
-    for name, value in pairs:
-        if content.get(name, value) != value:
-            raise ValueError(f"{name} is named twice, with {content[name]!r} and {value!r}")
-        content[name] = value
-    return content

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from emollama_hf.checkpoints.quantized import put
+from emollama_hf.checkpoints.safetensors_header import read_safetensors_header
 from emollama_hf.checkpoints.shards import WeightFiles
 from emollama_hf.checkpoints.tensor_names import check_names, split_unused
 from emollama_hf.checkpoints.weight_values import check_types, unusable, value_fault
@@ -51,8 +52,9 @@ def open_safetensors(path: Path, device: str = "cpu") -> safe_open:
     """A safetensors file, mapped. Raises ModelError for a Git LFS pointer and for a damaged file."""
     check_not_pointer(path)
     try:
+        read_safetensors_header(path)  # a long one would be parsed before anything of it is checked
         return safe_open(path, framework="pt", device=device)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(
             f"{path} ({path.stat().st_size} bytes): not a whole safetensors file ({error}). "
             "The download or copy is incomplete: fetch it again."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from emollama_hf.checkpoints.directory import PARTS, read_provenance
-from emollama_hf.checkpoints.shards import without_doubles
 from emollama_hf.commands.report import console, table
 from emollama_hf.conversion.convert import run_conversion
 from emollama_hf.errors import ModelError
+from emollama_hf.strict_json import read_object
 
 
 def run_convert(
@@ -53,12 +52,9 @@ def run_convert(
 def read_architecture(path: Path) -> dict[str, Any]:
     """The sizes in a JSON file. Raises ModelError if it cannot be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=without_doubles)
+        return read_object(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"--architecture {path}: cannot be read as JSON ({error}).") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"--architecture {path}: expected an object, got {type(value).__name__}.")
-    return value
 
 
 def show_conversion(out: Path) -> None:

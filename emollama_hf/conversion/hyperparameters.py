@@ -15,6 +15,7 @@ from emollama_hf.checkpoints.architecture import (
     videomae_config,
     vision_config,
 )
+from emollama_hf.checkpoints.config_keys import checked_config, text_config
 from emollama_hf.conversion.lora import TARGETS
 from emollama_hf.errors import ModelError
 
@@ -25,8 +26,6 @@ _LORA = ("alpha", "lora_alpha", "r", "lora_r")
 #: Numbers that a section may have beside its sizes.
 _NUMBERS = ("mlp_ratio", "mlp_hidden", "layer_norm_eps", "ln_vision_eps", "patches_per_token", *_LORA)
 _ENCODER = ("image_size", "patch_size", "embed_dim", "depth", "num_heads")
-#: Keys of a Llama configuration that say where it came from, not what it computes.
-_NOT_ARCHITECTURE = ("architectures", "torch_dtype", "dtype", "transformers_version", "_name_or_path")
 
 
 def part_configs(architecture: Mapping[str, Any] | None, llama: Mapping[str, Any] | None) -> dict[str, Config]:
@@ -60,14 +59,17 @@ def part_configs(architecture: Mapping[str, Any] | None, llama: Mapping[str, Any
         if "ln_vision_eps" in eva:
             joining["image_norm_eps"] = eva["ln_vision_eps"]
     text = given.get("llama", decoder["text_config"])
+    where = "architecture: section llama"
     if llama is not None:
-        text = llama
+        text, where = llama, "the Llama directory's config.json"
     configs["emotion_llama"] = emotion_llama_config(
         vision=vision,
-        text={key: value for key, value in text.items() if key not in _NOT_ARCHITECTURE},
+        text=text_config(text, where),
         feature_size=configs["facemae"]["num_features"],
         **joining,
     )
+    for part, config in configs.items():
+        checked_config(part, config, "architecture", must_fit=False)
     return configs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
 from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
+from emollama_hf.strict_json import read_object
 
 #: In the order of preference: an index of shards, and the single file that stands for it.
 _WEIGHTS = (
@@ -102,9 +102,6 @@ def _weights(folder: Folder, path: Path, location: str) -> WeightFiles:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error}). Fetch it again.") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path}: holds a {type(value).__name__}, expected an object. Fetch it again.")
-    return value
+        raise ModelError(f"{path}: not JSON of a configuration ({error}). Fetch it again.") from error

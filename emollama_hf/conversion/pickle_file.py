@@ -14,10 +14,13 @@ import torch
 
 from emollama_hf.checkpoints.strict_load import check_not_pointer
 from emollama_hf.checkpoints.wrapped_names import wrapping_hint
+from emollama_hf.conversion.archive_check import check_archive, check_old_pickles
 from emollama_hf.errors import ModelError
 
 #: How deep entries are looked into for tensors.
 _DEEPEST = 3
+#: Bytes up to which a tensor may repeat the values that are stored of it (`expand`), as some buffers do.
+_SPREAD_BYTES = 64 * 2**20
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -30,8 +33,11 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """
     check_not_pointer(path)
     mapped = zipfile.is_zipfile(path)
-    if not mapped:
+    if mapped:
+        check_archive(path)
+    else:
         _check_old_format(path)
+        check_old_pickles(path)
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
@@ -49,6 +55,22 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds a {type(content).__name__}, expected the dict of a checkpoint.")
     return content
+
+
+def _check_sizes(state: Mapping[Any, Any], where: str) -> None:
+    """Raise ModelError for tensors that spread few stored values over a large shape: they would fill memory or disk."""
+    spread = [
+        f"{name} {tuple(value.shape)}"
+        for name, value in state.items()
+        if torch.is_tensor(value)
+        and value.layout is torch.strided
+        and _nbytes(value) > max(_SPREAD_BYTES, _stored(value))
+    ]
+    if spread:
+        raise ModelError(
+            f"{where}: tensors with more values than the file holds of them: {', '.join(spread[:8])}"
+            f"{', ...' if len(spread) > 8 else ''}. Save them with torch.save(tensor.contiguous())."
+        )
 
 
 def model_state(checkpoint: Mapping[str, Any], where: str = "checkpoint") -> dict[str, torch.Tensor]:
@@ -69,12 +91,21 @@ def model_state(checkpoint: Mapping[str, Any], where: str = "checkpoint") -> dic
             f"{', '.join(others[:8]) or 'nothing'}{', ...' if len(others) > 8 else ''}. "
             f"{_deeper_hint(checkpoint) or 'Check that this is a checkpoint with weights.'}"
         )
+    _check_sizes(state, where)
     return dict(state)
+
+
+def _nbytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _stored(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().nbytes()
 
 
 def _deeper_hint(checkpoint: Mapping[str, Any]) -> str:
     """Which entries hold tensors instead, and how to save one of them; empty if none does."""
-    found = dict(_nested_states(checkpoint, ()))
+    found = dict(_nested_states(checkpoint, (), set()))
     if not found:
         return ""
     entries = [f"{_entry(path)} ({len(state)} tensors)" for path, state in found.items()]
@@ -88,15 +119,18 @@ def _deeper_hint(checkpoint: Mapping[str, Any]) -> str:
     )
 
 
-def _nested_states(content: Mapping[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """(path of keys, state dict) of every dict of tensors in a checkpoint, but for the optimizer's."""
+def _nested_states(
+    content: Mapping[Any, Any], path: tuple[str, ...], seen: set[int]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path of keys, state dict) of each dict of tensors in a checkpoint once, but for the optimizer's."""
     for key, value in content.items():
-        if not isinstance(value, Mapping) or "optimizer" in str(key) or len(path) == _DEEPEST:
+        if not isinstance(value, Mapping) or "optimizer" in str(key) or len(path) == _DEEPEST or id(value) in seen:
             continue
+        seen.add(id(value))
         if value and all(isinstance(name, str) and torch.is_tensor(one) for name, one in value.items()):
             yield (*path, str(key)), value
         else:
-            yield from _nested_states(value, (*path, str(key)))
+            yield from _nested_states(value, (*path, str(key)), seen)
 
 
 def _entry(path: tuple[str, ...]) -> str:

@@ -65,7 +65,7 @@ class VideoClip:
         if not wanted:
             return
         reformatter = _new_reformatter()
-        with VideoReader(self._open_stream, self._index, self._damaged) as reader:
+        with VideoReader(self._open_stream, self._index, self._limits, self._damaged) as reader:
             for number, frame in reader.read(wanted):
                 # A stream may change its size on the way, so the header's word is not enough.
                 check_pixels(*shown_size(frame, self._pixel_shape), self._limits)
@@ -129,10 +129,9 @@ def open_video(
     with ExitStack() as stack:
         local = stack.enter_context(local_file(source, limits))
         damaged: set[int] = set()
-        with open_container(local) as container:
-            film = film_stream(container, local)
+        with open_container(local, limits) as container:
+            film = film_stream(container, local, limits)
             stream = container.streams[film]
-            check_pixels(stream.codec_context.width, stream.codec_context.height, limits)
             check_count(_declared_packets(container, stream), limits)
             shape = pixel_shape(stream, pixel_aspect)
             table, first, errors = _scan(container, stream, limits, damaged)
@@ -141,7 +140,7 @@ def open_video(
             missing = _missing_packets(local, container, stream, table, errors)
 
         def open_stream() -> tuple[Any, Any]:
-            container = open_container(local)
+            container = open_container(local, limits)
             return container, container.streams[film]
 
         # Packets that the header promises and the file does not hold; numbered past the end, as nobody reads them.
@@ -152,7 +151,9 @@ def open_video(
         index = index_from_packets(table, facts)
         if index is None:
             check_duration(_rough_duration_s(table, facts), limits)
-            counted = count_frames(open_stream, damaged, lambda frame: check_pixels(*shown_size(frame, shape), limits))
+            counted = count_frames(
+                open_stream, limits, damaged, lambda frame: check_pixels(*shown_size(frame, shape), limits)
+            )
             index = index_from_frames(*counted.columns(), facts)
         if index.frame_count == 0:
             raise _no_frames(len(table), len(damaged), facts.codec)
@@ -171,7 +172,7 @@ def _scan(
     table = PacketTable(inspector(context.codec.canonical_name, context.extradata))
     first: av.VideoFrame | None = None
     read_errors: list[Exception] = []
-    configure_decoder(stream)
+    configure_decoder(stream, limits)
     for packet in read_packets(container, stream, read_errors.append):
         position = len(table)
         table.add(packet)
@@ -180,9 +181,9 @@ def _scan(
             damaged.add(position)
         # Only the first frame knows the orientation and the true size.
         if first is None:
-            first = next(iter(decode_packet(context, packet, position, damaged)), None)
+            first = next(iter(decode_packet(context, packet, position, damaged, limits)), None)
     if first is None:
-        first = next(iter(decode_packet(context, None, -1, damaged)), None)
+        first = next(iter(decode_packet(context, None, -1, damaged, limits)), None)
     return table, first, len(read_errors)
 
 

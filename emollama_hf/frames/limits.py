@@ -5,6 +5,14 @@ from __future__ import annotations
 from ..errors import ClipError
 from .settings import DecodeLimits
 
+#: Pixels beyond `max_pixels` that a decoder may allocate: it rounds width and height up to whole blocks of 16 to 64.
+_PADDING = 64 * 65536
+
+
+def decoder_pixels(limits: DecodeLimits) -> str:
+    """FFmpeg's option `max_pixels`: what its decoders may allocate for a frame that is within the limits."""
+    return str(int(limits.max_pixels) + _PADDING)
+
 
 def check_pixels(width: int, height: int, limits: DecodeLimits) -> None:
     """ClipError("limit_exceeded") for a picture of more than limits.max_pixels."""

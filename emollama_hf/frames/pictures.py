@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 
 from ..errors import ClipError
 from .clip import ClipInfo, check_indices
-from .limits import check_count
+from .limits import check_count, check_pixels
+from .npy_stack import NpyStack
 from .pixel_range import PixelRange, PixelValues, check_range_name
 from .settings import DEFAULT_LIMITS, DecodeLimits
 from .single_picture import IMAGE_SUFFIXES, array_to_rgb, is_array, load_picture
-from .source import local_file, local_path
+from .source import check_not_empty, file_status, local_file, local_path
 
 ChannelOrder = Literal["rgb", "bgr"]
 
@@ -117,21 +119,23 @@ def open_pictures(
 
 
 def _open_path(source: str | os.PathLike[str], stack: ExitStack, limits: DecodeLimits) -> Any:
+    check_not_empty(source)
     path = local_path(source)
-    if path is not None and path.is_dir():
+    if path is not None and stat.S_ISDIR(file_status(path).st_mode):
         return picture_files(path)
     if not str(source).lower().endswith(".npy"):
-        if path is not None and not path.exists():
-            raise ClipError("missing_file", "no such folder or file. Check the path, or remove the row.")
         raise ClipError("bad_frames", "neither a folder nor a .npy file. A single picture belongs in a list.")
     local = stack.enter_context(local_file(source, limits))
     assert isinstance(local, Path)
-    return _NpyStack(local)
+    return NpyStack(local)
 
 
 def picture_files(folder: Path) -> list[Path]:
     """The image files of a folder in the order of their names, 2 before 10; ClipError("no_frames") without any."""
-    entries = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+    except OSError as error:
+        raise ClipError("missing_file", f"a folder that cannot be read ({error.strerror}). Check it.") from error
     files = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()]
     if not files:
         raise ClipError(
@@ -146,33 +150,6 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """Sort key under which frame2 comes before frame10; the name itself decides between 1 and 01."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(int(p), "") if p[0].isdigit() else (-1, p.lower()) for p in parts], name
-
-
-class _NpyStack:
-    """A `.npy` file read frame by frame.
-
-    It is mapped anew for each access: pages of a lasting map would stay counted as this process's memory.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        mapped = self._map()
-        self.shape, self.dtype, self.ndim = mapped.shape, mapped.dtype, mapped.ndim
-
-    def __len__(self) -> int:
-        return int(self.shape[0]) if self.ndim else 0
-
-    def __getitem__(self, number: int) -> NDArray[Any]:
-        return np.array(self._map()[number])
-
-    def _map(self) -> NDArray[Any]:
-        try:
-            mapped: NDArray[Any] = np.load(self._path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise ClipError(
-                "bad_frames", f"not a .npy file of numbers ({error}). Write it with numpy.save(path, array)."
-            ) from error
-        return mapped
 
 
 def _nested_to_array(frames: Sequence[Any]) -> Any:
@@ -195,6 +172,7 @@ def _stack_loader(
         hint = " The channels seem to come first: transpose it." if len(shape) == 4 and shape[1] == 3 else ""
         hint = " A single picture belongs in a list." if len(shape) == 3 else hint
         raise ClipError("bad_frames", f"an array of shape {shape}; expected (T, H, W, 3).{hint}")
+    check_pixels(shape[2], shape[1], limits)  # before a frame of a file is read
 
     def load(number: int) -> NDArray[np.uint8]:
         return array_to_rgb(np.asarray(frames[number]), f"frame {number}", values, bgr, limits)

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ClipError
 from .frame_index import FrameIndex
+from .limits import decoder_pixels
 from .packets import read_packets
+from .refused_size import check_refused
+from .settings import DecodeLimits
 from .timeline import UNKNOWN
 
 if TYPE_CHECKING:
@@ -27,21 +30,27 @@ _LEANS_ON_OTHERS = (2, 3)  # FFmpeg's picture types P and B
 _DROPPING_DECODERS = ("h264", "hevc")
 
 
-def configure_decoder(stream: Any, *, only_count: bool = False) -> None:
+def configure_decoder(stream: Any, limits: DecodeLimits, *, only_count: bool = False) -> None:
     """Everything that a decoder is told. It may read it when it opens and never again, so nothing is added later.
 
     One thread: with several, what a damaged frame is patched up with depends on who comes first. Clips are decoded
     in parallel by processes, so no core stays idle for it.
+    limits: `max_pixels` is refused by the decoder before it allocates a frame.
     only_count: whether frames come out is what matters, and not how smooth they are.
     """
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
-    if only_count:
-        stream.codec_context.options = {"skip_loop_filter": "all"}
+    options = {"max_pixels": decoder_pixels(limits)}
+    stream.codec_context.options = options | ({"skip_loop_filter": "all"} if only_count else {})
 
 
-def decode_packet(context: Any, packet: Any, position: int, damaged: set[int]) -> list[av.VideoFrame]:
-    """The frames that a packet (None: the end) brings out; a packet that fails is noted and brings none."""
+def decode_packet(
+    context: Any, packet: Any, position: int, damaged: set[int], limits: DecodeLimits
+) -> list[av.VideoFrame]:
+    """The frames that a packet (None: the end) brings out; a packet that fails is noted and brings none.
+
+    Raises ClipError("limit_exceeded") if the decoder refused the size of its frame.
+    """
     import av
 
     try:
@@ -50,6 +59,7 @@ def decode_packet(context: Any, packet: Any, position: int, damaged: set[int]) -
     except av.FFmpegError:
         if position >= 0:
             damaged.add(position)
+            check_refused(context, packet, limits)
         return []
 
 
@@ -69,17 +79,19 @@ class FrameClock:
         return np.array(self._pts, np.int64), np.array(self._dts, np.int64), np.array(self._durations, np.int64)
 
 
-def count_frames(open_stream: OpenStream, damaged: set[int], check: Callable[[av.VideoFrame], None]) -> FrameClock:
+def count_frames(
+    open_stream: OpenStream, limits: DecodeLimits, damaged: set[int], check: Callable[[av.VideoFrame], None]
+) -> FrameClock:
     """Decode a whole file for nothing but the times of its frames. check: looks at each, and may raise."""
     found = FrameClock()
     container, stream = open_stream()
     try:
-        configure_decoder(stream, only_count=True)
+        configure_decoder(stream, limits, only_count=True)
         for position, packet in enumerate(read_packets(container, stream, lambda error: None)):
-            for frame in decode_packet(stream.codec_context, packet, position, damaged):
+            for frame in decode_packet(stream.codec_context, packet, position, damaged, limits):
                 check(frame)
                 found.add(frame)
-        for frame in decode_packet(stream.codec_context, None, -1, damaged):
+        for frame in decode_packet(stream.codec_context, None, -1, damaged, limits):
             check(frame)
             found.add(frame)
     finally:
@@ -94,13 +106,22 @@ class _NotAKeyframe(Exception):
 class VideoReader:
     """Reads frames by number, ascending, from a file that it opens for itself.
 
+    limits: of the clip.
     damaged: positions of packets that cannot be decoded are added to it.
     may_jump: whether groups of pictures that hold no wanted frame are left out.
     """
 
-    def __init__(self, open_stream: OpenStream, index: FrameIndex, damaged: set[int], may_jump: bool = True) -> None:
+    def __init__(
+        self,
+        open_stream: OpenStream,
+        index: FrameIndex,
+        limits: DecodeLimits,
+        damaged: set[int],
+        may_jump: bool = True,
+    ) -> None:
         self._open_stream = open_stream
         self._index = index
+        self._limits = limits
         self._damaged = damaged
         self._may_jump = may_jump
         self._lost: int | None = None  # a wanted frame whose packet failed, until another stands in for it
@@ -131,7 +152,8 @@ class VideoReader:
         except _NotAKeyframe:
             last = None
         if waiting and last is None and self._may_jump:
-            with VideoReader(self._open_stream, self._index, self._damaged, may_jump=False) as from_start:
+            start_over = VideoReader(self._open_stream, self._index, self._limits, self._damaged, may_jump=False)
+            with start_over as from_start:
                 yield from from_start.read(waiting)
             return
         for number in waiting:
@@ -171,7 +193,7 @@ class VideoReader:
                 # needed to stand in for a wanted one that was lost.
                 needed = number in wanted or self._lost is not None
                 self._context.skip_frame = "DEFAULT" if needed else "NONREF"
-        frames = decode_packet(self._context, packet, position, self._damaged)
+        frames = decode_packet(self._context, packet, position, self._damaged, self._limits)
         if not frames and position in self._damaged and number in wanted:
             self._lost = number
         yield from self._numbered(frames)
@@ -193,7 +215,7 @@ class VideoReader:
 
     def _drain(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """Frames that the decoder still holds back because later ones might have to be shown first."""
-        yield from self._numbered(decode_packet(self._context, None, -1, self._damaged))
+        yield from self._numbered(decode_packet(self._context, None, -1, self._damaged, self._limits))
         self._context.flush_buffers()
         if self._landed is not None:  # a jump after which nothing came out
             raise _NotAKeyframe
@@ -201,7 +223,7 @@ class VideoReader:
     def _open(self) -> None:
         self._container, stream = self._open_stream()
         self._stream = stream
-        configure_decoder(stream)
+        configure_decoder(stream, self._limits)
         self._context = stream.codec_context
         self._may_drop = self._index.may_drop and self._context.codec.name in _DROPPING_DECODERS
         self._packets = read_packets(self._container, stream, lambda error: None)  # noted when indexing

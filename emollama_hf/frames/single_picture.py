@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClipError
-from .limits import check_pixels
+from .limits import check_bytes, check_pixels
 from .pixel_range import PixelValues
 from .settings import DecodeLimits
-from .source import local_path
+from .source import local_file
+
+#: Formats that Pillow reads, by its names: pictures whose header says how large they become. Others run programs (EPS),
+#: hold pictures of other sizes (ICO, ICNS), or are no pictures of cameras.
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "SGI", "SUN", "TGA", "TIFF", "WEBP")
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -23,11 +29,11 @@ def is_array(picture: object) -> bool:
 
 
 def load_picture(picture: Any, where: str, values: PixelValues, bgr: bool, limits: DecodeLimits) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of one picture.
+    """(H, W, 3) uint8 RGB of one picture, of which the header is read before the pixels.
 
     picture: an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); a PIL image; a path or URL; a dict with "path" and
     "bytes".  where: its name in errors.  bgr: arrays have their channels in that order.
-    Raises ClipError: bad_frames, limit_exceeded.
+    Raises ClipError: bad_frames, missing_file, limit_exceeded.
     """
     if is_array(picture):
         return array_to_rgb(np.asarray(picture), where, values, bgr, limits)
@@ -62,41 +68,55 @@ def _image_to_rgb(picture: Any, where: str, limits: DecodeLimits) -> NDArray[np.
     from PIL import Image, ImageOps
 
     try:
-        with _open_image(picture, where) as image:
-            check_pixels(image.width, image.height, limits)  # known from the header, before the pixels are read
+        with ExitStack() as stack:
+            image = stack.enter_context(open_image(picture, where, limits, stack))
             shown = ImageOps.exif_transpose(image)
             if shown.mode.startswith("I"):
                 # Pillow cuts 16-bit grey off at 255 instead of scaling it.
                 grey = np.asarray(shown, np.float64) / 257
                 return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
             return np.array(shown.convert("RGB"))
-    except FileNotFoundError as error:
-        raise ClipError("missing_file", f"{where}: no such file. Check the path, or remove the row.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, ClipError):
-            raise
+    except ClipError as error:
+        raise error if str(error).startswith(where) else ClipError(error.kind, f"{where}: {error}") from error
+    except PermissionError as error:
+        raise ClipError("missing_file", f"{where}: may not be read. Check its permissions.") from error
+    except Image.DecompressionBombError as error:
+        raise ClipError(
+            "limit_exceeded",
+            f"{where}: more pixels than Pillow opens ({error}). Scale the picture down.",
+        ) from error
+    except (ArithmeticError, EOFError, LookupError, MemoryError, OSError, SyntaxError, TypeError, ValueError) as error:
         raise ClipError(
             "bad_frames", f"{where}: cannot be read as an image ({error}). Replace it, or remove the row."
         ) from error
 
 
-def _open_image(picture: Any, where: str) -> Any:
+def open_image(picture: Any, where: str, limits: DecodeLimits, stack: ExitStack) -> Any:
+    """A PIL image of at most limits.max_pixels, of which the header is read and no pixel.
+
+    stack: closes what the picture is read from.
+    """
     from PIL import Image
 
     if isinstance(picture, Image.Image):
+        check_pixels(picture.width, picture.height, limits)
         return picture.copy()  # the caller's picture must not be closed
+    image = _open_file(picture, where, limits, stack)
+    check_pixels(image.width, image.height, limits)
+    return image
+
+
+def _open_file(picture: Any, where: str, limits: DecodeLimits, stack: ExitStack) -> Any:
+    from PIL import Image
+
     if isinstance(picture, dict) and {"path", "bytes"} & picture.keys():
         data = picture.get("bytes")
         picture = picture.get("path") if data is None else data
     if isinstance(picture, bytes | bytearray):
-        return Image.open(io.BytesIO(picture))
-    if (path := local_path(picture)) is not None:
-        return Image.open(path)
-    if isinstance(picture, str):
-        import fsspec
-
-        with fsspec.open(picture, "rb") as remote:
-            return Image.open(io.BytesIO(remote.read()))
+        check_bytes(len(picture), limits)
+        return Image.open(io.BytesIO(picture), formats=FORMATS)
+    if isinstance(picture, str | os.PathLike):
+        return Image.open(stack.enter_context(local_file(picture, limits)), formats=FORMATS)
     raise ClipError(
         "bad_frames",
         f"{where}: {type(picture).__name__}; expected an image, a path, a dict with 'path' and 'bytes', or an array.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from .limits import check_bytes
 from .settings import DecodeLimits
 
 FILE_URL = "file://"
+_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 ClipSource = str | os.PathLike[str] | bytes
 
@@ -78,17 +80,40 @@ def local_file(source: ClipSource, limits: DecodeLimits) -> Iterator[Path | byte
         finally:
             Path(name).unlink(missing_ok=True)
     else:
-        try:
-            size = path.stat().st_size
-        except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-            raise ClipError("missing_file", f"no such file ({error}). Check the path, or remove the row.") from error
-        if path.is_dir():
+        check_not_empty(source)
+        found = file_status(path)
+        if stat.S_ISDIR(found.st_mode):
             raise ClipError(
                 "not_a_video",
                 "this is a folder and not a video file. A folder of pictures belongs in the column 'frames'.",
             )
-        check_bytes(size, limits)
+        check_regular(found)
+        check_bytes(found.st_size, limits)
         yield path
+
+
+def check_not_empty(source: object) -> None:
+    """ClipError("missing_file") for an empty text, which as a path would be the current folder."""
+    if isinstance(source, str) and not source.strip():
+        raise ClipError("missing_file", "the path is empty. Fill it in, or remove the row.")
+
+
+def file_status(path: Path) -> os.stat_result:
+    """What the file system says of a path; ClipError("missing_file") if it has no such file, or cannot have one."""
+    try:
+        return path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ClipError("missing_file", f"no such file ({reason}). Check the path, or remove the row.") from error
+
+
+def check_regular(found: os.stat_result) -> None:
+    """ClipError("missing_file") for a pipe, a socket or a device: reading one may wait or go on for ever."""
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a special file")
+        raise ClipError(
+            "missing_file", f"this is {kind}, expected a file. Copy its content to a file, or remove the row."
+        )
 
 
 def _fetch(url: str, copy: IO[bytes], limits: DecodeLimits) -> None:

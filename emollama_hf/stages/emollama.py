@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -15,6 +15,8 @@ from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.checkpoints.quantized import QUANTIZATIONS, Quantize
 from emollama_hf.errors import ClipError
+from emollama_hf.frames.settings import DEFAULT_LIMITS
+from emollama_hf.frames.single_picture import open_image
 from emollama_hf.number_types import DtypeName
 from emollama_hf.pooling import canonical_pooling, pool, pooled_shape
 from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
@@ -249,11 +251,13 @@ def picture_from_row(column: str, value: Any) -> np.ndarray:
     if value is None:
         raise ClipError("bad_frames", f"column {column!r} is null in this row; {expected}")
     if isinstance(value, Mapping):
-        content, path = value.get("bytes"), value.get("path")
         try:
-            with PIL.Image.open(io.BytesIO(content) if content is not None else str(path)) as image:
+            with ExitStack() as stack:
+                image = stack.enter_context(open_image(value, f"column {column!r}", DEFAULT_LIMITS, stack))
                 return np.asarray(image.convert("RGB"))
-        except (OSError, TypeError, ValueError, AttributeError) as error:
+        except ClipError:
+            raise
+        except (OSError, SyntaxError, TypeError, ValueError, AttributeError, PIL.Image.DecompressionBombError) as error:
             raise ClipError(
                 "bad_frames", f"column {column!r} cannot be read as a picture ({error}); {expected}"
             ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,9 +47,12 @@ def _media_digest(value: Any) -> str:
         return hashlib.sha256(value).hexdigest()
     if is_url(value):
         return _url_digest(value)
-    path = local_path(value)
+    path = None if isinstance(value, str) and not value else local_path(value)
     if path is not None:
-        if path.is_dir():
+        kind = path.stat().st_mode
+        if not (stat.S_ISDIR(kind) or stat.S_ISREG(kind)):
+            raise OSError(f"{path} is a pipe, a socket or a device: reading it may wait for ever")
+        if stat.S_ISDIR(kind):
             files = [file for file in path.iterdir() if file.is_file()]
             return files_digest((file.name, sha256_file(file)) for file in files)
         return sha256_file(path)

@@ -75,7 +75,9 @@ def test_only_the_groups_of_wanted_frames_are_decoded(folder, monkeypatch):
     decoded = []
     decode_packet = reader.decode_packet
     monkeypatch.setattr(
-        reader, "decode_packet", lambda c, p, position, d: decoded.append(position) or decode_packet(c, p, position, d)
+        reader,
+        "decode_packet",
+        lambda c, p, position, *rest: decoded.append(position) or decode_packet(c, p, position, *rest),
     )
     with open_video(path) as clip:
         list(clip.frames([52]))
