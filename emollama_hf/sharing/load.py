@@ -123,6 +123,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
         what = f"{place!r} {neither}cannot be opened as a data set: {lines[0] if lines else type(error).__name__}"
         if folder.is_dir() and _PATTERN.search(str(folder.absolute())):
             what += ". `datasets` takes '[' and '::' in a path for more than a name: rename the directory"
+        if config is not None:
+            what += f". Its Parquet files are as they were written: look at the first lines of {folder / README}"
         missing = isinstance(error, FileNotFoundError)  # DatasetNotFoundError is one
         raise (FileNotFoundError if missing else ValueError)(what) from error
     ds = _one_split(found, split, place)

@@ -26,9 +26,10 @@ def open_config(directory: Path, name: str | None = None) -> tuple[FeatureConfig
     if chosen not in configs or (name is None and len(configs) > 1 and DEFAULT_CONFIG not in configs):
         raise ValueError(f"{directory} has the configurations {', '.join(configs)}. Choose one (--config).")
     config = configs[chosen]
-    rows = ParquetRows([directory / file for file in config.files], str(directory))
+    paths = [directory / file for file in config.files]
+    _check_present(paths, str(directory))
     check_files(directory, config)
-    return config, rows
+    return config, ParquetRows(paths, str(directory))
 
 
 def check_directory(directory: Path, name: str | None = None) -> FeatureConfig | None:
@@ -61,6 +62,12 @@ def check_files(directory: Path, config: FeatureConfig) -> None:
         )
 
 
+def _check_present(paths: Sequence[Path], where: str) -> None:
+    lost = "every Parquet file" if not paths else next((path.name for path in paths if not path.is_file()), None)
+    if lost:
+        raise ValueError(f"{where}: {lost} is missing. Extract it again.")
+
+
 class ParquetRows:
     """The columns that are asked for, and no others, in the order of the files.
 
@@ -73,9 +80,7 @@ class ParquetRows:
 
     def __init__(self, paths: Sequence[Path], where: str) -> None:
         self._paths = paths
-        lost = "every Parquet file" if not paths else next((path.name for path in paths if not path.is_file()), None)
-        if lost:
-            raise ValueError(f"{where}: {lost} is missing. Extract it again.")
+        _check_present(paths, where)
         self.features: Features = Features.from_arrow_schema(pq.read_schema(self._paths[0]))
         self.column_names = list(self.features)
 
