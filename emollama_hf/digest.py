@@ -9,72 +9,88 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 #: Smaller files are hashed sooner than their hash is looked up.
 REMEMBERED_BYTES = 250_000
 #: A file that was changed so lately may be changed again without its time showing it.
 SETTLED_NS = 2_000_000_000
 
-# Within this process: what identifies a file's state, such as (path, size, mtime_ns) -> sha256.
+#: Path, size, time of the last change to the content and to anything of the file (ns), inode.
+FileState: TypeAlias = tuple[str, int, int, int, int]
+
+# Within this process: what identifies a file's state -> sha256.
 _remembered: dict[tuple[str | int, ...], str] = {}
+
+
+def file_state(path: Path) -> FileState:
+    """What changes with a file's content, also where size and time of the last change are set back.
+
+    No program sets the time of the last change to an inode. Systems on which `st_ctime_ns` is something else, such as
+    the time when a file was made, tell by size, time of the last change and inode alone.
+    """
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def is_settled(state: FileState) -> bool:
+    """Whether a file of this state cannot change any more without its state showing it."""
+    return time.time_ns() - max(state[2:4]) > SETTLED_NS
 
 
 def sha256_file(path: Path) -> str:
     """sha256 of a file's bytes; a large one is read once, by whichever process comes first.
 
-    Remembered by path, size and time of the last change, in this process and, for all but small files, in the user's
-    cache (HF_HOME).
+    For files that are not ours to check, such as clips and models. Remembered while the file's state stays, in this
+    process and, for all but small files, in the user's cache (HF_HOME).
     """
-    path = path.resolve()
-    status = path.stat()
-    state = (str(path), status.st_size, status.st_mtime_ns)
-    if status.st_size < REMEMBERED_BYTES:
-        if state not in _remembered:
-            _remembered[state] = hash_file(path)
-        return _remembered[state]
-    return sha256_remembered(state, lambda: hash_file(path), settled=time.time_ns() - status.st_mtime_ns > SETTLED_NS)
+    state = file_state(path.resolve())
+    if state[1] < REMEMBERED_BYTES:
+        sha256 = _remembered.get(state) or hash_file(path)
+        if is_settled(state):
+            _remembered[state] = sha256
+        return sha256
+    return sha256_remembered(state, lambda: hash_file(path), settled=is_settled(state))
 
 
 def sha256_remembered(state: Sequence[str | int], compute: Callable[[], str], *, settled: bool = True) -> str:
     """The sha256 that `compute` gives for `state`, computed once.
 
     state: what changes with the content, the place first, such as a path, a size and a time. settled: whether a new
-    content is sure to have another state, so that other processes may rely on it, too.
+    content is sure to have another state; if not, nothing is remembered.
     """
     state = tuple(state)
-    if state not in _remembered:
-        note = _note(str(state[0]))
-        _remembered[state] = _read_note(note, state) or compute()
-        if settled:
-            _write_note(note, state, _remembered[state])
-    return _remembered[state]
+    if state in _remembered:
+        return _remembered[state]
+    note = _note(str(state[0]))
+    sha256 = _read_note(note, state) or compute()
+    if settled:
+        _remembered[state] = sha256
+        _write_note(note, state, sha256)
+    return sha256
 
 
 def folder_digest(folder: Path, pattern: str) -> str:
     """Digest of the names and bytes of a folder's files that match a pattern; the same wherever the folder lies.
 
-    Remembered as `sha256_file` remembers, while no such file comes, goes, or changes its size or time.
+    Remembered as `sha256_file` remembers, while no such file comes, goes, or changes its state.
     """
     folder = folder.resolve()
     paths = sorted(path for path in folder.glob(pattern) if path.is_file())
-    states = [(path.name, status.st_size, status.st_mtime_ns) for path in paths for status in [path.stat()]]
-    changed_ns = max((mtime_ns for *_, mtime_ns in states), default=0)
+    states = [file_state(path) for path in paths]
     return sha256_remembered(
         (str(folder / pattern), json_digest(states)),
         lambda: files_digest((path.name, hash_file(path)) for path in paths),
-        settled=time.time_ns() - changed_ns > SETTLED_NS,
+        settled=all(map(is_settled, states)),
     )
 
 
 def remember(path: Path, sha256: str) -> None:
     """Spare everybody the reading of a file whose hash is known: one that was hashed before it was renamed."""
-    path = path.resolve()
-    status = path.stat()
-    state = (str(path), status.st_size, status.st_mtime_ns)
+    state = file_state(path.resolve())
     _remembered[state] = sha256
-    if status.st_size >= REMEMBERED_BYTES:
-        _write_note(_note(str(path)), state, sha256)
+    if state[1] >= REMEMBERED_BYTES:
+        _write_note(_note(state[0]), state, sha256)
 
 
 def files_digest(files: Iterable[tuple[str, str]]) -> str:
@@ -108,10 +124,11 @@ def _note(place: str) -> Path:
 
 def _read_note(note: Path, state: tuple[str | int, ...]) -> str | None:
     try:
-        *recorded, sha256 = json.loads(note.read_text(encoding="utf-8"))
+        recorded, sha256, check = json.loads(note.read_text(encoding="utf-8"))
+        intact = recorded == json_digest(state) and check == combined(recorded, sha256)
     except (OSError, ValueError, TypeError):
         return None
-    return sha256 if tuple(recorded) == state and isinstance(sha256, str) else None
+    return sha256 if intact else None
 
 
 def _write_note(note: Path, state: tuple[str | int, ...], sha256: str) -> None:
@@ -119,7 +136,8 @@ def _write_note(note: Path, state: tuple[str | int, ...], sha256: str) -> None:
         note.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=note.parent, suffix=".part")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump([*state, sha256], file)
+            recorded = json_digest(state)  # of a URL with its query, too, which is nobody's business
+            json.dump([recorded, sha256, combined(recorded, sha256)], file)
         os.replace(name, note)
     except OSError:
         pass  # a cache that cannot be written to costs time and nothing else

@@ -6,6 +6,7 @@ which files are the data set, are the last.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import posixpath
 import time
@@ -164,7 +165,8 @@ class FolderPlace(Place):
     def _put(self, file: Path, path: str) -> None:
         target = self._at(path)
         named_by_content = OWN_FILE.fullmatch(posixpath.basename(path)) is not None
-        if named_by_content and self._system.exists(target) and self._system.size(target) == file.stat().st_size:
+        there = named_by_content and self._system.exists(target) and self._system.size(target) == file.stat().st_size
+        if there and (not self.is_local or filecmp.cmp(file, target, shallow=False)):
             return  # uploaded by a call that was interrupted
         if not self.is_local:
             self._system.put_file(str(file), target)

@@ -18,7 +18,10 @@ from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import FILE_URL, local_path
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.stage import check_choice
-from emollama_hf.store.manifest import DEFAULT_CONFIG
+from emollama_hf.store.destination import is_feature_set
+from emollama_hf.store.feature_set import README
+from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
+from emollama_hf.store.parquet_rows import check_directory
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ def load(
 def _open(place: str, split: str | None, config_name: str | None, revision: str | None) -> Dataset:
     if not place.strip():
         raise ValueError("no place was named. Give a directory, a data set on the Hub (org/name), or a URL.")
+    config: FeatureConfig | None = None
     local = local_path(place) if place.startswith(FILE_URL) else Path(place)
     folder = Path(place) if local is None else local.expanduser()
     if local is not None and folder.is_dir():
@@ -110,6 +114,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
             found = load_dataset("parquet", data_files=_files_at(place, config_name))
         else:
             name = place.removeprefix("hf://datasets/")
+            if is_feature_set(folder):
+                config = check_directory(folder, config_name)
             found = load_dataset(str(folder) if folder.is_dir() else name, config_name, revision=revision)
     except Exception as error:  # `datasets` and the Hub raise many types; each has one useful first line
         lines = str(error).strip().splitlines()
@@ -117,9 +123,17 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
         what = f"{place!r} {neither}cannot be opened as a data set: {lines[0] if lines else type(error).__name__}"
         if folder.is_dir() and _PATTERN.search(str(folder.absolute())):
             what += ". `datasets` takes '[' and '::' in a path for more than a name: rename the directory"
+        if config is not None:
+            what += f". Its Parquet files are as they were written: look at the first lines of {folder / README}"
         missing = isinstance(error, FileNotFoundError)  # DatasetNotFoundError is one
         raise (FileNotFoundError if missing else ValueError)(what) from error
-    return _one_split(found, split, place)
+    ds = _one_split(found, split, place)
+    if config is not None and (ds.features != config.features or len(ds) != config.rows):
+        raise ValueError(
+            f"{folder / README} is damaged, or was changed: by it, {place!r} has other columns or rows than by its "
+            "provenance.json. Restore its first lines, or extract or push into it once more, which writes them again."
+        )
+    return ds
 
 
 def _files_at(url: str, config_name: str | None) -> list[str]:

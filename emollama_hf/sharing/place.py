@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -10,7 +11,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emollama_hf.errors import ShareError
-from emollama_hf.store.manifest import PROVENANCE, FeatureConfig, Manifest, parse_manifest
+from emollama_hf.store.manifest import (
+    PROVENANCE,
+    FeatureConfig,
+    Manifest,
+    ManifestError,
+    check_unchanged,
+    parse_manifest,
+)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,9 +81,20 @@ class Place(abc.ABC):
     def sha256(self, paths: Sequence[str]) -> dict[str, str | None]:
         """sha256 of each file that is there; None for one that the place would have to read for that."""
 
-    def manifest(self) -> Manifest | None:
-        """What is shared there; None if nothing is. Raises ManifestError if it cannot be read."""
+    def manifest(self, *, changed: bool = False) -> Manifest | None:
+        """What is shared there; None if nothing is. Raises ManifestError if it cannot be read, or is damaged.
+
+        changed: accept one that does not say what it said when it was written, with a warning.
+        """
         found = self.read(PROVENANCE)
         if found is None:
             return None
-        return parse_manifest(found.decode("utf-8", errors="replace"), f"{self.name}/{PROVENANCE}")
+        text, where = found.decode("utf-8", errors="replace"), f"{self.name}/{PROVENANCE}"
+        manifest = parse_manifest(text, where)
+        try:
+            check_unchanged(text, where)
+        except ManifestError as error:
+            if not changed:
+                raise
+            logger.warning("%s", error)
+        return manifest

@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 from datasets import Features
 
 from emollama_hf.digest import combined
+from emollama_hf.errors import ShareError
 from emollama_hf.sharing.place import Place
 from emollama_hf.sharing.staging import file_number, stage_file
 from emollama_hf.store.manifest import FeatureFile
+from emollama_hf.store.written_file import is_as_written
 
 READ_ROWS = 16
 
@@ -48,6 +50,11 @@ def rewrite_without(
     dropped: for each row of a table whether it goes. key: the column that names rows, if they were published.
     """
     found = place.fetch(path, folder)
+    if not is_as_written(found, file):
+        raise ShareError(
+            f"{place.name}: {path} is damaged: it is not as it was published, so that its other rows cannot be kept. "
+            "Restore it from a copy, or delete it there and push its rows again."
+        )
     kept = [not one for table in _tables(found, features) for one in dropped(table)]
     if not any(kept):
         return Rewritten(kept, None)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -132,7 +133,7 @@ def stage_file(
     failed = tuple(name for name in names if known is not None and name in known.failed)
     path = f"{data_folder(config)}/{file_name(number, content)}"
     (target / "unnamed.parquet").replace(folder / path)
-    return path, FeatureFile(written.sha256, written.bytes, content, written.counts, rows, failed)
+    return path, replace(written, content=content, rows=rows, failed=failed)
 
 
 def data_folder(config: str) -> str:

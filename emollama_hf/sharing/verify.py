@@ -125,7 +125,7 @@ def verify(
         raise ShareError(f"sample={sample!r}: expected a number of rows of at least 1")
     check_choice("quantize", quantize, (None, "none", *QUANTIZATIONS))
     place = open_place(target, revision=revision)
-    manifest = place.manifest()
+    manifest = place.manifest(changed=True)  # whatever it says is what is compared
     if manifest is None:
         raise ShareError(f"{place.name} holds no feature data set: there is no provenance.json.")
     name, config = _chosen(place, manifest, config_name)

@@ -10,6 +10,8 @@ from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest,
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 
 DATA = "data"
+#: The name of a Parquet file ends in so many digits of the digest of its content.
+CONTENT_DIGITS = 12
 
 
 def check_destination(out: Path, *, existing: str) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,13 +13,27 @@ import pyarrow.parquet as pq
 from datasets import Features
 
 from emollama_hf import schema
-from emollama_hf.digest import combined, sha256_file
+from emollama_hf.digest import combined
 from emollama_hf.errors import StoreError
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, FeatureFile, ManifestError, read_manifest
+from emollama_hf.store.destination import CONTENT_DIGITS, DATA
+from emollama_hf.store.file_counts import FileCounts
+from emollama_hf.store.manifest import (
+    DEFAULT_CONFIG,
+    PROVENANCE,
+    FeatureConfig,
+    FeatureFile,
+    ManifestError,
+    NewerManifest,
+    read_manifest,
+)
+from emollama_hf.store.parquet_file import declared_features
 from emollama_hf.store.row_identity import UNKNOWN, RowIdentity, match_rows, named_by, naming_column
-from emollama_hf.store.row_notes import RowNote, known_rows
+from emollama_hf.store.row_notes import DamagedNotes, RowNote, known_rows, read_notes
+from emollama_hf.store.written_file import is_as_written
+
+logger = logging.getLogger(__name__)
 
 
 class ExistingSet:
@@ -27,9 +43,16 @@ class ExistingSet:
     gone.
     """
 
-    def __init__(self, out: Path, config: FeatureConfig, work: Path, *, published: bool) -> None:
+    def __init__(
+        self, out: Path, config: FeatureConfig, work: Path, *, published: bool, damage: str | None = None
+    ) -> None:
         self.out, self.config, self.published = out, config, published
-        self._notes = known_rows(work)
+        self._damage, self._notes_damage = damage, None
+        try:
+            self._notes = read_notes(work)
+        except DamagedNotes as error:
+            logger.warning("%s. Rows of %s are told apart by their names, and the notes written again.", error, out)
+            self._notes, self._notes_damage = {}, str(error)
 
     def __len__(self) -> int:
         return self.config.rows
@@ -76,11 +99,36 @@ class ExistingSet:
         identity = self.notes[row].identity
         return repr(identity.name) if identity.name is not None else f"row {row}"
 
+    def check_written_again(self, content: Callable[[range], str]) -> None:
+        """Raise StoreError if rows would be taken out of the set and nobody could tell.
+
+        That is where the notes of its rows are damaged, and other rows of no name would be written. content: digest of
+        what goes into a file with some of the new rows.
+        """
+        if self._notes_damage is None or all(note.identity.is_known for note in self.notes):
+            return
+        first = 0
+        for file in self.config.files.values():
+            rows = range(first, first + file.counts.rows)
+            first = rows.stop
+            if content(rows) != file.content:
+                raise StoreError(
+                    f"{self._notes_damage}, so that nobody can tell whether the rows of {self.out} are among those of "
+                    "this run. Remove it to compare only their number, or replace what is there (--replace, "
+                    'existing="replace").'
+                )
+
     def check_files(self) -> None:
         """Raise StoreError if a file is not as it was written: rows that only it has cannot be kept."""
+        for damage in (self._damage, self._notes_damage):
+            if damage is not None:
+                raise StoreError(
+                    f"{damage.rstrip('.')}. Without it rows cannot be added to {self.out}: restore it from a copy, or "
+                    'write what this run has alone (--replace, existing="replace").'
+                )
         for name, file in self.config.files.items():
             path = self.out / name
-            if not path.is_file() or sha256_file(path) != file.sha256:
+            if not path.is_file() or not is_as_written(path, file, read_again=False):
                 raise StoreError(
                     f"{path} is {'damaged' if path.is_file() else 'missing'}, so that its rows cannot be kept. Extract "
                     "what it was made of once more into a directory of its own, or write what this run has alone "
@@ -117,16 +165,36 @@ class ExistingSet:
 
 
 def open_existing(out: Path, work: Path) -> ExistingSet | None:
-    """The feature data set of a directory; None if it has none, or one whose provenance cannot be read."""
+    """The feature data set of a directory; None if it has none.
+
+    Where its provenance is damaged, its rows and columns are those of the files.
+    """
     try:
         configs = read_manifest(out).configs
-    except ManifestError:
-        return None
+    except NewerManifest:
+        raise
+    except ManifestError as error:
+        config = _config_of_files(out, work) if (out / PROVENANCE).is_file() else None
+        return None if config is None else ExistingSet(out, config, work, published=False, damage=str(error))
     if not any(config.rows for config in configs.values()):
         return None
     name = DEFAULT_CONFIG if DEFAULT_CONFIG in configs else next(iter(configs))
     published = len(configs) > 1 or configs[name].key is not None
     return ExistingSet(out, configs[name], work, published=published)
+
+
+def _config_of_files(out: Path, work: Path) -> FeatureConfig | None:
+    """What the Parquet files say themselves, and nobody has checked."""
+    contents = list(known_rows(work))
+    files: dict[str, FeatureFile] = {}
+    features = Features()
+    for path in sorted((out / DATA).glob("train-*.parquet")):
+        content = next((one for one in contents if path.stem.endswith(f"-{one[:CONTENT_DIGITS]}")), "")
+        with contextlib.suppress(OSError, pa.ArrowInvalid), pq.ParquetFile(path, pre_buffer=False) as file:
+            features |= declared_features(file.schema_arrow)
+            counts = FileCounts(rows=file.metadata.num_rows)
+            files[f"{DATA}/{path.name}"] = FeatureFile("", path.stat().st_size, content, counts)
+    return FeatureConfig({}, Features(features), files) if files else None
 
 
 def _file_tables(path: Path, rows: range, columns: Sequence[str], size: int) -> Iterator[pa.Table]:

@@ -20,9 +20,8 @@ import pyarrow as pa
 from datasets import Features
 from filelock import FileLock
 
-from emollama_hf.digest import hash_file, remember, sha256_file
 from emollama_hf.errors import StoreError
-from emollama_hf.store.destination import DATA
+from emollama_hf.store.destination import CONTENT_DIGITS, DATA
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
 from emollama_hf.store.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
@@ -43,12 +42,12 @@ from emollama_hf.store.provenance import made_together
 from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
 from emollama_hf.store.shrinking import ExistingRowsError, check_adding, check_shrinking
 from emollama_hf.store.work_store import make_root
+from emollama_hf.store.written_file import is_as_written, read_written
 
 logger = logging.getLogger(__name__)
 
 README = "README.md"
 SHARD_BYTES = 256_000_000
-CONTENT_DIGITS = 12
 OWN_FILE = re.compile(rf"train-\d{{5}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
 
 
@@ -89,6 +88,7 @@ def _settled(
         return rows, made
     if existing == "error":
         check_shrinking(before, rows.all_features, rows.identities, made, list(rows.features))
+        before.check_written_again(rows.content)
         return rows, made
     check_adding(before, rows.all_features, made, list(rows.features))
     return MergedRows(before, rows), made_together(before.config.made, made)
@@ -123,9 +123,8 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
     changed |= not {file.content for file in files.values()} <= set(reusable)
     if changed:
         (out / DATA).mkdir(parents=True, exist_ok=True)
-        for name, file in files.items():
+        for name in files:
             (partial / Path(name).name).replace(out / name)
-            remember(out / name, file.sha256)
         for name in sorted(path.name for path in partial.iterdir() if path.name != README):
             (partial / name).replace(out / name)
         (partial / README).replace(out / README)  # the last: it says which files are the data set
@@ -193,7 +192,7 @@ def _reusable_files(out: Path, before: Manifest | None) -> dict[str, tuple[Path,
             path = out / name
             if path.parent != out / DATA or not path.is_file():
                 continue
-            if sha256_file(path) == file.sha256:
+            if is_as_written(path, file):
                 found[file.content] = path, file
             else:
                 logger.warning("%s is damaged: it is not as it was written. It is written again.", path)
@@ -219,7 +218,8 @@ def write_feature_file(
     """Write one Parquet file, and say what is in it. key: the column that names its rows."""
     counter = RowCounter(features, not_labels=() if key is None else (key,))
     write_parquet(path, counter.watch(tables), features)
-    return FeatureFile(hash_file(path), path.stat().st_size, content, counter.counts())
+    written = read_written(path)
+    return FeatureFile(written.sha256, written.bytes, content, counter.counts(), xxh3_128=written.xxh3_128)
 
 
 def _content(path: Path) -> bytes | None:

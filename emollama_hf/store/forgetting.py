@@ -20,8 +20,10 @@ def keep_only(root: Path, keys: Collection[str]) -> None:
     """
     kept = frozenset(keys)
     store = WorkStore(root)
+    shards = store.shards
+    store.tidy()  # of damaged ones, which may hold a withdrawn row, too
     with words_for_people(root):
-        for shard in store.shards:
+        for shard in shards:
             gone = frozenset(shard.keys - kept)
             if not gone:
                 continue

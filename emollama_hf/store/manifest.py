@@ -14,10 +14,12 @@ from typing import Any
 
 from datasets import Features
 
+from emollama_hf.digest import json_digest
 from emollama_hf.store.file_counts import FileCounts, merged_counts
 
 PROVENANCE = "provenance.json"
 FORMAT = 2
+DIGEST = "digest"
 DEFAULT_CONFIG = "default"
 
 
@@ -34,6 +36,7 @@ class FeatureFile:
     """One Parquet file. content: digest of what went into it.
 
     rows: of published files the digest of each row by its name, in order. failed: names of those without features.
+    xxh3_128: by which reading checks the file's bytes; None where an earlier version wrote it.
     """
 
     sha256: str
@@ -42,6 +45,7 @@ class FeatureFile:
     counts: FileCounts
     rows: dict[str, str] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
+    xxh3_128: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Manifest:
             "pictures": self.pictures,
             "configs": {name: _config_to_json(config) for name, config in self.configs.items()},
         }
+        described[DIGEST] = _digest_of(described)
         return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -149,7 +154,28 @@ def read_manifest(directory: Path) -> Manifest:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path} cannot be read ({error}). Is {directory} a feature data set?") from error
-    return parse_manifest(text, str(path))
+    manifest = parse_manifest(text, str(path))
+    check_unchanged(text, str(path))
+    return manifest
+
+
+def check_unchanged(text: str, where: str) -> None:
+    """Raise ManifestError unless a manifest says what it said when it was written.
+
+    text: of a manifest that `parse_manifest` accepts; one without a digest is of an earlier version, and accepted.
+    where: what to call the file.
+    """
+    described = json.loads(text)
+    if DIGEST in described and described.pop(DIGEST) != _digest_of(described):
+        raise ManifestError(
+            f'{where} is damaged: it is not as it was written (its "{DIGEST}" differs). Restore it from a copy; if '
+            f'somebody changed it on purpose, remove the line "{DIGEST}" from it.'
+        )
+
+
+def _digest_of(described: dict[str, Any]) -> str:
+    """Digest of what a manifest says, whatever its white space and the order of its keys."""
+    return json_digest(json.loads(json.dumps(described)))
 
 
 def _config_to_json(config: FeatureConfig) -> dict[str, Any]:
@@ -180,6 +206,7 @@ def _config_from_json(found: dict[str, Any]) -> FeatureConfig:
 def _file_to_json(file: FeatureFile) -> dict[str, Any]:
     return {
         "sha256": file.sha256,
+        **({} if file.xxh3_128 is None else {"xxh3_128": file.xxh3_128}),
         "bytes": file.bytes,
         "content": file.content,
         "counts": {"rows": file.counts.rows, "status": file.counts.status, "labels": file.counts.labels,
@@ -198,4 +225,5 @@ def _file_from_json(found: dict[str, Any]) -> FeatureFile:
         counts=FileCounts(counts["rows"], Counter(counts["status"]), counts["labels"], counts["coverage"]),
         rows=dict(found["rows"]),
         failed=tuple(found["failed"]),
+        xxh3_128=None if found.get("xxh3_128") is None else str(found["xxh3_128"]),
     )

@@ -10,8 +10,9 @@ import pyarrow as pa
 from datasets import Dataset, DatasetInfo, Features
 from datasets.table import MemoryMappedTable
 
-from emollama_hf.digest import hash_file, remember, sha256_file
+from emollama_hf.digest import hash_file
 from emollama_hf.store.work_store import words_for_people
+from emollama_hf.store.written_file import xxh3_of
 
 
 def mapped_dataset(
@@ -31,12 +32,13 @@ def mapped_dataset(
 
 
 def _is_intact(path: Path) -> bool:
-    return path.is_file() and _note(path).is_file() and sha256_file(path) == _note(path).read_text()
+    notes = [(note, hashed) for note, hashed in _notes(path) if note.is_file()]
+    return path.is_file() and bool(notes) and all(hashed(path).encode() == note.read_bytes() for note, hashed in notes)
 
 
-def _note(path: Path) -> Path:
-    """Beside the file, what it hashed to when it was written."""
-    return path.with_suffix(".sha256")
+def _notes(path: Path) -> list[tuple[Path, Callable[[Path], str]]]:
+    """Beside the file, what it hashed to when it was written, and how; earlier versions noted the sha256."""
+    return [(path.with_suffix(".xxh3_128"), xxh3_of), (path.with_suffix(".sha256"), hash_file)]
 
 
 def _write(path: Path, features: Features, tables: Iterator[pa.Table]) -> None:
@@ -46,10 +48,10 @@ def _write(path: Path, features: Features, tables: Iterator[pa.Table]) -> None:
         with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
             for table in tables:
                 stream.write_table(table.combine_chunks())
-        sha256 = hash_file(part)
-        _note(path).unlink(missing_ok=True)  # the note comes last: without it the file counts for nothing
+        digest = xxh3_of(part)
+        for note, _ in _notes(path):
+            note.unlink(missing_ok=True)  # the note comes last: without it the file counts for nothing
         part.replace(path)
-        remember(path, sha256)
-        _note(path).write_text(sha256)
+        _notes(path)[0][0].write_text(digest)
     finally:
         part.unlink(missing_ok=True)

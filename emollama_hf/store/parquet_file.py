@@ -8,6 +8,7 @@ the length of these lists, `readme_metadata` says.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -84,6 +85,13 @@ def stored_schema(features: Features) -> pa.Schema:
     declared = features.arrow_schema
     fields = [pa.field(field.name, _any_length(field.type)) for field in declared]
     return pa.schema(fields, metadata=declared.metadata)  # carries the feature types for `datasets`
+
+
+def declared_features(stored: pa.Schema) -> Features:
+    """The types that a file's columns were declared with, lengths of lists included."""
+    found = json.loads((stored.metadata or {}).get(b"huggingface", b"{}"))
+    described = found.get("info", {}).get("features")
+    return Features.from_arrow_schema(stored) if described is None else Features.from_dict(described)
 
 
 def _any_length(kind: pa.DataType) -> pa.DataType:

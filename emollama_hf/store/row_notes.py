@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import xxhash
 
 from emollama_hf.store.row_identity import UNKNOWN, RowIdentity
 from emollama_hf.store.work_store import make_root, words_for_people
 
 ROW_NOTES = "row_keys.json"
+HEAD, TAIL = '{"xxh3_128": "', "}"
 
 
 @dataclass(frozen=True)
@@ -31,23 +34,56 @@ class RowNote:
         return RowNote(self.keys)
 
 
+class DamagedNotes(ValueError):
+    """The notes of rows are not as they were written; the message says where they lie."""
+
+
 def note_rows(root: Path, notes: Mapping[str, Sequence[RowNote]]) -> None:
     """Remember the rows of each file, by the file's content."""
-    described = {content: [asdict(note) for note in rows] for content, rows in notes.items()}
+    files = json.dumps({content: [_as_json(note) for note in rows] for content, rows in notes.items()})
+    text = f"{_head(files)}{files}{TAIL}"
+    path = root / ROW_NOTES
     with words_for_people(root):
+        if path.is_file() and path.read_bytes() == text.encode():
+            return
         make_root(root)
         partial = root / f"{ROW_NOTES}.part"
-        partial.write_text(json.dumps(described), encoding="utf-8")
-        partial.replace(root / ROW_NOTES)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
 
 
 def known_rows(root: Path) -> dict[str, list[RowNote]]:
     """What `note_rows` noted; empty if nothing that can be read."""
     try:
-        found = json.loads((root / ROW_NOTES).read_text(encoding="utf-8"))
-        return {content: [_read(note) for note in rows] for content, rows in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return read_notes(root)
+    except DamagedNotes:
         return {}
+
+
+def read_notes(root: Path) -> dict[str, list[RowNote]]:
+    """What `note_rows` noted; empty if nothing. Raises DamagedNotes."""
+    path = root / ROW_NOTES
+    try:
+        text = path.read_text(encoding="utf-8")
+        if text.startswith(HEAD):
+            files = text[len(_head("")) : -len(TAIL)]
+            if text != f"{_head(files)}{files}{TAIL}":
+                raise ValueError("its hash differs")
+            text = files
+        # Else of an earlier version, without a hash.
+        return {content: [_read(note) for note in rows] for content, rows in json.loads(text).items()}
+    except OSError:
+        return {}
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise DamagedNotes(f"{path} is damaged: it is not as it was written ({error})") from error
+
+
+def _head(files: str) -> str:
+    return f'{HEAD}{xxhash.xxh3_128_hexdigest(files.encode())}", "files": '
+
+
+def _as_json(note: RowNote) -> dict[str, Any]:
+    return {"keys": note.keys, "identity": vars(note.identity), "id": note.id, "computed": note.computed}
 
 
 def _read(note: Any) -> RowNote:

@@ -1,6 +1,6 @@
 """One shard of the work store: what some rows came to in some stages, written once and never changed.
 
-manifest.json             keys of the rows, failures, size and sha256 of each file, versions; ends with its own digest
+manifest.json             keys of the rows, failures, size and hashes of each file, versions; ends with its own digest
 {stage}.arrow             the stage's columns as `datasets` declares them, a row for each computed key
 {stage}.pictures.arrow    its columns that show faces, compressed; it may be deleted, the rest stays good
 """
@@ -8,7 +8,6 @@ manifest.json             keys of the rows, failures, size and sha256 of each fi
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -21,10 +20,11 @@ import pyarrow as pa
 from datasets import Features
 
 from emollama_hf import schema
-from emollama_hf.digest import json_digest, remember, sha256_file
+from emollama_hf.digest import FileState, file_state, json_digest
 from emollama_hf.errors import ClipError, ErrorKind, StoreError
 from emollama_hf.store.arrow_columns import to_arrow
 from emollama_hf.store.media_cells import CELL
+from emollama_hf.store.written_file import Hashes, WrittenFile, is_as_written
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class ArrowFile:
     def __init__(self, path: Path, arrow_schema: pa.Schema) -> None:
         self._schema = arrow_schema
         self._file = path.open("wb")
-        self._digest, self._size = hashlib.sha256(), 0
+        self._hashes = Hashes()
         self._stream = pa.ipc.new_stream(pa.PythonFile(self, "w"), arrow_schema)
 
     def write_batch(self, columns: list[pa.Array]) -> None:
@@ -150,8 +150,7 @@ class ArrowFile:
     closed = False
 
     def write(self, block: Any) -> int:
-        self._digest.update(block)
-        self._size += len(block)
+        self._hashes.update(block)
         return self._file.write(block)
 
     def flush(self) -> None:
@@ -162,7 +161,7 @@ class ArrowFile:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return {"bytes": self._size, "sha256": self._digest.hexdigest()}
+        return self._hashes.written().to_json()
 
     def abandon(self) -> None:
         with contextlib.suppress(OSError):  # what could not be written is not wanted any more
@@ -177,6 +176,8 @@ class Shard:
     made_with: dict[str, Any]
     _stages: dict[str, dict[str, Any]] = field(repr=False)
     _told: set[str] = field(default_factory=set, repr=False)
+    _intact: dict[str, FileState] = field(default_factory=dict, repr=False)
+    _checked: set[str] = field(default_factory=set, repr=False)
 
     @classmethod
     def open(cls, folder: Path) -> Shard:
@@ -191,7 +192,7 @@ class Shard:
         version = content.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise StoreError(
-                f"{folder}: was written by a newer emollama_hf (format {version}, this one knows {FORMAT}). "
+                f"{folder / MANIFEST}: was written by a newer emollama_hf (format {version}, this one knows {FORMAT}). "
                 "Update emollama_hf, or use another directory."
             )
         if claimed != json_digest(content):
@@ -218,10 +219,13 @@ class Shard:
             yield key, Failure(kind, message)
 
     def check(self, stage: str) -> None:
-        """Raise DamagedShard unless the stage's numbers are the bytes that were written."""
+        """Raise DamagedShard unless the stage's numbers are the bytes that were written; they are read once."""
+        if stage in self._checked:
+            return
         for name in self._stages[stage]["files"]:
             if not name.endswith(".pictures.arrow"):
                 self._check_file(stage, name)
+        self._checked.add(stage)
 
     def file(self, stage: str) -> Path:
         """The stage's numbers."""
@@ -242,25 +246,23 @@ class Shard:
             return None
         return path
 
-    def trust(self) -> None:
-        """Spare the next reader the hashing of files that this process has just written."""
-        for stage in self._stages.values():
-            for name, described in stage["files"].items():
-                remember(self.folder / name, described["sha256"])
-
     def _check_file(self, stage: str, name: str) -> None:
-        described = self._stages[stage]["files"][name]
+        written = WrittenFile.from_json(self._stages[stage]["files"][name])
         path = self.folder / name
         try:
-            size = path.stat().st_size
-            intact = size == described["bytes"] and sha256_file(path) == described["sha256"]
+            state = file_state(path)
+            if self._intact.get(name) == state:
+                return
+            intact = is_as_written(path, written, read_again=False)
         except FileNotFoundError as error:
             raise DamagedShard(f"{name} is not there") from error
         except OSError as error:
             raise _unreadable(path, error) from error
         if not intact:
-            sizes = f"{size} bytes instead of {described['bytes']}" if size != described["bytes"] else "other bytes"
+            size = state[1]
+            sizes = f"{size} bytes instead of {written.bytes}" if size != written.bytes else "other bytes"
             raise DamagedShard(f"{name} is not as it was written ({sizes})")
+        self._intact[name] = state
 
 
 def _unreadable(path: Path, error: OSError) -> StoreError:

@@ -11,7 +11,9 @@ from datasets import Dataset, DatasetDict, Video, load_dataset, load_from_disk
 from emollama_hf import schema
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import path_as_text, shown_name
+from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.labels import RESERVED, join_labels, join_tables, shown
+from emollama_hf.store.parquet_rows import check_directory
 from emollama_hf.store.video_files import VIDEO_SUFFIXES, VideoFiles, find_videos
 
 logger = logging.getLogger(__name__)
@@ -89,6 +91,8 @@ def _open_data_set(source: str, split: str | None) -> Dataset:
     folder = Path(source)
     saved = (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file()
     try:
+        if is_feature_set(folder):
+            check_directory(folder)
         opened = load_from_disk(source) if saved else load_dataset(source, split=split)
     except Exception as error:  # `datasets` and the Hub raise many types; each has one useful first line
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -74,6 +74,7 @@ class WorkStore:
         self._known: dict[str, Shard | None] = {}
         self._found: dict[tuple[str, str], Stored | Failure] = {}
         self._scanned_ns = -1
+        self._earlier: set[str] = set()
         self._opening = True
         self.refresh()
         self._opening = False
@@ -81,8 +82,24 @@ class WorkStore:
     # Reading
 
     def find(self, stage: str, key: str) -> Stored | Failure | None:
-        """What a stage made of the row `key`; None if that is not known."""
-        return self._found.get((stage, key))
+        """What a stage made of the row `key`; None if that is not known.
+
+        The bytes of its values are checked when the first row of them is found: shards of other settings cost nothing.
+        """
+        found = self._found.get((stage, key))
+        if isinstance(found, Stored) and not self._is_intact(found.shard, stage):
+            return self.find(stage, key)  # in another shard
+        return found
+
+    def _is_intact(self, shard: Shard, stage: str) -> bool:
+        try:
+            shard.check(stage)
+        except DamagedShard as error:
+            _say_damaged(shard.folder, error)
+            self._known[shard.folder.name] = None
+            self._learn_again()
+            return False
+        return True
 
     def refresh(self) -> bool:
         """Learn of the shards that were published since; whether there were any."""
@@ -98,36 +115,51 @@ class WorkStore:
             raise StoreError(f"{folder} cannot be read ({error.strerror}).") from error
         new = [name for name in names if name not in self._known]
         for name in new:
-            self._known[name] = self._open(folder / name)
+            self._known[name] = shard = self._open(folder / name)
+            if self._opening:
+                self._earlier.add(name)
+            if shard is not None:
+                self._learn(shard)
         # A folder that changed within the last second may change again without its time showing it.
         self._scanned_ns = changed_ns if time.time_ns() - changed_ns > 10**9 else -1
         return bool(new)
 
     @property
     def shard_names(self) -> list[str]:
-        return [name for name, shard in self._known.items() if shard is not None]
+        return [shard.folder.name for shard in self.shards]
 
     @property
     def shards(self) -> list[Shard]:
+        """Shards whose numbers are those that were written; all of them are read, as far as they were not."""
+        for shard in self._readable():
+            all(self._is_intact(shard, stage) for stage in shard.stages)
+        return self._readable()
+
+    def _readable(self) -> list[Shard]:
         return [shard for shard in self._known.values() if shard is not None]
 
     def _open(self, folder: Path) -> Shard | None:
         try:
-            shard = Shard.open(folder)
-            for stage in shard.stages:
-                shard.check(stage)
+            return Shard.open(folder)
         except DamagedShard as error:
-            logger.warning("%s is damaged: %s. Its rows are computed again.", folder, error)
+            _say_damaged(folder, error)
             return None
+
+    def _learn_again(self) -> None:
+        self._found.clear()
+        for shard in self._readable():
+            self._learn(shard)
+
+    def _learn(self, shard: Shard) -> None:
+        name = shard.folder.name
         for stage in shard.stages:
             for at, key in enumerate(shard.computed(stage)):
                 self._found[stage, key] = Stored(shard, at)
-            for key, failure in shard.failures(stage) if folder.name not in self._retry else ():
-                if self._opening and failure.kind == "missing_file":
+            for key, failure in shard.failures(stage) if name not in self._retry else ():
+                if name in self._earlier and failure.kind == "missing_file":
                     continue  # of an earlier run: a server or a disk may be there again
                 if not isinstance(self._found.get((stage, key)), Stored):
                     self._found[stage, key] = failure
-        return shard
 
     # Writing
 
@@ -233,7 +265,6 @@ class Publisher:
         with words_for_people(self._store.root):
             target = self._store._folder("shards") / folder.name
             folder.rename(target)
-        Shard.open(target).trust()
         self._store.refresh()
 
     def _new_folder(self) -> Path:
@@ -245,6 +276,10 @@ class Publisher:
         if self._writer is not None:
             self._writer.abandon()
             self._writer = None
+
+
+def _say_damaged(folder: Path, error: DamagedShard) -> None:
+    logger.warning("%s is damaged: %s. Its rows are computed again.", folder, error)
 
 
 def _remove_abandoned(lock_file: Path) -> None:

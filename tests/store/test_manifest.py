@@ -51,6 +51,7 @@ def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_programs_find_what_the_card_says() -> None:
     told = json.loads(MANIFEST.to_json())
     config = told.pop("configs")[DEFAULT_CONFIG]
+    assert len(told.pop("digest")) == 64
     assert told == {
         "format": FORMAT, "license": "cc0-1.0", "citation": "@misc{x}", "cards": ["n2", "n1"],
         "pictures": {"face_coverage.png": "p1"},
@@ -58,6 +59,17 @@ def test_programs_find_what_the_card_says() -> None:
     assert (config["rows"], config["status"]) == (2, {"no_frames": 1, "ok": 1})
     assert config["key"] == {"column": "uuid", "hashed": "sha256"}
     assert config["files"]["data/train-00000-c1.parquet"]["sha256"] == "a1"
+
+
+def test_a_changed_value_is_noticed_and_other_white_space_is_not(tmp_path: Path) -> None:
+    path, text = tmp_path / PROVENANCE, MANIFEST.to_json()
+    path.write_text(json.dumps(json.loads(text)), encoding="utf-8")
+    assert read_manifest(tmp_path) == MANIFEST
+    path.write_text(text.replace('"f2"', '"f3"'), encoding="utf-8")
+    with pytest.raises(ManifestError, match=rf"{PROVENANCE} is damaged.*remove the line \"digest\""):
+        read_manifest(tmp_path)
+    path.write_text(json.dumps({k: v for k, v in json.loads(text).items() if k != "digest"}), encoding="utf-8")
+    assert read_manifest(tmp_path) == MANIFEST, "as earlier versions wrote it"
 
 
 def test_what_a_newer_version_wrote_or_nobody_is_told_apart() -> None:
