@@ -1,0 +1,129 @@
+"""What a push is about to publish, column by column: type, an example, and whether it looks like a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from datasets import ClassLabel, Features, Value
+
+from emollama_hf import schema
+from emollama_hf.sharing.personal_columns import look_of_column
+from emollama_hf.sharing.scan import may_hold_text, values_in
+from emollama_hf.sharing.source_rows import SourceRows
+from emollama_hf.sharing.withhold import Publication
+from emollama_hf.store.card_sections import describe_column
+
+EXAMPLE_LENGTH = 40
+#: Numbers of an array that an example may need.
+NUMBERS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """A column that a push publishes.
+
+    type: in words. example: a value on one line, of at most `EXAMPLE_LENGTH` printable characters; "" if there is none.
+    personal: what the column looks like, "a person", "a moment" or "a place"; None for what looks like neither, and for
+    names of which hashes are published. already_published: whether the set has this column already. names_rows: whether
+    the column names rows.
+    """
+
+    name: str
+    type: str
+    example: str
+    personal: str | None = None
+    already_published: bool = False
+    names_rows: bool = False
+
+
+def list_columns(rows: SourceRows, publication: Publication, published: Features | None) -> tuple[PublishedColumn, ...]:
+    """The columns that are about to leave. published: those of the rows that these join, named as these will be."""
+    wide = [name for name, kind in publication.features.items() if _is_wide(kind)]
+    narrow = [name for name in publication.features if name not in wide and name not in publication.media]
+    examples: dict[str, str] = {}
+    values: dict[str, dict[Any, None]] = {name: {} for name in narrow}
+    for table in _tables(rows, publication, narrow):
+        for name in narrow:
+            column = table.column(name)
+            _note_example(examples, name, column, publication.features[name])
+            values[name].update(dict.fromkeys(_values(column)))
+    pending = set(wide)
+    for table in _tables(rows, publication, wide):
+        for name in wide:
+            _note_example(examples, name, table.column(name), publication.features[name])
+        pending -= examples.keys()
+        if not pending:
+            break
+    hashed = publication.names.key.column if publication.names.key.hashed else None
+    return tuple(
+        PublishedColumn(
+            name,
+            "hash of a name" if name == hashed else describe_column(kind),
+            examples.get(name, ""),
+            None if name == hashed else look_of_column(name, kind, values.get(name, ())),
+            published is not None and name in published,
+            name == publication.names.key.column,
+        )
+        for name, kind in publication.features.items()
+    )
+
+
+def one_line(text: str, length: int = EXAMPLE_LENGTH) -> str:
+    """A text of at most `length` printable characters: what a terminal or a reader would take for more is escaped."""
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode()
+                    for one in text[: length + 1])  # fmt: skip
+    return shown if len(shown) <= length else f"{shown[: length - 3]}..."
+
+
+def _tables(rows: SourceRows, publication: Publication, columns: Sequence[str]) -> Iterator[pa.Table]:
+    if columns:
+        features = Features({name: publication.features[name] for name in columns})
+        some = replace(publication, features=features, media=())
+        yield from some.tables(rows.tables(some.reads))
+
+
+def _is_wide(kind: Any) -> bool:
+    """Whether a column holds many numbers a row, of which one row is example enough."""
+    return not isinstance(kind, Value | ClassLabel) and not may_hold_text(
+        Features({"": kind}).arrow_schema.field(0).type
+    )
+
+
+def _values(column: pa.ChunkedArray) -> Iterator[Any]:
+    if may_hold_text(column.type):
+        for chunk in column.chunks:
+            yield from (value for _, value in values_in(chunk) if isinstance(value, str))
+    elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        yield from column.to_pylist()
+
+
+def _note_example(examples: dict[str, str], name: str, column: pa.ChunkedArray, kind: Any) -> None:
+    if name in examples or column.null_count == len(column):
+        return
+    value = column.drop_null()[0]
+    examples[name] = one_line(_words(value, kind))
+
+
+def _words(value: pa.Scalar, kind: Any) -> str:
+    if isinstance(kind, ClassLabel):
+        return str(kind.int2str(value.as_py()))
+    shape = schema.shape_of(kind)
+    if shape:
+        return f"[{', '.join(islice(_numbers(value), NUMBERS_SHOWN))}, ...]"
+    found = value.as_py()
+    return f"{len(found):,} bytes" if isinstance(found, bytes) else str(found)
+
+
+def _numbers(value: pa.Scalar) -> Iterator[str]:
+    """Numbers of an array of any depth, as they are needed."""
+    storage = getattr(value, "value", value) if isinstance(value, pa.ExtensionScalar) else value
+    if isinstance(storage, pa.ListScalar):
+        for index in range(len(storage.values) if storage.values is not None else 0):
+            yield from _numbers(storage.values[index])
+    else:
+        found = storage.as_py()
+        yield f"{found:.3g}" if isinstance(found, float) else str(found)
