@@ -11,20 +11,21 @@ from rich.text import Text
 
 from emollama_hf.commands.report import console, table
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.published_columns import PublishedColumn, one_line
+from emollama_hf.sharing.published_columns import PublishedColumn, printable
 
 
 class AskColumns:
-    """A review that asks on a terminal, and elsewhere holds back what looks personal and says so.
+    """A review that asks on a terminal, and elsewhere holds back what looks personal.
 
     include: columns that may leave unasked. yes: so may all. shown: whether the columns were listed for somebody to
-    decide.
+    decide. unasked: what was held back because nobody could be asked, a sentence each.
     """
 
     def __init__(self, *, include: Collection[str], yes: bool) -> None:
         self.include = include
         self.yes = yes
         self.shown = False
+        self.unasked: list[str] = []
 
     def __call__(self, columns: Sequence[PublishedColumn]) -> list[str]:
         """The names of columns to hold back."""
@@ -32,8 +33,7 @@ class AskColumns:
         if not asked:
             return []
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            for column in asked:
-                typer.echo(f"emollama-hf: {_held_back(column)}", err=True)
+            self.unasked = [_held_back(column) for column in asked]
             return [column.name for column in asked]
         screen = console()
         screen.print("About to be published:")
@@ -50,14 +50,12 @@ def print_columns(screen: Console, columns: Sequence[PublishedColumn]) -> None:
     listed = table("column", "type", "example", "")
     for column in columns:
         remark = "" if column.personal is None else f"looks like {column.personal}"
-        listed.add_row(
-            *(Text(one_line(text, len(text))) for text in (column.name, column.type, column.example, remark))
-        )
+        listed.add_row(*(Text(printable(text)) for text in (column.name, column.type, column.example, remark)))
     screen.print(listed)
 
 
 def _held_back(column: PublishedColumn) -> str:
-    name = one_line(column.name, len(column.name))
+    name = printable(column.name)
     if column.names_rows:
         return (
             f"the names in {name} look like {column.personal}: hashes of them are published. --include {name} "
@@ -71,6 +69,6 @@ def _held_back(column: PublishedColumn) -> str:
 def _confirmed(column: PublishedColumn) -> bool:
     what = f"the names in {column.name} in clear" if column.names_rows else column.name
     try:
-        return typer.confirm(f"Publish {one_line(what, len(what))} ({column.example}, ...)?", default=False)
+        return typer.confirm(f"Publish {printable(what)} ({column.example}, ...)?", default=False)
     except typer.Abort:
         raise ShareError("nothing was published.") from None

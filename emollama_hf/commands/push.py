@@ -27,6 +27,7 @@ def run_push(
     """Push, ask about columns that look personal, and print a summary. options: as `sharing.push.push`."""
     quiet_unless_terminal(log_shards=False)
     from emollama_hf.commands.ask_columns import AskColumns, print_columns
+    from emollama_hf.sharing.published_columns import printable
     from emollama_hf.sharing.push import push
 
     if media and not yes:
@@ -42,6 +43,8 @@ def run_push(
         key_secret=read_secret(key_secret),
         **options,
     )
+    for line in ask.unasked:
+        typer.echo(f"emollama-hf: {line}", err=True)
     screen = console()
     screen.print(
         f"{done.place}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, {done.replaced:,} "
@@ -55,7 +58,7 @@ def run_push(
         print_columns(screen, done.published)
         screen.print()
     for line in done.withheld:
-        screen.print(f"left out: {line}", markup=False)
+        screen.print(f"left out: {printable(line)}", markup=False)
     if done.names_table is not None:
         screen.print(f"Which row is whose is in {done.names_table}, which stays here.", markup=False)
     if done.card_kept:

@@ -72,11 +72,15 @@ def list_columns(rows: SourceRows, publication: Publication, published: Features
     )
 
 
-def one_line(text: str, length: int = EXAMPLE_LENGTH) -> str:
-    """A text of at most `length` printable characters: what a terminal or a reader would take for more is escaped."""
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode()
-                    for one in text[: length + 1])  # fmt: skip
-    return shown if len(shown) <= length else f"{shown[: length - 3]}..."
+def printable(text: str) -> str:
+    """A text on one line: control characters, line ends and marks of direction become visible escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
+
+
+def one_line(text: str) -> str:
+    """A text of at most `EXAMPLE_LENGTH` printable characters."""
+    shown = printable(text[: EXAMPLE_LENGTH + 1])
+    return shown if len(shown) <= EXAMPLE_LENGTH else f"{shown[: EXAMPLE_LENGTH - 3]}..."
 
 
 def _tables(rows: SourceRows, publication: Publication, columns: Sequence[str]) -> Iterator[pa.Table]:

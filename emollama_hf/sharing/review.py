@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datasets import Features
 
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.published_columns import PublishedColumn, list_columns, one_line
+from emollama_hf.sharing.published_columns import PublishedColumn, list_columns, printable
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
 
@@ -78,5 +78,5 @@ def warn(columns: Sequence[PublishedColumn], include: Collection[str]) -> None:
     if new:
         logger.warning(
             "published, and looks personal: %s. drop= holds a column back, include= silences this.",
-            ", ".join(f"{one_line(column.name)} (like {column.personal})" for column in new),
+            ", ".join(f"{printable(column.name)} (like {column.personal})" for column in new),
         )
