@@ -42,23 +42,20 @@ class PublishedColumn:
 
 def list_columns(rows: SourceRows, publication: Publication, published: Features | None) -> tuple[PublishedColumn, ...]:
     """The columns that are about to leave. published: those of the rows that these join, named as these will be."""
-    wide = [name for name, kind in publication.features.items() if _is_wide(kind)]
-    narrow = [name for name in publication.features if name not in wide and name not in publication.media]
+    key = publication.names.key.column
+    features = {name: kind for name, kind in publication.features.items() if name not in publication.media}
+    narrow = [name for name, kind in features.items() if not _is_wide(kind) and name != schema.ERROR]
     examples: dict[str, str] = {}
     values: dict[str, dict[Any, None]] = {name: {} for name in narrow}
-    for table in _tables(rows, publication, narrow):
+    for table in rows.tables(narrow) if narrow else ():
         for name in narrow:
             column = table.column(name)
-            _note_example(examples, name, column, publication.features[name])
+            _note_example(examples, name, column, features[name])
             values[name].update(dict.fromkeys(_values(column)))
-    pending = set(wide)
-    for table in _tables(rows, publication, wide):
-        for name in wide:
-            _note_example(examples, name, table.column(name), publication.features[name])
-        pending -= examples.keys()
-        if not pending:
-            break
-    hashed = publication.names.key.column if publication.names.key.hashed else None
+    _add_examples(examples, rows, publication, [name for name in features if name not in narrow])
+    if publication.names.key.hashed:
+        _add_examples(examples, rows, publication, [key])
+    hashed = key if publication.names.key.hashed else None
     return tuple(
         PublishedColumn(
             name,
@@ -66,7 +63,7 @@ def list_columns(rows: SourceRows, publication: Publication, published: Features
             examples.get(name, ""),
             None if name == hashed else look_of_column(name, kind, values.get(name, ())),
             published is not None and name in published,
-            name == publication.names.key.column,
+            name == key,
         )
         for name, kind in publication.features.items()
     )
@@ -83,11 +80,36 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= EXAMPLE_LENGTH else f"{shown[: EXAMPLE_LENGTH - 3]}..."
 
 
-def _tables(rows: SourceRows, publication: Publication, columns: Sequence[str]) -> Iterator[pa.Table]:
-    if columns:
-        features = Features({name: publication.features[name] for name in columns})
-        some = replace(publication, features=features, media=())
-        yield from some.tables(rows.tables(some.reads))
+def _add_examples(examples: dict[str, str], rows: SourceRows, publication: Publication, columns: Sequence[str]) -> None:
+    """The first value of each column, as it is published: reads no further than there."""
+    pending = list(columns)
+    for name in columns:
+        examples.pop(name, None)
+    for table in rows.tables(_reads(publication, columns)) if columns else ():
+        for name in pending:
+            row = _first(table.column(name))
+            if row is not None:
+                some = replace(publication, features=Features({name: publication.features[name]}), media=())
+                (published,) = some.tables(iter([table.slice(row, 1)]))
+                _note_example(examples, name, published.column(name), publication.features[name])
+        pending = [name for name in pending if name not in examples]
+        if not pending:
+            return
+
+
+def _reads(publication: Publication, columns: Sequence[str]) -> list[str]:
+    """The source's columns that publishing some columns needs."""
+    return replace(publication, features=Features({name: publication.features[name] for name in columns})).reads
+
+
+def _first(column: pa.ChunkedArray) -> int | None:
+    """The first row with a value."""
+    at = 0
+    for chunk in column.chunks:
+        if chunk.null_count < len(chunk):
+            return at + next(row for row in range(len(chunk)) if chunk[row].is_valid)
+        at += len(chunk)
+    return None
 
 
 def _is_wide(kind: Any) -> bool:
