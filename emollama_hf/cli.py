@@ -225,23 +225,32 @@ def push(
     media: Annotated[
         bool, typer.Option("--media", help="Publish recordings and pictures of people, too. Asks once more.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: publish also what looks like a person, a moment or a place.")
+    ] = False,
     config: Annotated[
         str | None, typer.Option(help="Configuration. Default: the one that was made in the same way.")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Branch of the repository.")] = None,
     tag: Annotated[str | None, typer.Option(help="Name for the new commit, such as v1.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="Column that names rows. Default: uuid, id, name or file_name.")
+        str | None, typer.Option(help="Column that names rows. Default: uuid, id, clip_id, name or file_name.")
     ] = None,
-    hash_keys: Annotated[bool, typer.Option("--hash-keys", help="Publish only hashes of these names.")] = False,
+    names: Annotated[
+        bool, typer.Option("--names", help="Publish names of files in clear. Default: hashes of them.")
+    ] = False,
+    hash_keys: Annotated[
+        bool, typer.Option("--hash-keys", help="Publish hashes also of names that are no files', such as a uuid.")
+    ] = False,
     key_secret: Annotated[
-        Path | None, typer.Option(help="File with a secret to hash them with, so that nobody can check a guess.")
+        Path | None, typer.Option(help="File with a secret to hash names with, so that nobody can check a guess.")
     ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column to keep back; again for more.")] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option(help="Column to publish that is left out by itself (lists, long texts); again for more."),
+        typer.Option(
+            help="Column to publish that is left out by itself (lists, long texts), or looks personal; again for more."
+        ),
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace published rows that have the same name and other values.")
@@ -255,9 +264,12 @@ def push(
         bool, typer.Option("--rewrite-card", help="Write README.md anew, also if somebody edited it.")
     ] = False,
 ) -> None:
-    """Share features, and no faces: recordings, pictures and local paths stay here.
+    """Share features, and no faces: recordings, pictures, file names and local paths stay here.
 
-    So do file names, unless rows are named by them (--hash-keys publishes their hashes then).
+    Rows that are named by their files are published under hashes; which is whose stays in SOURCE.names.csv.
+
+    A column that looks like a person, a moment or a place (participant_id, a mail address, a date) is asked about on a
+    terminal, and held back elsewhere: --include, --drop or --yes decide.
 
     What is published already is not sent again: run the same after an interruption or with new clips.
     """
@@ -265,8 +277,8 @@ def push(
 
     run_push(
         source, target, private=not public, media=media, yes=yes, config_name=config, revision=revision, tag=tag,
-        key=key, hash_keys=hash_keys, key_secret=key_secret, drop=tuple(drop or ()),
-        include=tuple(include or ()), replace=replace,
+        key=key, names=names, hash_keys=hash_keys, key_secret=key_secret, include=tuple(include or ()),
+        drop=tuple(drop or ()), replace=replace,
         include_forgotten=include_forgotten, license=license,
         citation=citation, rewrite_card=rewrite_card,
     )  # fmt: skip

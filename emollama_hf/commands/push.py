@@ -14,22 +14,37 @@ from emollama_hf.errors import ShareError
 
 
 def run_push(
-    source: str, target: str, *, media: bool, yes: bool, citation: Path | None, key_secret: Path | None, **options: Any
+    source: str,
+    target: str,
+    *,
+    media: bool,
+    yes: bool,
+    include: tuple[str, ...],
+    citation: Path | None,
+    key_secret: Path | None,
+    **options: Any,
 ) -> None:
-    """Push and print a summary. options: as `sharing.push.push`."""
+    """Push, ask about columns that look personal, and print a summary. options: as `sharing.push.push`."""
     quiet_unless_terminal(log_shards=False)
+    from emollama_hf.commands.ask_columns import AskColumns, print_columns
+    from emollama_hf.sharing.published_columns import printable
     from emollama_hf.sharing.push import push
 
     if media and not yes:
         _confirm(target)
+    ask = AskColumns(include=include, yes=yes)
     done = push(
         source,
         target,
         media=media,
+        include=include,
+        review=ask,
         citation=None if citation is None else _text(citation, "citation"),
         key_secret=read_secret(key_secret),
         **options,
     )
+    for line in ask.unasked:
+        typer.echo(f"emollama-hf: {line}", err=True)
     screen = console()
     screen.print(
         f"{done.place}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, {done.replaced:,} "
@@ -39,13 +54,13 @@ def run_push(
     if done.forgotten:
         screen.print(f"{done.forgotten:,} were forgotten there, and are not published again (--include-forgotten).")
     screen.print(f"{len(done.files)} files written: {', '.join(done.files) or 'none'}\n", markup=False)
+    if not ask.shown:
+        print_columns(screen, done.published)
+        screen.print()
     for line in done.withheld:
-        screen.print(f"left out: {line}", markup=False)
-    if done.key.column in ("file_name", "name") and not done.key.hashed:
-        screen.print(
-            f"Rows are named by their {done.key.column}. If that says who somebody is, --hash-keys publishes hashes.",
-            markup=False,
-        )
+        screen.print(f"left out: {printable(line)}", markup=False)
+    if done.names_table is not None:
+        screen.print(f"Which row is whose is in {done.names_table}, which stays here.", markup=False)
     if done.card_kept:
         screen.print("README.md was edited there: its text was kept, its list of files brought up to date.")
     screen.print(f"\nOpen it with: {done.opening}", markup=False)

@@ -1,6 +1,6 @@
 """Publishing features: to the Hub, to any file system of fsspec, to a directory.
 
-    rows ─► withhold ─► compare with what is there ─► new files, staged ─► scan ─► one commit
+    rows ─► withhold ─► review ─► compare with what is published ─► new files, staged ─► scan ─► one commit
 
 Nothing leaves the machine before all that would has been looked at.
 """
@@ -18,19 +18,24 @@ import pyarrow as pa
 from datasets import Dataset, Features
 
 from emollama_hf.errors import ShareError
+from emollama_hf.frames.source import shown_name
 from emollama_hf.progress import sharing_bar
 from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
+from emollama_hf.sharing.names_table import names_of, names_table, remember_names
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
+from emollama_hf.sharing.published_columns import PublishedColumn
+from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
-from emollama_hf.sharing.row_names import choose_names
+from emollama_hf.sharing.row_names import RowNames, choose_names
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, plan_publication
+from emollama_hf.sharing.without_features import check_features
 from emollama_hf.store.allowed_columns import computed_shapes
 from emollama_hf.store.column_values import columns_to_look_at, look_at_values
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
@@ -52,6 +57,9 @@ class Pushed:
     added, replaced, unchanged: rows. forgotten: rows that were forgotten there, and stay so. files: those that were
     written, README.md and provenance.json among them. withheld: what was left out, a sentence each. opening: the
     Python expression that opens the rows. card_kept: whether somebody had edited README.md, so that its text stayed.
+    published: the columns of the rows. names_table: the file on this machine that says which published row is whose,
+    where a directory was pushed and its rows are named by hashes. held_back: columns that `review` held back; of the
+    key, hashes are published.
     """
 
     place: str
@@ -66,6 +74,9 @@ class Pushed:
     withheld: tuple[str, ...]
     opening: str
     card_kept: bool
+    published: tuple[PublishedColumn, ...] = ()
+    names_table: str | None = None
+    held_back: tuple[str, ...] = ()
 
 
 def push(
@@ -80,8 +91,10 @@ def push(
     key: str | None = None,
     hash_keys: bool = False,
     key_secret: str | bytes | None = None,
-    drop: Collection[str] = (),
+    names: bool = False,
     include: Collection[str] = (),
+    drop: Collection[str] = (),
+    review: Review | None = None,
     replace: bool = False,
     include_forgotten: bool = False,
     made_by: Transform | None = None,
@@ -101,45 +114,57 @@ def push(
     config_name: configuration of the data set; by default the one that was made in the same way, "default" for the
         first, and for a set of other columns one named after these.
     revision: branch of the repository. tag: a name for the new commit, such as "v1".
-    key: column that names rows; by default the first of uuid, id, name, file_name. hash_keys: publish only hashes of
-        these names. key_secret: hash them with this secret, so that nobody else can check a guess.
-    drop: columns to keep back.
+    key: column that names rows; by default the first of uuid, id, clip_id, name, file_name. Names of files, as those in
+        name and file_name, are published as hashes. hash_keys: publish other names as hashes, too. key_secret: hash
+        with this secret, so that nobody else can check a guess. names: publish names of files in clear.
     include: columns to publish all the same: lists, arrays, long texts, structures, names of files; what shows people,
-        or is bytes, needs media=True as well.
+        or is bytes, needs media=True as well. drop: columns to keep back.
+    review: is called with the columns that are about to leave, before anything is written, and returns the names of
+        those to hold back, as the command does after asking. Without it nobody is asked, and a warning names the
+        columns that look like a person, a moment or a place.
     replace: whether rows may replace published ones of the same names; rows that had no features are always replaced
         by those that have. include_forgotten: publish rows again that `forget` took out.
     made_by: the transform that made the features, for a data set that does not say so itself, as after `map`.
     license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
 
+    Where a directory is pushed and its rows are named by hashes, `<directory>.names.csv` beside it says which published
+    name is whose. It is never published. For a data set, `emollama_hf.sharing.row_names.hash_name(name, secret)`
+    computes the published name of each row.
+
     Rows that are published already with the same values are not sent again, so that a push which was interrupted, or
     which brings new clips, sends what is missing. Readers of a Hub repository see the state before or the one after;
     elsewhere README.md is written last.
-    Raises ShareError, and publishes nothing, if what would be sent holds a picture, a recording or an absolute path; if
-    it was made with another model or settings than what is there; if rows are there with other values; if the place
-    cannot be reached. What was uploaded by then is not uploaded again by the next call.
+    Raises ShareError, and publishes nothing, if the source has no features; if what would be sent holds a picture, a
+    recording or an absolute path; if it was made with another model or settings than what is there; if rows are there
+    with other values; if the place cannot be reached. What was uploaded by then is not uploaded again by the next call.
 
         >>> push("features", "org/mindwandering-emollama", tag="v1").rows
         3437
     """
     if not isinstance(media, bool) or not isinstance(private, bool):
         raise ShareError(f"private={private!r}, media={media!r}: expected True or False")
+    if names and (hash_keys or key_secret is not None):
+        raise ShareError("--names publishes names of files in clear, and --hash-keys and --key-secret hash them. "
+                         "Choose one (names=, hash_keys=, key_secret=).")  # fmt: skip
     rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
-    columns, named = ((one,) if isinstance(one, str) else tuple(one) for one in (drop, include))
     wishes = _Wishes(
-        media,
-        config_name,
-        key,
-        hash_keys,
-        secret,
-        columns,
-        named,
-        replace,
-        include_forgotten,
-        license,
-        citation,
-        rewrite_card,
+        media=media,
+        config_name=config_name,
+        key=key,
+        hash_keys=hash_keys,
+        names=names,
+        secret=secret,
+        include=_columns(include),
+        drop=_columns(drop),
+        review=None if review is None else ReviewOnce(review),
+        replace=replace,
+        include_forgotten=include_forgotten,
+        license=license,
+        citation=citation,
+        rewrite_card=rewrite_card,
     )
+    check_features(rows.features, "the data set" if rows.directory is None else shown_name(str(rows.directory)))
     if made_by is not None:
         rows = _made_by(rows, made_by)
     for attempt in range(1, ATTEMPTS + 1):
@@ -152,7 +177,13 @@ def push(
             logger.warning("%s was changed by somebody else meanwhile; looking at it again.", target)
     for line in done.withheld:
         logger.info("left out: %s", line)
+    if review is None:
+        warn(done.published, wishes.include)
     return done
+
+
+def _columns(names: Collection[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 @dataclass(frozen=True)
@@ -163,9 +194,11 @@ class _Wishes:
     config_name: str | None
     key: str | None
     hash_keys: bool
+    names: bool
     secret: bytes | None
-    drop: Sequence[str]
     include: Sequence[str]
+    drop: Sequence[str]
+    review: ReviewOnce | None
     replace: bool
     include_forgotten: bool
     license: str | None
@@ -178,7 +211,8 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     before = place.manifest() or Manifest({})
     name = wishes.config_name or choose_config(before, rows.made, rows.features)
     there = before.configs.get(name)
-    publication = _publication(rows, there, wishes)
+    review = _reviewed(rows, there, wishes)
+    publication = review.publication
     if there is not None:
         _check_same(place, name, there, rows.made, publication.features)
     features = publication.features if there is None else there.features
@@ -204,6 +238,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
         old = {} if there is None else there.files
         delete = [path for path in old if path not in files] + texts.delete + _abandoned(place, manifest)
+        table = _names_table(rows, publication.names, there, wishes, place)
         place.publish(Changes(write, delete), _message(plan, name), tag=tag)
     return Pushed(
         place=place.name,
@@ -218,6 +253,9 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         withheld=tuple(dict.fromkeys([*rows.withheld, *publication.withheld])),
         opening=place.opening(name, config).replace(ANYWHERE, place.name),
         card_kept=texts.card_kept,
+        published=review.columns,
+        names_table=table,
+        held_back=review.held_back,
     )
 
 
@@ -242,16 +280,46 @@ class _Published:
             bar.close()
 
 
-def _publication(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Publication:
+def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Reviewed:
     if not rows.count:
         raise ShareError("the data set has no rows: there is nothing to push.")
-    names = choose_names(
-        rows.features, key=wishes.key, hash_keys=wishes.hash_keys, secret=wishes.secret, source=rows.key,
-        published=None if there is None else there.key,
-    )  # fmt: skip
-    columns = columns_to_look_at(rows.features, [*computed_shapes(), *wishes.include])
-    values = look_at_values(rows.tables(columns)) if columns else {}
-    return plan_publication(rows.features, values, names, media=wishes.media, drop=wishes.drop, include=wishes.include)
+    for name in wishes.include:
+        if name not in rows.features or name in wishes.drop:
+            wrong = "is dropped as well" if name in rows.features else "is no column"
+            raise ShareError(f"include: {name!r} {wrong}; the columns are {', '.join(rows.features)}.")
+    looked_at = columns_to_look_at(rows.features, [*computed_shapes(), *wishes.include])
+    values = look_at_values(rows.tables(looked_at)) if looked_at else {}
+
+    def plan(held_back: Collection[str]) -> Publication:
+        names = choose_names(
+            rows.features, key=wishes.key, hash_keys=wishes.hash_keys, in_clear=wishes.names, secret=wishes.secret,
+            source=rows.key, published=None if there is None else there.key,
+            file_names=[name for name, held in values.items() if held.are_file_names],
+        )  # fmt: skip
+        if names.key.column in held_back:
+            names = names.hashed()
+        drop = [*wishes.drop, *(name for name in held_back if name != names.key.column)]
+        include = [name for name in wishes.include if name not in drop]
+        return plan_publication(rows.features, values, names, media=wishes.media, drop=drop, include=include)
+
+    return reviewed(rows, plan, None if there is None else there.features, wishes.review)
+
+
+def _names_table(
+    rows: SourceRows, names: RowNames, there: FeatureConfig | None, wishes: _Wishes, place: Place
+) -> str | None:
+    """Write down which published row is whose, beside the directory that is pushed; the table's path."""
+    if rows.directory is None or names.key.hashed is None or names.ready:
+        return None
+    table = names_table(rows.directory)
+    if isinstance(place, FolderPlace) and place.is_local and Path(os.path.realpath(place.name)) in table.parents:
+        raise ShareError(
+            f"{place.name}: {rows.directory} lies in it, and so would the table of the names behind the published "
+            "hashes. Push to a directory apart."
+        )
+    gone = () if there is None or wishes.include_forgotten else there.forgotten
+    remember_names(table, names_of(rows.tables([names.key.column]), names, forgotten=gone))
+    return str(table)
 
 
 def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str, Any], features: Features) -> None:

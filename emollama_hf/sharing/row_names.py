@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets import Features, Value
 
@@ -14,15 +14,18 @@ from emollama_hf.store.manifest import RowKey
 
 #: Columns that name a row, the most private first: a uuid says nothing, a file's name may say who is in it.
 CANDIDATES = ("uuid", "id", "clip_id", "name", "file_name")
+#: Columns whose values are published as hashes unless somebody asks for them in clear.
+FILE_NAMES = ("name", "file_name")
 HASH_DIGITS = 32
 FORGOTTEN_DIGITS = 16
 
 
 @dataclass(frozen=True)
 class RowNames:
-    """key: the column and how its values are made. secret: what they are hashed with, if anything.
+    """How rows are named where they are published.
 
-    ready: whether the values are published names already.
+    key: the column, and how its published values are computed from its values. secret: what they are hashed with, if
+    anything. ready: whether the values are published names already.
     """
 
     key: RowKey
@@ -32,6 +35,11 @@ class RowNames:
     def published(self, name: str) -> str:
         """The name under which a row is published."""
         return hash_name(name, self.secret) if self.key.hashed and not self.ready else name
+
+    def hashed(self) -> RowNames:
+        """The same names, published as hashes."""
+        how = "sha256" if self.secret is None else "hmac-sha256"
+        return self if self.key.hashed else replace(self, key=RowKey(self.key.column, how))
 
 
 def hash_name(name: str, secret: bytes | None = None) -> str:
@@ -54,15 +62,31 @@ def choose_names(
     *,
     key: str | None = None,
     hash_keys: bool = False,
+    in_clear: bool = False,
     secret: bytes | None = None,
     source: RowKey | None = None,
     published: RowKey | None = None,
+    file_names: Collection[str] = (),
 ) -> RowNames:
-    """How rows are named.
+    """Choose the column that names rows, and whether its values are published as hashes.
 
-    source: how they are already, if they were published before. published: how those are that they join.
+    Names of files are hashed by default, other names are published as they are.
 
-    Raises ShareError if there is no such column, or it cannot name rows.
+    Args:
+        features: columns of the rows.
+        key: the column; by default the one that names the rows already, else the first of `CANDIDATES`.
+        hash_keys: publish hashes, whatever the column.
+        in_clear: publish names of files in clear.
+        secret: hash with this secret.
+        source: how the source's rows are named, if they were published before.
+        published: how the published rows that these join are named.
+        file_names: columns whose values are names of files, beside `FILE_NAMES`.
+
+    Returns:
+        The names of the rows.
+
+    Raises:
+        ShareError: no such column, a column that cannot name rows, or names that do not fit the published ones.
     """
     texts = [name for name, kind in features.items() if isinstance(kind, Value) and kind.dtype in _NAMING_TYPES]
     known = published or source
@@ -73,20 +97,30 @@ def choose_names(
             f"{missing}; columns of text or whole numbers are {', '.join(texts) or 'none'}. Name one whose "
             "values differ in all rows (--key, key=)."
         )
-    ready = source is not None and source.column == column and source.hashed is not None
-    hashed = ("sha256" if secret is None else "hmac-sha256") if hash_keys or secret is not None else None
-    if source is not None and ready:
-        hashed = source.hashed
-    if published is not None:
-        if published.hashed == "sha256" and hashed is None:
-            hashed = "sha256"  # needs nothing that is not here, and shows less
-        if (published.column, published.hashed) != (column, hashed):
+    if source is not None and source.column == column and source.hashed is not None:
+        names = RowNames(RowKey(column, source.hashed), secret, ready=True)
+    else:
+        wished = hash_keys or secret is not None
+        by_default = not in_clear and (column in FILE_NAMES or column in file_names)
+        joined = not in_clear and published is not None and published.hashed == "sha256"  # hashed without a secret
+        hashed = ("sha256" if secret is None else "hmac-sha256") if wished or by_default or joined else None
+        names = RowNames(RowKey(column, hashed), secret)
+        if by_default and not wished and published == RowKey(column):
             raise ShareError(
-                f"rows that are published are named by {_words(published)}, these would be by "
-                f"{_words(RowKey(column, hashed))}. Pass the same key, and the secret that it was hashed with "
-                "(--key-secret, key_secret=), or another config_name."
+                f"rows there are named in clear by {column}, and names of files are hashed by default: --names "
+                "(names=True) goes on in clear, or push to another configuration (--config, config_name=)."
             )
-    return RowNames(RowKey(column, hashed), secret, ready)
+    if names.key.hashed and in_clear:
+        raise ShareError(
+            f"names: the source has only hashes of the names in {column}. Leave it out (--names, names=), or push the "
+            "directory that extract wrote."
+        )
+    if published is not None and published != names.key:
+        raise ShareError(
+            f"rows that are published are named by {_words(published)}, these would be by {_words(names.key)}. "
+            f"{_advice(published, in_clear)}, or push to another configuration (--config, config_name=)."
+        )
+    return names
 
 
 def unique(names: Collection[str | None], column: str, hint: str) -> None:
@@ -98,6 +132,12 @@ def unique(names: Collection[str | None], column: str, hint: str) -> None:
         if name in rows:
             raise ShareError(f"the rows {rows[name]} and {number} are both named {name!r} by {column}. {hint}")
         rows[name] = number
+
+
+def _advice(published: RowKey, in_clear: bool) -> str:
+    if published.hashed is not None and in_clear:
+        return "Leave --names (names=True) out"
+    return "Pass the same key, and the secret that it was hashed with (--key-secret, key_secret=)"
 
 
 def _words(key: RowKey) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from emollama_hf.errors import ShareError, SourceError
 from emollama_hf.frames.source import local_path, shown_name
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import CANDIDATES
+from emollama_hf.sharing.without_features import refuse_directory, unusable
 from emollama_hf.store.carried import carried_making
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.destination import is_feature_set
@@ -39,7 +40,7 @@ class Tables(Protocol):
 class SourceRows:
     """made: what `provenance.describe_run` said of them, empty if nobody knows. key: how they are named already.
 
-    count: how many. withheld: what was left out of them before.
+    count: how many. withheld: what was left out of them before. directory: the directory that holds them, if any.
     """
 
     features: Features
@@ -48,6 +49,7 @@ class SourceRows:
     count: int
     key: RowKey | None = None
     withheld: tuple[str, ...] = ()
+    directory: Path | None = None
 
     def tables(self, columns: Sequence[str], *, one_by_one: bool = False) -> Iterator[pa.Table]:
         """All rows, in pieces that fit into memory. one_by_one: rows hold recordings, whose size no type tells."""
@@ -75,17 +77,17 @@ def open_rows(
 
 def _from_directory(folder: Path, config_name: str | None, key: str | None) -> SourceRows:
     if not is_feature_set(folder):
-        if not folder.is_dir():
-            raise ShareError(f"{folder}: there is no such directory. Give the one that extract wrote (--out).")
+        refuse_directory(folder)
         from emollama_hf.store.sources import open_source
 
         try:
-            return _from_dataset(open_source(str(folder)), key)
+            ds = open_source(str(folder))
         except SourceError as error:
-            raise ShareError(str(error)) from error
+            raise unusable(folder, str(error)) from error
+        return replace(_from_dataset(ds, key), directory=folder)
     known = read_manifest(folder).configs
     config, rows = open_config(folder, config_name if config_name in known else None)
-    return SourceRows(config.features, config.made, rows, config.rows, config.key, config.withheld)
+    return SourceRows(config.features, config.made, rows, config.rows, config.key, config.withheld, folder)
 
 
 def _from_dataset(ds: Dataset, key: str | None) -> SourceRows:

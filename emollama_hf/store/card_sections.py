@@ -212,7 +212,8 @@ def _columns(config: FeatureConfig) -> str:
     for name, kind in config.features.items():
         meaning = MEANINGS.get(name, "")
         if config.key is not None and config.key.column == name:
-            meaning = "; ".join(text for text in (meaning, "**names the row**") if text)
+            named = "hash of a name that stays in the lab" if config.key.hashed else meaning
+            meaning = "; ".join(text for text in (named, "**names the row**") if text)
         rows.append(f"| `{name}` | {_cell(describe_column(kind))} | {meaning} |")
     return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 

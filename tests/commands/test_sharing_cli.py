@@ -30,7 +30,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_share_check_and_forget_in_a_directory(lab: Path, tmp_path: Path) -> None:
     place = str(tmp_path / "shared")
-    told = run("push", str(lab / "features"), place, "--hash-keys").stdout
+    told = run("push", str(lab / "features"), place, "--include", "participant_id").stdout
     assert "2 clips; 2 added, 0 replaced, 0 were there already" in told
     assert "left out: `peak_frame`: recordings or pictures of people" in told
     assert "left out: the names in `file_name`: only hashes of them are here" in told
@@ -65,7 +65,7 @@ def test_media_asks_once_more(lab: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "shared").exists()
     assert "no" in _answer("no", "push", str(lab / "features"), place, "--media")
     assert not (tmp_path / "shared").exists()
-    _answer("yes", "push", str(lab / "features"), place, "--media")
+    _answer("yes\nn", "push", str(lab / "features"), place, "--media")
     assert "peak_frame" in shared(tmp_path / "shared").column_names
     run("push", str(lab / "features"), str(tmp_path / "second"), "--media", "--yes")
     assert "peak_frame" in shared(tmp_path / "second").column_names
@@ -85,7 +85,7 @@ def _answer(answer: str, *arguments: str) -> str:
 def test_a_repository_is_shown_without_its_shards(lab: Path, tmp_path: Path) -> None:
     with hub() as server:
         environment = server.environment(tmp_path)
-        run("push", str(lab / "features"), "org/mw", "--tag", "v1", **environment)
+        run("push", str(lab / "features"), "org/mw", "--tag", "v1", "--include", "participant_id", **environment)
         first = len(server.requests)
         told = run("info", "org/mw", "--revision", "v1", **environment).stdout
         assert "2 clips, 2 with features" in told

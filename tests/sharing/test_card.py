@@ -61,7 +61,7 @@ def test_metadata(card: DatasetCard) -> None:
         "# shared: Emotion-LLaMA features of video clips",
         "It contains no videos, no pictures and no face crops",
         "`facemae` | (32,) float32 | embedding of the face",
-        "`file_name` | text | file of the clip, relative to the folder that was read; **names the row**",
+        "`file_name` | text | hash of a name that stays in the lab; **names the row**",
         "3 clips, 2 with features; failed: 1 missing_file.",
         "| `mw_label` | MW: 2, NonMW: 1 |",
         "| `test_fold_num` | 0: 1, 1: 2 |",

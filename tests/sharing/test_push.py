@@ -12,6 +12,7 @@ import emollama_hf
 from emollama_hf import EmoLlamaEmbed, ShareError, extract, push
 from emollama_hf.errors import published_error
 from emollama_hf.sharing.folder_place import LOCK
+from emollama_hf.sharing.row_names import hash_name
 from tests.sharing.labs import LABELS, everything, lab, manifest, rows, shared
 from tests.sharing.media import pictures
 from tests.store.crops import OPTIONS, write_crops
@@ -38,7 +39,7 @@ def test_names_of_files_stay_unless_they_are_the_key(features: Path, tmp_path: P
     assert "Jane_Doe" not in everything(tmp_path / "shared")
     assert done.withheld[-1] == "`file_name`: names of files; rows are named by `uuid`"
     assert "names of files; rows are named by `uuid`" in (tmp_path / "shared" / "README.md").read_text()
-    push(features, tmp_path / "named", key="file_name")
+    push(features, tmp_path / "named", key="file_name", names=True)
     assert shared(tmp_path / "named")["file_name"][0] == "Jane_Doe/take_1.mp4"
 
 
@@ -320,7 +321,7 @@ def test_rows_without_names_get_some(tmp_path: Path) -> None:
     """As after `load_dataset("videofolder")`, or of recordings that came as bytes."""
     ds = extract(rows(tmp_path / "clips", 1, 2), "random-tiny", **OPTIONS).remove_columns(["uuid", "file_name"])
     assert push(ds, tmp_path / "files").key.column == "file_name"
-    assert shared(tmp_path / "files")["file_name"] == ["1.npy", "2.npy"]
+    assert shared(tmp_path / "files")["file_name"] == [hash_name("1.npy"), hash_name("2.npy")]
     done = push(ds.remove_columns("frames"), tmp_path / "values")
     assert done.key.column == "clip_id"
     names = shared(tmp_path / "values")["clip_id"]
