@@ -283,10 +283,6 @@ class _Published:
 def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Reviewed:
     if not rows.count:
         raise ShareError("the data set has no rows: there is nothing to push.")
-    for name in wishes.include:
-        if name not in rows.features or name in wishes.drop:
-            wrong = "is dropped as well" if name in rows.features else "is no column"
-            raise ShareError(f"include: {name!r} {wrong}; the columns are {', '.join(rows.features)}.")
     looked_at = columns_to_look_at(rows.features, [*computed_shapes(), *wishes.include])
     values = look_at_values(rows.tables(looked_at)) if looked_at else {}
 
@@ -299,7 +295,7 @@ def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) ->
         if names.key.column in held_back:
             names = names.hashed()
         drop = [*wishes.drop, *(name for name in held_back if name != names.key.column)]
-        include = [name for name in wishes.include if name not in drop]
+        include = [name for name in wishes.include if name not in held_back]
         return plan_publication(rows.features, values, names, media=wishes.media, drop=drop, include=include)
 
     return reviewed(rows, plan, None if there is None else there.features, wishes.review)

@@ -185,7 +185,7 @@ def test_nothing_of_a_value_reaches_the_terminal_but_printable_characters(tmp_pa
             "--names publishes names of files in clear, and --hash-keys and --key-secret hash",
         ),
         (("--include", "nope"), "include: 'nope' is no column; the columns are uuid, participant_id, label, facemae"),
-        (("--include", "label", "--drop", "label"), "include: 'label' is dropped as well"),
+        (("--include", "label", "--drop", "label"), "'label' is to be included and to be dropped"),
     ],
 )
 def test_what_contradicts_is_one_line(options: tuple[str, ...], message: str, tmp_path: Path) -> None:
