@@ -139,9 +139,11 @@ def verify(
     for stage in pipeline.stages:
         stage.check_columns(clips.column_names)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
-    names = choose_names(config.features, secret=secret, source=config.key, published=config.key)
+    # Without a key it is as extract writes it: named by what it has, in clear.
+    key = config.key or choose_names(config.features, in_clear=True).key
+    names = RowNames(key, secret)
     published = _published_rows(place, config, names)
-    there = _clips_by_name(clips, RowNames(names.key, secret))
+    there = _clips_by_name(clips, names)
     found = [row for row in published if row.name in there]
     if not found:
         raise ShareError(

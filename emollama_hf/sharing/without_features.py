@@ -23,7 +23,7 @@ from emollama_hf.store.work_store import INSIDE_OUT, MARK
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
 COLUMNS_SHOWN = 8
 _GIVE_OUT = "Give the directory that extract wrote (--out)."
-_NO_FEATURES = (*schema.MEDIA, *schema.CLIP_FACTS, schema.FACE_BOXES, schema.FACE_SCORES, schema.STATUS, schema.ERROR)
+_NO_FEATURES = (*schema.MEDIA, schema.STATUS, schema.ERROR)
 
 
 def is_computed(column: str) -> bool:

@@ -16,17 +16,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, Features
 
 from emollama_hf import schema
 from emollama_hf.digest import combined, json_digest, sha256_file
 from emollama_hf.rows import Rows
 from emollama_hf.stage import Stage
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.store.content import content_digest
+from emollama_hf.store.content import PLACES, content_digest
 
 KEY_DIGITS = 32
 BATCH_ROWS = 16
+#: Bytes of a value that is hashed sooner than a thread is asked to.
+SMALL = 16_384
 READERS = min(8, (os.cpu_count() or 1) + 2)
 #: Columns by which people know a row.
 LABEL_COLUMNS = (schema.VIDEO, "file_name", "uuid", "id", schema.FRAMES)
@@ -69,11 +71,15 @@ def row_keys(
     keys: RowKeys = {stage.name: [] for stage in pipeline.stages}
     columns = list(dict.fromkeys(column for names in given.values() for column in names))
     positions: Sequence[int] = range(len(ds)) if rows is None else rows
-    with ThreadPoolExecutor(READERS) as pool:  # hashing lets other threads run
+    view = _as_arrow(ds, columns)
+    apart = {
+        name for name in columns if name in PLACES or schema.row_bytes(Features({name: ds.features[name]})) > SMALL
+    }
+    with ThreadPoolExecutor(READERS) as pool:  # reading and hashing let other threads run
         for start in range(0, len(positions), BATCH_ROWS):
-            some = read_rows(ds, columns, positions[start : start + BATCH_ROWS])
+            some = _rows(view, positions[start : start + BATCH_ROWS])
             cells = {name: [(some, name, index) for index in range(some.length)] for name in columns}
-            digests = {name: list(pool.map(_digest, cells[name])) for name in columns}
+            digests = {name: list((pool.map if name in apart else map)(_digest, cells[name])) for name in columns}
             if contents is not None:
                 for name, found in digests.items():
                     contents.setdefault(name, []).extend(found)
@@ -91,9 +97,17 @@ def row_keys(
 
 def read_rows(ds: Dataset, columns: Sequence[str], rows: Sequence[int]) -> Rows:
     """Some rows straight from Arrow: those of `columns` that are there, and those by which people know a row."""
+    return _rows(_as_arrow(ds, columns), rows)
+
+
+def _as_arrow(ds: Dataset, columns: Sequence[str]) -> Dataset:
     wanted = [name for name in dict.fromkeys((*columns, *LABEL_COLUMNS)) if name in ds.column_names]
-    some = rows if isinstance(rows, range) else list(rows)  # a range is a slice of the table, a list a copy
-    return Rows.from_batch(ds.select_columns(wanted).with_format("arrow")[some])
+    return ds.select_columns(wanted).with_format("arrow")
+
+
+def _rows(view: Dataset, rows: Sequence[int]) -> Rows:
+    # A range is a slice of the table, a list a copy.
+    return Rows.from_batch(view[rows if isinstance(rows, range) else list(rows)])
 
 
 def _stages_before(stage: Stage, stages: Sequence[Stage]) -> list[str]:

@@ -63,7 +63,9 @@ def test_real_clips_in_a_folder(tmp_path: Path) -> None:
     extract(Dataset.from_dict({"video": clips}), "random-tiny", out=tmp_path / "features", peak="middle")
     push(tmp_path / "features", tmp_path / "plain")
     push(tmp_path / "features", tmp_path / "hashed", key_secret="room 5")
-    assert verify(tmp_path / "plain", tmp_path / "clips", sample=2).holds
+    push(tmp_path / "features", tmp_path / "clear", names=True)
+    for place in ("plain", "clear", "features"):
+        assert verify(tmp_path / place, tmp_path / "clips", sample=2).holds, place
     assert verify(tmp_path / "hashed", tmp_path / "clips", sample=1, key_secret="room 5").holds
     with pytest.raises(ShareError, match="no clip of the source is a row"):
         verify(tmp_path / "hashed", tmp_path / "clips", key_secret="room 6")

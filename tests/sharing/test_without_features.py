@@ -81,9 +81,9 @@ def test_a_file_and_nothing(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_column_of_a_stage(tmp_path: Path) -> None:
-    ds = Dataset.from_dict({"uuid": ["a"], "age": [3], "clip_fps": [2.0], "emollama_status": ["ok"]})
+    ds = Dataset.from_dict({"uuid": ["a"], "age": [3], "emollama_status": ["ok"]})
     told = refused(ds, tmp_path)
-    assert "a data set with the columns uuid, age, clip_fps, emollama_status and none that a stage computes" in told
+    assert "a data set with the columns uuid, age, emollama_status and none that a stage computes" in told
     ds.save_to_disk(tmp_path / "saved")
     assert refused(tmp_path / "saved", tmp_path).startswith(f"{tmp_path / 'saved'}: a data set with the columns uuid")
     (tmp_path / "parquet").mkdir()
