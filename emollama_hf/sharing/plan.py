@@ -16,9 +16,8 @@ from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import forgotten_name, unique
 from emollama_hf.store.arrow_columns import nulls
 from emollama_hf.store.content import value_digest
-from emollama_hf.store.manifest import FeatureConfig
+from emollama_hf.store.manifest import ROW_DIGITS, FeatureConfig
 
-DIGEST_DIGITS = 16
 NAMES_SHOWN = 5
 HINT = "Mend it, or name rows by another column (--key, key=)."
 
@@ -52,7 +51,7 @@ def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, st
             name = rows.value(key, row)
             names.append(None if name is None else str(name))
             digest = combined(*(part for column in columns for part in (column, value_digest(rows.value(column, row)))))
-            found.append((digest[:DIGEST_DIGITS], rows.value(schema.STATUS, row) or schema.OK))
+            found.append((digest[:ROW_DIGITS], rows.value(schema.STATUS, row) or schema.OK))
     unique(names, key, HINT)
     return dict(zip((str(name) for name in names), found, strict=True))
 

@@ -23,7 +23,8 @@ from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
-from emollama_hf.sharing.open_place import open_place
+from emollama_hf.sharing.missing_files import check_sent_again, split_present
+from emollama_hf.sharing.open_place import check_config_name, check_revision, open_place
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
@@ -114,6 +115,11 @@ def push(
     """
     if not isinstance(media, bool) or not isinstance(private, bool):
         raise ShareError(f"private={private!r}, media={media!r}: expected True or False")
+    if config_name is not None:
+        check_config_name(config_name)
+    if tag is not None:
+        check_revision(tag, "tag")
+    open_place(target, revision=revision).check_apart(ds_or_dir)
     rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
     columns = (drop,) if isinstance(drop, str) else tuple(drop)
@@ -156,7 +162,9 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     place.check_writable(private=private)
     before = place.manifest() or Manifest({})
     name = wishes.config_name or choose_config(before, rows.made, rows.features)
-    there = before.configs.get(name)
+    check_config_name(name)
+    stated = before.configs.get(name)
+    there, gone = split_present(place, stated)
     publication = _publication(rows, there, wishes)
     if there is not None:
         _check_same(place, name, there, rows.made, publication.features)
@@ -164,8 +172,10 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
     source = _Published(rows, publication, features, lacking)
     key = publication.names.key.column
+    digests = row_digests(source.tables("Comparing rows"), key)
+    check_sent_again(place, gone, digests, replace=wishes.replace)
     plan = plan_rows(
-        row_digests(source.tables("Comparing rows"), key),
+        digests,
         there,
         replace=wishes.replace,
         include_forgotten=wishes.include_forgotten,
@@ -181,7 +191,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         texts = stage_texts(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
         write = {path: folder / "new" / path for path in files if (folder / "new" / path).is_file()} | texts.write
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
-        old = {} if there is None else there.files
+        old = {} if stated is None else stated.files
         delete = [path for path in old if path not in files] + texts.delete + _abandoned(place, manifest)
         place.publish(Changes(write, delete), _message(plan, name), tag=tag)
     return Pushed(

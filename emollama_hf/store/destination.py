@@ -7,9 +7,8 @@ from pathlib import Path
 
 from emollama_hf.frames.source import shown_name
 from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest, read_manifest
+from emollama_hf.store.set_paths import DATA
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
-
-DATA = "data"
 
 
 def check_destination(out: Path, *, existing: str) -> Path:

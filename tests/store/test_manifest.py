@@ -24,19 +24,25 @@ from emollama_hf.store.manifest import (
 )
 
 FILE = FeatureFile(
-    sha256="a1", bytes=1234, content="c1", rows={"u1": "d1", "u2": "d2"}, failed=("u2",),
-    counts=FileCounts(2, {"no_frames": 1, "ok": 1}, {"mw_label": {"MW": 2}}, [0, 1]),
+    sha256="a" * 64, bytes=1234, content="c" * 64, rows={"u1": "d" * 16, "u2": "e" * 16}, failed=("u2",),
+    counts=FileCounts(2, {"no_frames": 1, "ok": 1}, {"mw_label": {"MW": 2}}, [0] * 9 + [1]),
 )  # fmt: skip
 CONFIG = FeatureConfig(
-    made={"emollama_hf": "0.1", "stages": [{"stage": "facemae_embed", "config": {}}], "given": []},
+    made={
+        "emollama_hf": "0.1",
+        "python": "3.11",
+        "libraries": {},
+        "given": [],
+        "stages": [{"stage": "facemae_embed", "version": 1, "config": {}, "model": None}],
+    },
     features=Features({"uuid": Value("string"), "facemae": List(Value("float32"), length=4)}),
-    files={"data/train-00000-c1.parquet": FILE},
+    files={"data/train-00000-cccccccccccc.parquet": FILE},
     key=RowKey("uuid", "sha256"),
     withheld=("`video`: recordings",),
-    forgotten=("f1", "f2"),
+    forgotten=("f" * 16, "1" * 16),
 )
 MANIFEST = Manifest(
-    {DEFAULT_CONFIG: CONFIG}, cards=("n2", "n1"), pictures={"face_coverage.png": "p1"}, license="cc0-1.0",
+    {DEFAULT_CONFIG: CONFIG}, cards=("2" * 64, "1" * 64), pictures={"face_coverage.png": "0" * 64}, license="cc0-1.0",
     citation="@misc{x}",
 )  # fmt: skip
 
@@ -52,12 +58,12 @@ def test_programs_find_what_the_card_says() -> None:
     told = json.loads(MANIFEST.to_json())
     config = told.pop("configs")[DEFAULT_CONFIG]
     assert told == {
-        "format": FORMAT, "license": "cc0-1.0", "citation": "@misc{x}", "cards": ["n2", "n1"],
-        "pictures": {"face_coverage.png": "p1"},
+        "format": FORMAT, "license": "cc0-1.0", "citation": "@misc{x}", "cards": ["2" * 64, "1" * 64],
+        "pictures": {"face_coverage.png": "0" * 64},
     }  # fmt: skip
     assert (config["rows"], config["status"]) == (2, {"no_frames": 1, "ok": 1})
     assert config["key"] == {"column": "uuid", "hashed": "sha256"}
-    assert config["files"]["data/train-00000-c1.parquet"]["sha256"] == "a1"
+    assert config["files"]["data/train-00000-cccccccccccc.parquet"]["sha256"] == "a" * 64
 
 
 def test_what_a_newer_version_wrote_or_nobody_is_told_apart() -> None:
