@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from datasets import Features, Value
+from datasets import ClassLabel, Features, Value
 
 from emollama_hf import schema
 from emollama_hf.digest import combined
@@ -106,7 +106,8 @@ def lacking_labels(there: Features, here: Features) -> list[str]:
             f"drop=({extra[0]!r},)), or push to another configuration (--config, config_name=)."
         )
     for name, kind in here.items():
-        if kind != there[name] and not (_is_text(kind) and _is_text(there[name])):
+        classes = isinstance(kind, ClassLabel) and isinstance(there[name], ClassLabel)  # joined by their names
+        if kind != there[name] and not classes and not (_is_text(kind) and _is_text(there[name])):
             raise ShareError(
                 f"column {name}: {there[name]} there, {kind} here. Cast it (ds.cast_column), or push to another "
                 "configuration (--config, config_name=)."

@@ -20,6 +20,7 @@ from datasets import Dataset, Features
 from emollama_hf.errors import ShareError
 from emollama_hf.progress import sharing_bar
 from emollama_hf.sharing.card import stage_texts
+from emollama_hf.sharing.class_names import joined_names, renumbered
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
@@ -28,7 +29,7 @@ from emollama_hf.sharing.open_place import check_config_name, check_revision, op
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
-from emollama_hf.sharing.row_names import choose_names
+from emollama_hf.sharing.row_names import choose_names, forgotten_name
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, look_at_texts, plan_publication
@@ -170,8 +171,10 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         _check_same(place, name, there, rows.made, publication.features)
     features = publication.features if there is None else there.features
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
-    source = _Published(rows, publication, features, lacking)
     key = publication.names.key.column
+    if there is not None:
+        features = _joined(there, _Published(rows, publication, publication.features, ()), key, wishes)
+    source = _Published(rows, publication, features, lacking)
     digests = row_digests(source.tables("Comparing rows"), key)
     check_sent_again(place, gone, digests, replace=wishes.replace)
     plan = plan_rows(
@@ -224,11 +227,21 @@ class _Published:
         bar = sharing_bar(self.rows.count, title)
         some = self.rows.tables(self.publication.reads, one_by_one=bool(self.publication.media))
         for table in self.publication.tables(some):
-            yield fitted(table, self.features, self.lacking)
+            yield fitted(renumbered(table, self.publication.features, self.features), self.features, self.lacking)
             if bar is not None:
                 bar.update(table.num_rows)
         if bar is not None:
             bar.close()
+
+
+def _joined(there: FeatureConfig, source: _Published, key: str, wishes: _Wishes) -> Features:
+    """The types of published rows, with the names of classes that the rows here have, too."""
+    forgotten = frozenset(() if wishes.include_forgotten else there.forgotten)
+
+    def is_sent(table: pa.Table) -> list[bool]:
+        return [forgotten_name(str(name)) not in forgotten for name in table.column(key).to_pylist()]
+
+    return joined_names(there.features, source.features, lambda: source.tables("Comparing classes"), is_sent)
 
 
 def _publication(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Publication:

@@ -171,7 +171,8 @@ def parse_manifest(content: str | bytes, where: str) -> Manifest:
     except ManifestError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
+        said = "".join(one if one.isprintable() else " " for one in f"{type(error).__name__}: {error}")
+        what = " ".join(said.split())[:300]
         raise ManifestError(
             f"{where} is not the provenance of a feature data set, or is damaged ({what}). {_ADVICE}"
         ) from error
