@@ -10,7 +10,7 @@ import pytest
 
 from emollama_hf.frames.demo_clips import write_demo_clips
 from tests import second_process
-from tests.commands.command_line import MAIN, run
+from tests.commands.command_line import MAIN, run, run_fresh
 from tests.hub import hub
 from tests.sharing.labs import shared
 
@@ -126,3 +126,15 @@ def test_errors_are_one_line(arguments: tuple[str, ...], message: str, lab: Path
     assert message in told
     assert len(told.strip().splitlines()) == 1
     assert told.startswith("emollama-hf: ")
+
+
+def test_what_is_not_there_ends_with_1_and_one_line(tmp_path: Path) -> None:
+    with hub() as server:
+        environment = server.environment(tmp_path / "home")
+        for command in (["info"], ["forget", "--where", "a=b"], ["verify", "--source", str(tmp_path)],
+                        ["export", "--npy", str(tmp_path / "npy")]):  # fmt: skip
+            for target in ("org/nothing", str(tmp_path / "nothing")):
+                ran = run_fresh(command[0], target, *command[1:], status=1, **environment)
+                assert ran.stderr.startswith("emollama-hf: ")
+                assert ran.stderr.count("\n") == 1
+                assert not ran.stdout
