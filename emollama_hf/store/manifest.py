@@ -270,9 +270,9 @@ def _file_to_json(file: FeatureFile) -> dict[str, Any]:
 
 def _file_from_json(found: dict[str, Any], name: str) -> FeatureFile:
     counts = values.counts(found["counts"], f"{name}, counts")
+    what = f"{name}, rows"
     rows = {
-        row: values.digest(digest, f"{name}, rows", digits=ROW_DIGITS)
-        for row, digest in values.table(found["rows"], f"{name}, rows").items()
+        row: values.digest(digest, what, digits=ROW_DIGITS) for row, digest in values.table(found["rows"], what).items()
     }
     failed = values.several(found["failed"], f"{name}, failed", values.text)
     if (rows and len(rows) != counts.rows) or not set(failed) <= set(rows):

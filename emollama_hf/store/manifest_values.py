@@ -14,6 +14,7 @@ from emollama_hf.store.file_counts import COVERAGE_BINS, FileCounts
 #: More bytes than a file system holds, more rows than one set has.
 MOST_BYTES, MOST_ROWS = 2**50, 2**40
 MOST_TEXT = 100_000
+_HEXADECIMAL = re.compile(r"[0-9a-f]+")
 _KEYS = (None, "sha256", "hmac-sha256")
 
 
@@ -34,7 +35,7 @@ def optional_text(value: object, what: str) -> str | None:
 
 def digest(value: object, what: str, *, digits: int = 64) -> str:
     """Hexadecimal digits."""
-    if not isinstance(value, str) or not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+    if not isinstance(value, str) or len(value) != digits or not _HEXADECIMAL.fullmatch(value):
         raise ValueError(f"{what}: {_shown(value)}, expected {digits} hexadecimal digits")
     return value
 
@@ -57,7 +58,8 @@ def table(value: object, what: str) -> dict[str, Any]:
     """An object, by its names."""
     if not isinstance(value, dict):
         raise ValueError(f"{what}: {_shown(value)}, expected an object")
-    return {text(name, f"a name in {what}"): each for name, each in value.items()}
+    label = f"a name in {what}"
+    return {text(name, label): each for name, each in value.items()}
 
 
 def counts(value: object, what: str) -> FileCounts:
