@@ -33,14 +33,16 @@ def read_object(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
         return parse_object(file.read(max_bytes + 1))
 
 
-def parse_object(content: bytes) -> dict[str, Any]:
-    """The object that JSON text in UTF-8 holds; ValueError as `read_object`."""
+def parse_object(content: bytes, *, infinite: bool = False) -> dict[str, Any]:
+    """The object that JSON text in UTF-8 holds; ValueError as `read_object`. infinite: `Infinity` is a number, too."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start}") from None
     try:
-        value = json.loads(text, object_pairs_hook=without_doubles, parse_constant=_no_number)
+        value = json.loads(
+            text, object_pairs_hook=without_doubles, parse_constant=_infinity if infinite else _no_number
+        )
     except RecursionError:
         raise ValueError(f"nested deeper than {_MAX_DEPTH}") from None
     if not isinstance(value, dict):
@@ -57,6 +59,10 @@ def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"{name} is named twice, with {content[name]!r} and {value!r}")
         content[name] = value
     return content
+
+
+def _infinity(name: str) -> float:
+    return float("inf") if name == "Infinity" else _no_number(name)
 
 
 def _no_number(name: str) -> NoReturn:

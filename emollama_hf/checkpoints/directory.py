@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from emollama_hf.checkpoints.shards import INDEX, read_index, weight_files
 from emollama_hf.checkpoints.source import PARTS, ModelSource, Part
 from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.links import leads_out
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.number_types import DtypeName
 from emollama_hf.prompt import PromptTokenizer
@@ -101,6 +103,7 @@ class DirectorySource(ModelSource):
 
     def _existing(self, root: Path, part: Part) -> Path:
         folder = root / part
+        check_links(root, part)
         if not folder.is_dir():
             there = ", ".join(f"{p}/" for p in PARTS if (root / p).is_dir()) or "no part of a model"
             raise ModelError(
@@ -115,6 +118,30 @@ class DirectorySource(ModelSource):
                 f"Run emollama-hf convert again, with {_options(PART_SOURCES[part])} together."
             )
         return folder
+
+
+def check_links(root: Path, *folders: str) -> None:
+    """Raise ModelError if a file of a model is a link that leads out of its directory, or nowhere.
+
+    Links into the cache of huggingface_hub are what its snapshots consist of; they are no links to elsewhere.
+
+    Args:
+        root: the model's directory.
+        folders: those below it whose files are looked at, beside its own.
+    """
+    for folder in (root, *(root / name for name in folders)):
+        paths = [Path(entry) for entry in os.scandir(folder) if entry.is_symlink()] if folder.is_dir() else []
+        for path in ([folder] if folder != root and folder.is_symlink() else []) + paths:
+            if not path.exists():
+                raise ModelError(
+                    f"{path} is a link that leads nowhere ({os.readlink(path)}). Fetch the model again, or convert it "
+                    "again."
+                )
+            if leads_out(root, path):
+                raise ModelError(
+                    f"{path} is a link to something outside of {root}, which is not read as a part of this model. Put "
+                    "the file itself there."
+                )
 
 
 def _options(sources: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emollama_hf.checkpoints.tensor_names import compact, split_unused
 from emollama_hf.errors import ModelError
+from emollama_hf.plain_names import name_fault
 from emollama_hf.strict_json import read_object
 
 #: Where a saved model with several files says which tensor is in which.
@@ -99,11 +100,17 @@ def read_index(path: Path) -> dict[str, str]:
     """
     try:
         weight_map = read_object(path)["weight_map"]
-        files = {str(name): Path(file).name == file for name, file in weight_map.items()}
+        faults = {file: name_fault(file) for file in weight_map.values()}
+        if not all(isinstance(file, str) for file in faults):
+            raise TypeError("names of files are texts")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"{path}: not an index of shards ({error!r}). Fetch it again.") from error
-    if not files:
+    if not faults:
         raise ModelError(f"{path}: names no tensor. Fetch it again.")
-    if not all(files.values()):
-        raise ModelError(f"{path}: names files of other folders. Fetch the directory from its authors.")
+    for name, fault in faults.items():
+        if fault is not None:
+            raise ModelError(
+                f"{path}: names files of other folders, or with strange names ({name!r:.120}: {fault}). Fetch the "
+                "directory from its authors."
+            )
     return dict(weight_map)

@@ -99,11 +99,15 @@ def _show_model(target: str, revision: str | None) -> None:
     screen = console()
     source = open_model(target, revision=revision)
     report = table("part", "what it gives", "sha256")
+    errors: list[ModelError] = []
     for part in PARTS:
         try:
             report.add_row(part, _gives(source, part), source.digest(part))
         except ModelError as error:
             report.add_row(part, f"not there: {error}", "")
+            errors.append(error)
+    if len(errors) == len(PARTS):
+        raise ModelError(f"{target!r} is no feature data set, and no part of a model is there: {errors[0]}")
     screen.print(f"Model {source.name}\n", markup=False)
     screen.print(report)
     if source.is_random:

@@ -13,6 +13,7 @@ from emollama_hf.checkpoints.hub import snapshot
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
 from emollama_hf.frames.source import is_url, local_path
+from emollama_hf.plain_names import revision_fault
 
 _HUB = re.compile(
     r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"
@@ -134,6 +135,7 @@ def open_file(location: str, staging: Path) -> tuple[Folder, str]:
         fs, path = _file_system(location)
         path, mark, query = path.partition("?")
         parent, _, name = path.rpartition("/")
+        _check_name(name, location)
         return UrlFolder(fs, parent, location, staging, mark + query), name
     local = _local(location)
     if local.is_dir():
@@ -158,7 +160,18 @@ def _hub_parts(location: str) -> tuple[str, str | None, str]:
     parts = _HUB.fullmatch(location)
     if parts is None or parts["repo"].startswith(("datasets/", "spaces/", "buckets/")):
         raise ModelError(f"{location}: expected hf://OWNER/NAME of a model repository, @REVISION, and a path below it.")
-    return parts["repo"], parts["revision"], (parts["inner"] or "").strip("/")
+    inner = (parts["inner"] or "").strip("/")
+    for name in inner.split("/") if inner else ():
+        _check_name(name, location)
+    if parts["revision"] is not None and (fault := revision_fault(parts["revision"])) is not None:
+        raise ModelError(f"{location}: {parts['revision']!r:.120} is no revision: {fault}. Give one such as main.")
+    return parts["repo"], parts["revision"], inner
+
+
+def _check_name(name: str, location: str) -> None:
+    """Raise ModelError for the name of a file elsewhere that cannot be that of a copy here."""
+    if name in ("", ".", "..") or "\\" in name or "\0" in name or "/" in name:
+        raise ModelError(f"{location}: {name!r:.120} is no name of a file or folder. Check the location.")
 
 
 def _file_system(location: str) -> tuple[Any, str]:

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from emollama_hf.links import leads_out
+
 LICENCE_FILES = (
     "LICENSE",
     "LICENSE.txt",
@@ -36,7 +38,7 @@ def copy_licences(sources: Mapping[str, Path], root: Path) -> list[str]:
         if any((folder / name).exists() for name in _PROJECT):
             continue  # checkpoints that lie in somebody's project: its licence is not theirs
         for name in LICENCE_FILES:
-            if (folder / name).is_file():
+            if (folder / name).is_file() and not leads_out(folder, folder / name):
                 target = root / FOLDER / source / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / name, target)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from emollama_hf.checkpoints.directory import check_links
 from emollama_hf.checkpoints.shards import WeightFiles, indexed_files, read_index
 from emollama_hf.checkpoints.strict_load import open_safetensors
 from emollama_hf.conversion.fetch import Folder
@@ -56,6 +57,7 @@ def open_llama(folder: Folder, location: str) -> LlamaDirectory:
     Raises ModelError if configuration, tokenizer or weights are missing, or if it is another kind of model.
     """
     path = folder.fetch(_SMALL)
+    check_links(path)
     if not (path / "config.json").is_file():
         original = (path / "params.json").is_file() or (path / "consolidated.00.pth").is_file()
         advice = "This is Meta's own format: take" if original else "Give"
@@ -76,7 +78,9 @@ def open_llama(folder: Folder, location: str) -> LlamaDirectory:
             "came from; tokenizer.json alone does not do."
         )
     LlamaTokenizer(path)  # a damaged one is said now, and not by the first prompt
-    return LlamaDirectory(path, config, _weights(folder, path, location))
+    weights = _weights(folder, path, location)
+    check_links(path)
+    return LlamaDirectory(path, config, weights)
 
 
 def _tensors_of(path: Path) -> dict[str, torch.Tensor]:

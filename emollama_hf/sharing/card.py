@@ -9,8 +9,9 @@ from pathlib import Path
 from emollama_hf.errors import ShareError
 from emollama_hf.sharing.place import Place
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
-from emollama_hf.store.feature_set import README, text_digest
+from emollama_hf.store.feature_set import text_digest
 from emollama_hf.store.manifest import PROVENANCE, Manifest
+from emollama_hf.store.set_paths import README
 
 
 @dataclass(frozen=True)

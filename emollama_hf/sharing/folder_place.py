@@ -21,17 +21,16 @@ from filelock import FileLock
 
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import local_path
+from emollama_hf.links import leads_out
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.secrets import public_url, without_secrets
-from emollama_hf.store.destination import DATA
-from emollama_hf.store.feature_set import OWN_FILE, README
-from emollama_hf.store.manifest import PROVENANCE, FeatureConfig
+from emollama_hf.sharing.target_directory import LOCK, check_apart, check_directory
+from emollama_hf.store.manifest import MOST_BYTES, PROVENANCE, FeatureConfig
 from emollama_hf.store.opening import open_directory
-from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
+from emollama_hf.store.set_paths import DATA, OWN_FILE, README, config_fault, is_partial, partial_name
 
 #: The card names so many files; more are read from provenance.json.
 NAMED_FILES = 8
-LOCK = ".push.lock"
 
 
 class FolderPlace(Place):
@@ -47,6 +46,8 @@ class FolderPlace(Place):
         self.name = url if self.is_local else public_url(url).rstrip("/")
         self.title = posixpath.basename(self.name)
         self._system, root = self._connect(url)
+        if not self.is_local and "file" in _protocols(self._system):  # local://folder
+            self.is_local, self.name, self.title = True, root, posixpath.basename(root)
         self._root = root.rstrip("/")
         self._seen: bytes | None = None
         self._looked = False
@@ -68,7 +69,7 @@ class FolderPlace(Place):
         with self._worded():
             self._system.invalidate_cache()
             try:
-                content = cast(bytes, self._system.cat_file(self._at(path)))
+                content = self._small(path)
             except FileNotFoundError:
                 content = None
         if path == PROVENANCE and not self._looked:
@@ -82,11 +83,19 @@ class FolderPlace(Place):
 
     def fetch(self, path: str, folder: Path) -> Path:
         if self.is_local:
-            return Path(self._at(path))
-        target = folder / posixpath.basename(path)
+            found = Path(self._at(path))
+            if not found.is_file():
+                raise ShareError(f"{self.name}: {path} is missing. Push its rows once more, and do the same again.")
+            return found
+        target = folder / "fetched" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
         with self._worded():
             self._system.get_file(self._at(path), str(target))
         return target
+
+    def check_apart(self, source: object) -> None:
+        if self.is_local:
+            check_apart(source, self._root)
 
     def check_writable(self, *, private: bool) -> None:
         """Who may read is for the file system to say: `private` is not looked at."""
@@ -94,28 +103,16 @@ class FolderPlace(Place):
             with self._worded():
                 self._system.exists(self._root)
             return
-        root = Path(self._root)
-        if is_work_store(root / INSIDE_OUT):
-            raise ShareError(
-                f"{root} is a directory that extract writes, with its face crops. Push to another one: what is "
-                "published must be apart."
-            )
-        existing = next(path for path in (root, *root.parents) if path.exists())
-        if not existing.is_dir():
-            raise ShareError(f"{existing} is a file. Choose a directory.")
-        if not os.access(existing, os.W_OK):
-            raise ShareError(f"{existing} cannot be written to. Choose another directory.")
-        if root.is_dir() and any(path.name != LOCK for path in root.iterdir()) and self.read(PROVENANCE) is None:
-            data = root / DATA
-            if not (data.is_dir() and all(OWN_FILE.fullmatch(path.name) for path in data.iterdir())):
-                raise ShareError(f"{root} is not empty and holds no feature data set. Choose another directory.")
+        check_directory(Path(self._root))
 
     def publish(self, changes: Changes, message: str, *, tag: str | None = None) -> None:
         if tag is not None:
             raise ShareError(f"tag={tag!r}: {self.name} is no Hub repository and has no tags. Leave it out.")
-        with self._locked(), self._worded():
+        with self._worded(), self._locked():
             if self._now() != self._seen:
                 raise PlaceChangedError(f"{self.name} was changed by somebody else meanwhile. Push again.")
+            for path in self._partials():  # of a call that was killed: nobody writes them who has not the lock
+                self._system.rm_file(self._at(path))
             for path, file in sorted(changes.write.items(), key=lambda item: _order(item[0])):
                 self._put(file, path)
             for path in changes.delete:
@@ -138,16 +135,13 @@ class FolderPlace(Place):
 
     def leftovers(self, files: Sequence[str]) -> list[str]:
         with self._worded():
-            self._system.invalidate_cache()
-            folders = {DATA, *(posixpath.dirname(file) for file in files)}
-            found = [
-                f"{folder}/{posixpath.basename(path)}"
-                for folder in sorted(folders)
-                if self._system.exists(self._at(folder))
-                for path in self._system.ls(self._at(folder), detail=False)
-                if OWN_FILE.fullmatch(posixpath.basename(path))
-            ]
-        return [path for path in found if path not in files]
+            found = [path for path in self._listing() if OWN_FILE.fullmatch(posixpath.basename(path))]
+            return [path for path in [*found, *self._partials()] if path not in files]
+
+    def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        with self._worded():
+            found = self._listing()
+            return {path: found[path] for path in paths if path in found}
 
     def sha256(self, paths: Sequence[str]) -> dict[str, str | None]:
         from emollama_hf.digest import hash_file
@@ -163,7 +157,7 @@ class FolderPlace(Place):
         return time.time() - modified.timestamp()
 
     def _put(self, file: Path, path: str) -> None:
-        target = self._at(path)
+        target, partial = self._at(path), self._at(posixpath.join(posixpath.dirname(path), _partial(path)))
         named_by_content = OWN_FILE.fullmatch(posixpath.basename(path)) is not None
         there = named_by_content and self._system.exists(target) and self._system.size(target) == file.stat().st_size
         if there and (not self.is_local or filecmp.cmp(file, target, shallow=False)):
@@ -174,18 +168,47 @@ class FolderPlace(Place):
         import shutil
 
         Path(target).parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(target).with_name(f".{posixpath.basename(path)}.part")
-        shutil.copyfile(file, partial)
-        with partial.open("rb") as written:
+        Path(partial).unlink(missing_ok=True)
+        with file.open("rb") as source, Path(partial).open("xb") as written:  # x: never through a link
+            shutil.copyfileobj(source, written, 2**20)
+            written.flush()
             os.fsync(written.fileno())
-        partial.replace(target)
+        Path(partial).replace(target)
 
     def _now(self) -> bytes | None:
         self._system.invalidate_cache()
         try:
-            return cast(bytes, self._system.cat_file(self._at(PROVENANCE)))
+            return self._small(PROVENANCE)
         except FileNotFoundError:
             return None
+
+    def _small(self, path: str) -> bytes:
+        """A file that is read whole. Raises FileNotFoundError."""
+        size = self._system.info(self._at(path)).get("size")
+        if size is not None and size > MOST_BYTES:
+            raise ShareError(f"{self.name}: {path} has {size:,} bytes, expected at most {MOST_BYTES:,}.")
+        return cast(bytes, self._system.cat_file(self._at(path)))
+
+    def _listing(self) -> dict[str, int]:
+        """Bytes of the files of the set by their paths: those of its folder and of the folders of configurations."""
+        self._system.invalidate_cache()
+        files: dict[str, int] = {}
+        try:
+            entries = self._system.ls(self._root, detail=True)
+        except FileNotFoundError:
+            return files
+        for entry in entries:
+            name = posixpath.basename(entry["name"].rstrip("/"))
+            if entry["type"] == "file":
+                files[name] = entry["size"]
+            elif entry["type"] == "directory" and (name == DATA or config_fault(name) is None):
+                inner = self._system.ls(self._at(name), detail=True)
+                files |= {f"{name}/{posixpath.basename(one['name'])}": one["size"] for one in inner}
+        return files
+
+    def _partials(self) -> list[str]:
+        """What calls that were killed have left half-written."""
+        return [path for path in self._listing() if is_partial(posixpath.basename(path))] if self.is_local else []
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -210,7 +233,23 @@ class FolderPlace(Place):
             ) from None
 
     def _at(self, path: str) -> str:
-        return f"{self._root}/{path}"
+        """Where a file of the set is. Raises ShareError for one that is elsewhere, by way of a link."""
+        target = f"{self._root}/{path}"
+        if self.is_local and leads_out(self._root, target):
+            raise ShareError(
+                f"{target} is, or lies in, a link to something outside of {self._root}, which is not read or changed "
+                "as a part of this set. Put the files themselves there, or choose another directory."
+            )
+        return target
+
+
+def _partial(path: str) -> str:
+    return partial_name(posixpath.basename(path))
+
+
+def _protocols(system: Any) -> tuple[str, ...]:
+    protocol = system.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
 def _order(path: str) -> int:

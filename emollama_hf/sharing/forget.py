@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +13,11 @@ from datasets import ClassLabel, Features
 from filelock import FileLock
 
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.card import stage_texts
+from emollama_hf.links import leads_out, links_out
+from emollama_hf.sharing.card import Texts, stage_texts
+from emollama_hf.sharing.class_names import Condition, Rule, nested_class_names, unused_names, without_names
 from emollama_hf.sharing.folder_place import FolderPlace
+from emollama_hf.sharing.forgotten_names import clear_names_table
 from emollama_hf.sharing.gate import check_files
 from emollama_hf.sharing.hub_place import HubPlace
 from emollama_hf.sharing.open_place import open_place
@@ -25,10 +28,8 @@ from emollama_hf.sharing.staging import staging_folder
 from emollama_hf.store.forgetting import keep_only, remove_store
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
+from emollama_hf.store.set_paths import README
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
-
-#: For each row of a table whether it is to be forgotten.
-Rule = Callable[[pa.Table], list[bool]]
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ def forget(
         found = sum(one.kept.count(False) for one in rewritten.values())
         gone = [path for path in _files(manifest) if path not in _files(after)]
         leftovers = place.leftovers([*_files(manifest), *_files(after)])
-        if not found and not leftovers and not squash:
+        if not rewritten and not leftovers and not squash:
             raise ShareError(f"no row of {place.name} has {_words(where)}.{_known(manifest, where)}")
-        changes = _staged(place, manifest, after, folder, [*gone, *leftovers])
+        changes, texts = _staged(place, manifest, after, folder, [*gone, *leftovers])
+        stays = _said_still(place, manifest, after, rewritten, where, texts)
+        clear_names_table(place, manifest, rewritten)
         _clear_work_store(place, manifest, rewritten)  # first: who is interrupted here finds the rows once more
         place.publish(changes, f"emollama_hf: forget {found} clips")
     return Forgotten(
@@ -90,7 +93,7 @@ def forget(
         rows=found,
         rewritten=len([path for path in _files(after) if path not in _files(manifest)]),
         deleted=len(gone) + len(leftovers),
-        still_held_by=_held(place, squash, found),
+        still_held_by=(*stays, *_held(place, squash, found)),
     )
 
 
@@ -101,31 +104,40 @@ def _without(
     if not any(all(column in config.features for column in where) for config in manifest.configs.values()):
         columns = dict.fromkeys(name for config in manifest.configs.values() for name in config.features)
         raise ShareError(f"{place.name} has no rows with the columns {', '.join(where)}; it has {', '.join(columns)}.")
+    goes: dict[str, Condition] = {}
+    for name, config in manifest.configs.items():
+        if all(column in config.features for column in where):
+            wanted = _published(where, config.key, secret)
+            holding = [path for path, file in config.files.items() if _holds(place, path, file, wanted, config)]
+            goes[name] = Condition(list(where), _rule(wanted, config.features), holding)
+    gone = unused_names(place, manifest, goes, {column: {str(value)} for column, value in where.items()})
     rewritten: dict[str, Rewritten] = {}
     for name, config in manifest.configs.items():
-        if not all(column in config.features for column in where):
-            continue
-        wanted = _published(where, config.key, secret)
-        rule = _rule(wanted, config.features)
+        holding = list(goes[name].files) if name in goes else []
+        after = without_names(config.features, gone[name]) if name in gone else None
         files = dict(config.files)
-        for path, file in config.files.items():
-            if _holds(place, path, file, wanted, config):
-                rewritten[path] = rewrite_without(
-                    place, path, file, config.features, rule, folder,
-                    config=name, key=None if config.key is None else config.key.column,
-                )  # fmt: skip
-                files = replaced_entry(files, path, rewritten[path].new)
+        for path in config.files if after is not None else holding:
+            rewritten[path] = rewrite_without(
+                place, path, config.files[path], config.features, goes[name].rule if path in holding else _none, folder,
+                config=name, key=None if config.key is None else config.key.column, after=after,
+            )  # fmt: skip
+            files = replaced_entry(files, path, rewritten[path].new)
         names = [
             row
             for path, file in config.files.items() if path in rewritten
             for row, stays in zip(file.rows, rewritten[path].kept, strict=False) if not stays
         ]  # fmt: skip
         forgotten = tuple(dict.fromkeys([*config.forgotten, *map(forgotten_name, names)]))
-        manifest = manifest.with_config(name, replace(config, files=files, forgotten=forgotten))
+        features = after or config.features
+        manifest = manifest.with_config(name, replace(config, files=files, features=features, forgotten=forgotten))
     left = {name: config for name, config in manifest.configs.items() if config.files}
     if not left:
         raise ShareError(f"every row of {place.name} would be forgotten. Delete it instead: nothing would be left.")
     return replace(manifest, configs=left), rewritten
+
+
+def _none(table: pa.Table) -> list[bool]:
+    return [False] * table.num_rows
 
 
 def _published(where: Mapping[str, object], key: RowKey | None, secret: bytes | None) -> dict[str, str]:
@@ -185,13 +197,13 @@ def _may_hold(group: pq.RowGroupMetaData, where: Mapping[str, str], features: Fe
     return True
 
 
-def _staged(place: Place, before: Manifest, after: Manifest, folder: Path, delete: list[str]) -> Changes:
+def _staged(place: Place, before: Manifest, after: Manifest, folder: Path, delete: list[str]) -> tuple[Changes, Texts]:
     new = folder / "new"
     texts = stage_texts(place, before, after, new, rewrite=False)
     write = {path: new / path for path in _files(after) if (new / path).is_file()} | texts.write
     # The rows that stay are published already: what they hold must not keep those of somebody who withdraws.
     check_files(texts.write, pictures=texts.pictures)
-    return Changes(write, [*delete, *texts.delete])
+    return Changes(write, [*delete, *texts.delete]), texts
 
 
 def _files(manifest: Manifest) -> dict[str, FeatureFile]:
@@ -212,7 +224,31 @@ def _known(manifest: Manifest, where: Mapping[str, object]) -> str:
     return ""
 
 
-# What else holds the rows
+# What else holds the rows, or names who withdrew
+
+
+def _said_still(
+    place: Place,
+    before: Manifest,
+    after: Manifest,
+    rewritten: Mapping[str, Rewritten],
+    where: Mapping[str, object],
+    texts: Texts,
+) -> tuple[str, ...]:
+    """Where a name stays that no row has any more."""
+    nested = dict.fromkeys(name for config in after.configs.values() for name in nested_class_names(config.features))
+    lines = [f"The names of classes within {name} are part of its type, and stay: drop the column." for name in nested]
+    if texts.card_kept:
+        card = texts.write[README].read_bytes() if README in texts.write else place.read(README) or b""
+        rows = {row for path, one in rewritten.items() for row, stays in
+                zip(_files(before)[path].rows, one.kept, strict=False) if not stays}  # fmt: skip
+        classes = {one for name, config in after.configs.items() for column, kind in config.features.items()
+                   if isinstance(kind, ClassLabel)
+                   for one in set(before.configs[name].features[column].names) - set(kind.names)}  # fmt: skip
+        named = sorted(one for one in {*map(str, where.values()), *rows, *classes} if one and one.encode() in card)
+        if named:
+            lines.append(f"README.md was edited there, and still says {', '.join(map(repr, named))}: take it out.")
+    return tuple(lines)
 
 
 def _held(place: Place, squash: bool, found: int) -> tuple[str, ...]:
@@ -249,6 +285,12 @@ def _extract_waits(place: Place) -> Iterator[None]:
     if root is None:
         yield
         return
+    outside = [root] if leads_out(place.name, root) else links_out(root)
+    if outside:
+        raise ShareError(
+            f"{outside[0]} is, or lies in, a link to something outside of {place.name}, and forget changes nothing "
+            "there. Put the folder itself there, or remove the link and what it leads to, and forget again."
+        )
     with FileLock(root / "folder.lock"):
         yield
 

@@ -32,8 +32,8 @@ from huggingface_hub.hf_api import RepoFile
 from emollama_hf.errors import ShareError
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.secrets import no_secrets_in_logs, without_secrets
-from emollama_hf.store.feature_set import OWN_FILE
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
+from emollama_hf.store.set_paths import OWN_FILE
 
 T = TypeVar("T")
 
@@ -134,12 +134,19 @@ class HubPlace(Place):
     def leftovers(self, files: Sequence[str]) -> list[str]:
         return []  # a commit is whole
 
+    def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        if self.commit is None:
+            return {}
+        return {file.path: file.size for file in self._files(paths)}
+
     def sha256(self, paths: Sequence[str]) -> dict[str, str | None]:
+        return {file.path: None if file.lfs is None else file.lfs.sha256 for file in self._files(paths)}
+
+    def _files(self, paths: Sequence[str]) -> list[RepoFile]:
         found = self._ask(
             lambda: self._api.get_paths_info(self.repo_id, list(paths), repo_type=REPO_TYPE, revision=self.commit)
         )
-        files = [entry for entry in found if isinstance(entry, RepoFile)]
-        return {file.path: None if file.lfs is None else file.lfs.sha256 for file in files}
+        return [entry for entry in found if isinstance(entry, RepoFile)]
 
     # What only the Hub has
 

@@ -16,12 +16,13 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, l
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import FILE_URL, local_path
+from emollama_hf.sharing.card_files import check_card_files
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.stage import check_choice
 from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.feature_set import README
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
 from emollama_hf.store.parquet_rows import check_directory
+from emollama_hf.store.set_paths import README
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ def load(
 
     Raises:
         FileNotFoundError: there is no such directory or data set.
-        ValueError: it cannot be opened, has no such column or split, or no row is left; `dtype` without a format.
+        ValueError: it cannot be opened, names files outside of its directory, has no such column or split, or no row is
+            left; `dtype` without a format.
 
     Example:
         >>> ds = load("features", columns=["facemae", "mw_label", "test_fold_num"], format="torch")
@@ -107,6 +109,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
     is_url = "://" in place
     if not is_url and not folder.is_dir() and (place.count("/") > 1 or place.startswith((".", "/", "~"))):
         raise FileNotFoundError(f"there is no directory {place!r}. Give the one that extract wrote (--out).")
+    if folder.is_dir() and is_feature_set(folder):
+        check_card_files(folder)
     try:
         if folder.is_dir() and any((folder / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
             found = load_from_disk(str(folder))

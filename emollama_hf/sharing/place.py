@@ -58,6 +58,9 @@ class Place(abc.ABC):
     def fetch(self, path: str, folder: Path) -> Path:
         """A whole file on this machine, in `folder` or in a cache."""
 
+    def check_apart(self, source: object) -> None:  # noqa: B027  (only directories can lie in each other)
+        """Raise ShareError if what is pushed is here, below or above: a directory pushed into itself."""
+
     @abc.abstractmethod
     def check_writable(self, *, private: bool) -> None:
         """Raise ShareError if publishing there would be refused, before hours of work; changes nothing."""
@@ -75,7 +78,11 @@ class Place(abc.ABC):
 
     @abc.abstractmethod
     def leftovers(self, files: Sequence[str]) -> list[str]:
-        """Parquet files that no manifest names, left by an interrupted call. files: those that one names."""
+        """Files left by an interrupted call, half-written ones, too. files: those that a manifest names."""
+
+    @abc.abstractmethod
+    def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        """Bytes of each file that is there."""
 
     @abc.abstractmethod
     def sha256(self, paths: Sequence[str]) -> dict[str, str | None]:
@@ -89,10 +96,10 @@ class Place(abc.ABC):
         found = self.read(PROVENANCE)
         if found is None:
             return None
-        text, where = found.decode("utf-8", errors="replace"), f"{self.name}/{PROVENANCE}"
-        manifest = parse_manifest(text, where)
+        where = f"{self.name}/{PROVENANCE}"
+        manifest = parse_manifest(found, where)
         try:
-            check_unchanged(text, where)
+            check_unchanged(found.decode(), where)
         except ManifestError as error:
             if not changed:
                 raise

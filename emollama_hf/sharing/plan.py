@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from datasets import Features, Value
+from datasets import ClassLabel, Features, Value
 
 from emollama_hf import schema
 from emollama_hf.digest import combined
@@ -16,9 +16,8 @@ from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import forgotten_name, unique
 from emollama_hf.store.arrow_columns import nulls
 from emollama_hf.store.content import value_digest
-from emollama_hf.store.manifest import FeatureConfig
+from emollama_hf.store.manifest import ROW_DIGITS, FeatureConfig
 
-DIGEST_DIGITS = 16
 NAMES_SHOWN = 5
 HINT = "Mend it, or name rows by another column (--key, key=)."
 
@@ -52,7 +51,7 @@ def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, st
             name = rows.value(key, row)
             names.append(None if name is None else str(name))
             digest = combined(*(part for column in columns for part in (column, value_digest(rows.value(column, row)))))
-            found.append((digest[:DIGEST_DIGITS], rows.value(schema.STATUS, row) or schema.OK))
+            found.append((digest[:ROW_DIGITS], rows.value(schema.STATUS, row) or schema.OK))
     unique(names, key, HINT)
     return dict(zip((str(name) for name in names), found, strict=True))
 
@@ -107,7 +106,8 @@ def lacking_labels(there: Features, here: Features) -> list[str]:
             f"drop=({extra[0]!r},)), or push to another configuration (--config, config_name=)."
         )
     for name, kind in here.items():
-        if kind != there[name] and not (_is_text(kind) and _is_text(there[name])):
+        classes = isinstance(kind, ClassLabel) and isinstance(there[name], ClassLabel)  # joined by their names
+        if kind != there[name] and not classes and not (_is_text(kind) and _is_text(there[name])):
             raise ShareError(
                 f"column {name}: {there[name]} there, {kind} here. Cast it (ds.cast_column), or push to another "
                 "configuration (--config, config_name=)."

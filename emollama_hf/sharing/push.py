@@ -21,17 +21,19 @@ from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import shown_name
 from emollama_hf.progress import sharing_bar
 from emollama_hf.sharing.card import stage_texts
+from emollama_hf.sharing.class_names import joined_names, renumbered
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
+from emollama_hf.sharing.missing_files import check_sent_again, split_present
 from emollama_hf.sharing.names_table import names_of, names_table, remember_names
-from emollama_hf.sharing.open_place import open_place
+from emollama_hf.sharing.open_place import check_config_name, check_revision, open_place
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.published_columns import PublishedColumn
 from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
-from emollama_hf.sharing.row_names import RowNames, choose_names
+from emollama_hf.sharing.row_names import RowNames, choose_names, forgotten_name
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, plan_publication
@@ -146,6 +148,11 @@ def push(
     if names and (hash_keys or key_secret is not None):
         raise ShareError("--names publishes names of files in clear, and --hash-keys and --key-secret hash them. "
                          "Choose one (names=, hash_keys=, key_secret=).")  # fmt: skip
+    if config_name is not None:
+        check_config_name(config_name)
+    if tag is not None:
+        check_revision(tag, "tag")
+    open_place(target, revision=revision).check_apart(ds_or_dir)
     rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
     wishes = _Wishes(
@@ -210,17 +217,23 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     place.check_writable(private=private)
     before = place.manifest() or Manifest({})
     name = wishes.config_name or choose_config(before, rows.made, rows.features)
-    there = before.configs.get(name)
+    check_config_name(name)
+    stated = before.configs.get(name)
+    there, gone = split_present(place, stated)
     review = _reviewed(rows, there, wishes)
     publication = review.publication
     if there is not None:
         _check_same(place, name, there, rows.made, publication.features)
     features = publication.features if there is None else there.features
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
-    source = _Published(rows, publication, features, lacking)
     key = publication.names.key.column
+    if there is not None:
+        features = _joined(there, _Published(rows, publication, publication.features, ()), key, wishes)
+    source = _Published(rows, publication, features, lacking)
+    digests = row_digests(source.tables("Comparing rows"), key)
+    check_sent_again(place, gone, digests, replace=wishes.replace)
     plan = plan_rows(
-        row_digests(source.tables("Comparing rows"), key),
+        digests,
         there,
         replace=wishes.replace,
         include_forgotten=wishes.include_forgotten,
@@ -236,7 +249,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         texts = stage_texts(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
         write = {path: folder / "new" / path for path in files if (folder / "new" / path).is_file()} | texts.write
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
-        old = {} if there is None else there.files
+        old = {} if stated is None else stated.files
         delete = [path for path in old if path not in files] + texts.delete + _abandoned(place, manifest)
         table = _names_table(rows, publication.names, there, wishes, place)
         place.publish(Changes(write, delete), _message(plan, name), tag=tag)
@@ -273,11 +286,21 @@ class _Published:
         bar = sharing_bar(self.rows.count, title)
         some = self.rows.tables(self.publication.reads, one_by_one=bool(self.publication.media))
         for table in self.publication.tables(some):
-            yield fitted(table, self.features, self.lacking)
+            yield fitted(renumbered(table, self.publication.features, self.features), self.features, self.lacking)
             if bar is not None:
                 bar.update(table.num_rows)
         if bar is not None:
             bar.close()
+
+
+def _joined(there: FeatureConfig, source: _Published, key: str, wishes: _Wishes) -> Features:
+    """The types of published rows, with the names of classes that the rows here have, too."""
+    forgotten = frozenset(() if wishes.include_forgotten else there.forgotten)
+
+    def is_sent(table: pa.Table) -> list[bool]:
+        return [forgotten_name(str(name)) not in forgotten for name in table.column(key).to_pylist()]
+
+    return joined_names(there.features, source.features, lambda: source.tables("Comparing classes"), is_sent)
 
 
 def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Reviewed:

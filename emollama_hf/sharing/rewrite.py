@@ -12,7 +12,9 @@ from datasets import Features
 
 from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
+from emollama_hf.sharing.class_names import renumbered
 from emollama_hf.sharing.place import Place
+from emollama_hf.sharing.plan import fitted, row_digests
 from emollama_hf.sharing.staging import file_number, stage_file
 from emollama_hf.store.manifest import FeatureFile
 from emollama_hf.store.written_file import is_as_written
@@ -44,10 +46,12 @@ def rewrite_without(
     *,
     config: str,
     key: str | None,
+    after: Features | None = None,
 ) -> Rewritten:
     """A file again, in `folder`, without the rows that are dropped.
 
-    dropped: for each row of a table whether it goes. key: the column that names rows, if they were published.
+    dropped: for each row of a table whether it goes. key: the column that names rows, if they were published. after:
+    types of the new file, where names of classes go: digests of its rows are those of the new numbers.
     """
     found = place.fetch(path, folder)
     if not is_as_written(found, file):
@@ -59,15 +63,25 @@ def rewrite_without(
     if not any(kept):
         return Rewritten(kept, None)
     marks = "".join("1" if stays else "0" for stays in kept)
+    content = combined(file.content, marks) if after is None else combined(file.content, marks, str(after))
+    types = after or features
+
+    def rows() -> Iterator[pa.Table]:
+        for table in _kept(_tables(found, features), iter(kept)):
+            yield fitted(renumbered(table, features, types), types, ()) if after is not None else table
+
+    digests = file.rows
+    if after is not None and file.rows and key is not None:
+        digests = {name: digest for name, (digest, _) in row_digests(rows(), key).items()}
     new = stage_file(
-        _kept(_tables(found, features), iter(kept)),
-        features,
+        rows(),
+        types,
         folder / "new",
         config=config,
         number=file_number(path),
         key=key,
-        known=_Rows(file.rows, file.failed) if file.rows else None,
-        content=combined(file.content, marks),
+        known=_Rows(digests, file.failed) if file.rows else None,
+        content=content,
     )
     return Rewritten(kept, new)
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from datasets import Features, Value
 
 from emollama_hf.errors import ShareError
-from emollama_hf.store.manifest import RowKey
+from emollama_hf.store.manifest import FORGOTTEN_DIGITS, RowKey
 
 #: Columns that name a row, the most private first: a uuid says nothing, a file's name may say who is in it.
 CANDIDATES = ("uuid", "id", "clip_id", "name", "file_name")
 #: Columns whose values are published as hashes unless somebody asks for them in clear.
 FILE_NAMES = ("name", "file_name")
 HASH_DIGITS = 32
-FORGOTTEN_DIGITS = 16
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
 from emollama_hf.sharing.plan import Plan
-from emollama_hf.store.destination import DATA
-from emollama_hf.store.feature_set import SHARD_BYTES, file_name, write_feature_file
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureFile
+from emollama_hf.store.feature_set import SHARD_BYTES, write_feature_file
+from emollama_hf.store.manifest import FeatureFile
+from emollama_hf.store.set_paths import data_folder, file_name
 
 
 @contextmanager
@@ -134,11 +134,6 @@ def stage_file(
     path = f"{data_folder(config)}/{file_name(number, content)}"
     (target / "unnamed.parquet").replace(folder / path)
     return path, replace(written, content=content, rows=rows, failed=failed)
-
-
-def data_folder(config: str) -> str:
-    """Where a configuration's files lie, as `push_to_hub` names it."""
-    return DATA if config == DEFAULT_CONFIG else f"{config}"
 
 
 def file_number(path: str) -> int:

@@ -168,6 +168,8 @@ class _PublishedRow:
 
 def _chosen(place: Place, manifest: Manifest, name: str | None) -> tuple[str, FeatureConfig]:
     configs = manifest.configs
+    if not configs:
+        raise ShareError(f"{place.name} has no rows. Push them again.")
     chosen = name or (DEFAULT_CONFIG if DEFAULT_CONFIG in configs else next(iter(configs)))
     if chosen not in configs:
         raise ShareError(f"{place.name} has no configuration {chosen!r}; it has {', '.join(configs)}.")

@@ -9,9 +9,10 @@ from typing import Any
 from emollama_hf import schema
 from emollama_hf.face_coverage import LOW_COVERAGE
 from emollama_hf.store.file_counts import FEW_VALUES
-from emollama_hf.store.manifest import DEFAULT_CONFIG, PROVENANCE, FeatureConfig, Manifest
+from emollama_hf.store.manifest import PROVENANCE, FeatureConfig, Manifest
 from emollama_hf.store.media import may_show_people, shows_people
 from emollama_hf.store.opening import Opening
+from emollama_hf.store.set_paths import picture_name
 
 MEANINGS = {
     schema.FACEMAE: "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
@@ -176,11 +177,6 @@ def describe_column(feature: Any) -> str:
         return schema.dtype_of(feature)
     sides = ", ".join("any" if side < 0 else str(side) for side in shape)
     return f"({sides}{',' if len(shape) == 1 else ''}) {schema.dtype_of(feature)}"
-
-
-def picture_name(config: str) -> str:
-    """The file of a configuration's histogram."""
-    return "face_coverage.png" if config == DEFAULT_CONFIG else f"face_coverage-{config}.png"
 
 
 def label_lines(config: FeatureConfig) -> dict[str, str]:

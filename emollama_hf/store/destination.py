@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 
 from emollama_hf.frames.source import shown_name
-from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest, read_manifest
+from emollama_hf.links import leads_out
+from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest, UnsafeManifest, read_manifest
+from emollama_hf.store.set_paths import DATA
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
-
-DATA = "data"
-#: The name of a Parquet file ends in so many digits of the digest of its content.
-CONTENT_DIGITS = 12
 
 
 def check_destination(out: Path, *, existing: str) -> Path:
@@ -19,7 +17,8 @@ def check_destination(out: Path, *, existing: str) -> Path:
 
     existing: "error", "add" or "replace", what becomes of rows that are there.
     Raises FileExistsError if it holds something else, or features whose work store is not there; NotADirectoryError
-    or PermissionError if nothing can be made there; ValueError if a newer version wrote it, or its name is not UTF-8.
+    or PermissionError if nothing can be made there; ValueError if a newer version wrote it, if it names or leads to
+    files outside of it, or if its name is not UTF-8.
     """
     out = Path(os.path.abspath(out.expanduser()))
     name = shown_name(str(out))
@@ -32,6 +31,8 @@ def check_destination(out: Path, *, existing: str) -> Path:
     if file is not None:
         raise NotADirectoryError(f"{file} is a file. Choose a directory.")
     if out.is_dir() and any(out.iterdir()):
+        if leads_out(out, out / DATA):
+            raise ValueError(f"{out / DATA} is a link to something outside of {out}. Put the folder itself there.")
         continued = is_work_store(out / INSIDE_OUT)
         if not is_feature_set(out):
             if not continued:
@@ -60,7 +61,7 @@ def is_feature_set(directory: Path) -> bool:
 def _check_version(directory: Path) -> None:
     try:
         read_manifest(directory)
-    except NewerManifest:
+    except (NewerManifest, UnsafeManifest):
         raise
     except ManifestError:
         return  # damaged: it is written anew

@@ -17,7 +17,6 @@ from emollama_hf.digest import combined
 from emollama_hf.errors import StoreError
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
-from emollama_hf.store.destination import CONTENT_DIGITS, DATA
 from emollama_hf.store.file_counts import FileCounts
 from emollama_hf.store.manifest import (
     DEFAULT_CONFIG,
@@ -31,6 +30,7 @@ from emollama_hf.store.manifest import (
 from emollama_hf.store.parquet_file import declared_features
 from emollama_hf.store.row_identity import UNKNOWN, RowIdentity, match_rows, named_by, naming_column
 from emollama_hf.store.row_notes import DamagedNotes, RowNote, known_rows, read_notes
+from emollama_hf.store.set_paths import CONTENT_DIGITS, DATA
 from emollama_hf.store.written_file import is_as_written
 
 logger = logging.getLogger(__name__)

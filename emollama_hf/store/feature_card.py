@@ -10,6 +10,7 @@ from emollama_hf.store.manifest import Manifest
 from emollama_hf.store.opening import Opening
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.readme_metadata import readme_metadata
+from emollama_hf.store.set_paths import picture_name
 
 TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]
 
@@ -44,7 +45,7 @@ def update_card(edited: str, manifest: Manifest) -> str:
 def card_pictures(manifest: Manifest) -> dict[str, bytes]:
     """The pictures that the card shows, by their names."""
     return {
-        sections.picture_name(name): coverage_picture(config.counts.coverage)
+        picture_name(name): coverage_picture(config.counts.coverage)
         for name, config in manifest.configs.items()
         if sum(config.counts.coverage)
     }

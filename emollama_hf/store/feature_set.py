@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,7 +20,6 @@ from datasets import Features
 from filelock import FileLock
 
 from emollama_hf.errors import StoreError
-from emollama_hf.store.destination import CONTENT_DIGITS, DATA
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
 from emollama_hf.store.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
@@ -40,15 +38,14 @@ from emollama_hf.store.opening import open_directory
 from emollama_hf.store.parquet_file import write_parquet
 from emollama_hf.store.provenance import made_together
 from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
+from emollama_hf.store.set_paths import DATA, OWN_FILE, README, file_name
 from emollama_hf.store.shrinking import ExistingRowsError, check_adding, check_shrinking
 from emollama_hf.store.work_store import make_root
 from emollama_hf.store.written_file import is_as_written, read_written
 
 logger = logging.getLogger(__name__)
 
-README = "README.md"
 SHARD_BYTES = 256_000_000
-OWN_FILE = re.compile(rf"train-\d{{5}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
 
 
 def write_feature_set(
@@ -132,11 +129,6 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
         if OWN_FILE.fullmatch(path.name) and f"{DATA}/{path.name}" not in files:
             path.unlink(missing_ok=True)
     return changed
-
-
-def file_name(number: int, content: str) -> str:
-    """Name of the `number`th Parquet file, which no file of other content has."""
-    return f"train-{number:05d}-{content[:CONTENT_DIGITS]}.parquet"
 
 
 def _write_texts(manifest: Manifest, before: Manifest | None, out: Path, partial: Path) -> bool:

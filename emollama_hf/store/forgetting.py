@@ -16,13 +16,15 @@ def keep_only(root: Path, keys: Collection[str]) -> None:
     """Remove from a work store all but the rows of these keys.
 
     All: what other settings have made of a withdrawn clip is known by other keys, which nobody can tell from those of
-    the clips that stay. Gathered and kept columns (`mapped/`) go whole: they are made again when they are needed.
+    the clips that stay. Gathered and kept columns (`mapped/`) go whole: they are made again when they are needed. So do
+    files that a killed run was writing, and shards that are damaged.
     """
     kept = frozenset(keys)
     store = WorkStore(root)
     shards = store.shards
     store.tidy()  # of damaged ones, which may hold a withdrawn row, too
     with words_for_people(root):
+        shutil.rmtree(root / "folder", ignore_errors=True)  # Parquet files of a run that was killed
         for shard in shards:
             gone = frozenset(shard.keys - kept)
             if not gone:

@@ -6,7 +6,6 @@ It has all that the card says and that later pushes need to know, so that nobody
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,12 +14,20 @@ from typing import Any
 from datasets import Features
 
 from emollama_hf.digest import json_digest
+from emollama_hf.links import leads_out
+from emollama_hf.store import manifest_values as values
 from emollama_hf.store.file_counts import FileCounts, merged_counts
+from emollama_hf.store.set_paths import DEFAULT_CONFIG as DEFAULT_CONFIG
+from emollama_hf.store.set_paths import PROVENANCE as PROVENANCE
+from emollama_hf.store.set_paths import config_fault, file_fault, picture_fault
+from emollama_hf.strict_json import parse_object
 
-PROVENANCE = "provenance.json"
 FORMAT = 2
 DIGEST = "digest"
-DEFAULT_CONFIG = "default"
+#: Of provenance.json: a million rows, and no disk that is read into memory.
+MOST_BYTES = 100_000_000
+#: Of a row's values, and of the name of one that was forgotten.
+ROW_DIGITS = FORGOTTEN_DIGITS = 16
 
 
 class ManifestError(ValueError):
@@ -29,6 +36,10 @@ class ManifestError(ValueError):
 
 class NewerManifest(ManifestError):
     """It was written by a newer version, and must not be replaced by this one."""
+
+
+class UnsafeManifest(ManifestError):
+    """It names files that this package does not write, perhaps outside of the set, and nothing must be done by it."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ class Manifest:
         return replace(self, configs={**self.configs, name: config})
 
     def to_json(self) -> str:
+        """The content of provenance.json. Raises ManifestError if it would be too large to be read again."""
         described = {
             "format": FORMAT,
             "license": self.license,
@@ -119,43 +131,93 @@ class Manifest:
             "configs": {name: _config_to_json(config) for name, config in self.configs.items()},
         }
         described[DIGEST] = _digest_of(described)
-        return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        if len(text.encode()) > MOST_BYTES:
+            raise ManifestError(
+                f"{PROVENANCE} would have {len(text.encode()):,} bytes, expected at most {MOST_BYTES:,}: the set has "
+                "too many rows. Put them into several sets."
+            )
+        return text
 
 
-def parse_manifest(text: str, where: str) -> Manifest:
-    """A manifest from its text. where: what to call the file. Raises ManifestError."""
+def parse_manifest(content: str | bytes, where: str) -> Manifest:
+    """A manifest from the content of provenance.json, which may be anybody's: the one place where it becomes values.
+
+    Args:
+        content: its text.
+        where: what to call the file.
+
+    Returns:
+        The manifest. Every path in it is that of a file of the set, below the set; every other value has the form that
+        it has when this package writes it.
+
+    Raises:
+        UnsafeManifest: a configuration or a file has a name that this package gives to none.
+        ManifestError: it is of a newer version, or no manifest.
+    """
+    if len(content) > MOST_BYTES:
+        raise ManifestError(f"{where} has {len(content):,} bytes, expected at most {MOST_BYTES:,}. {_ADVICE}")
     try:
-        found = json.loads(text)
+        found = parse_object(content.encode() if isinstance(content, str) else content, infinite=True)
         version = found["format"]
         if isinstance(version, int) and version > FORMAT:
             raise NewerManifest(
                 f"{where}: was written by a newer emollama_hf (format {version}, this one knows {FORMAT}). "
                 "Update emollama_hf, or choose another place."
             )
+        _check_names(found, where)
         return Manifest(
             configs={name: _config_from_json(config) for name, config in found["configs"].items()},
-            cards=tuple(found["cards"]),
-            pictures=dict(found["pictures"]),
-            license=found["license"],
-            citation=found["citation"],
+            cards=values.several(found["cards"], "cards", values.digest),
+            pictures={name: values.digest(sha256, name) for name, sha256 in found["pictures"].items()},
+            license=values.optional_text(found["license"], "license"),
+            citation=values.optional_text(found["citation"], "citation"),
         )
     except ManifestError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = "".join(one if one.isprintable() else " " for one in f"{type(error).__name__}: {error}")
+        what = " ".join(said.split())[:300]
         raise ManifestError(
-            f"{where} is not the provenance of a feature data set, or is damaged ({type(error).__name__}: {error})."
+            f"{where} is not the provenance of a feature data set, or is damaged ({what}). {_ADVICE}"
         ) from error
 
 
+_ADVICE = "Nothing was changed. Fetch it again from those who shared it, or extract or push to another place."
+
+
+def _check_names(found: Mapping[str, Any], where: str) -> None:
+    """Raise UnsafeManifest if a name in a manifest is not one that this package gives."""
+    faults = [("configuration", name, config_fault(name)) for name in found["configs"]]
+    faults += [
+        ("file", path, file_fault(path, name)) for name, config in found["configs"].items() for path in config["files"]
+    ]
+    faults += [("picture", name, picture_fault(name)) for name in found["pictures"]]
+    for kind, name, fault in faults:
+        if fault is not None:
+            raise UnsafeManifest(f"{where} names a {kind} {name!r:.120}, which no feature set has: {fault}. {_ADVICE}")
+
+
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of a feature data set on disk. Raises ManifestError."""
+    """The manifest of a feature data set on disk.
+
+    Raises:
+        UnsafeManifest: it, or a file that it names, is a link to a file outside of the directory, or what
+            `parse_manifest` says.
+        ManifestError: it cannot be read, or what `parse_manifest` says.
+    """
     path = directory / PROVENANCE
+    _check_inside(directory, path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
         raise ManifestError(f"{path} cannot be read ({error}). Is {directory} a feature data set?") from error
-    manifest = parse_manifest(text, str(path))
-    check_unchanged(text, str(path))
+    manifest = parse_manifest(content, str(path))
+    check_unchanged(content.decode(), str(path))
+    for config in manifest.configs.values():
+        for name in config.files:
+            _check_inside(directory, directory / name)
     return manifest
 
 
@@ -178,6 +240,14 @@ def _digest_of(described: dict[str, Any]) -> str:
     return json_digest(json.loads(json.dumps(described)))
 
 
+def _check_inside(directory: Path, path: Path) -> None:
+    if leads_out(directory, path):
+        raise UnsafeManifest(
+            f"{path} is, or lies in, a link to something outside of {directory}, which is not read or changed as a "
+            "part of this set. Put the files themselves there."
+        )
+
+
 def _config_to_json(config: FeatureConfig) -> dict[str, Any]:
     return {
         **config.made,
@@ -193,14 +263,22 @@ def _config_to_json(config: FeatureConfig) -> dict[str, Any]:
 
 def _config_from_json(found: dict[str, Any]) -> FeatureConfig:
     own = {"rows", "status", "key", "withheld", "forgotten", "features", "files"}
+    features = values.features(found["features"])
     return FeatureConfig(
-        made={name: value for name, value in found.items() if name not in own},
-        features=Features.from_dict(found["features"]),
-        files={name: _file_from_json(file) for name, file in found["files"].items()},
-        key=None if found["key"] is None else RowKey(**found["key"]),
-        withheld=tuple(found["withheld"]),
-        forgotten=tuple(found["forgotten"]),
+        made=values.making({name: value for name, value in found.items() if name not in own}),
+        features=features,
+        files={name: _file_from_json(file, name) for name, file in found["files"].items()},
+        key=None if found["key"] is None else _key_from_json(values.table(found["key"], "key"), features),
+        withheld=values.several(found["withheld"], "withheld", values.text),
+        forgotten=tuple(values.digest(one, "forgotten", digits=FORGOTTEN_DIGITS) for one in found["forgotten"]),
     )
+
+
+def _key_from_json(found: dict[str, Any], features: Features) -> RowKey:
+    column = values.text(found["column"], "key, column")
+    if column not in features:
+        raise ValueError(f"key, column: there is no column {column!r:.80}")
+    return RowKey(column, values.hashed(found["hashed"]))
 
 
 def _file_to_json(file: FeatureFile) -> dict[str, Any]:
@@ -216,14 +294,23 @@ def _file_to_json(file: FeatureFile) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _file_from_json(found: dict[str, Any]) -> FeatureFile:
-    counts = found["counts"]
+def _file_from_json(found: dict[str, Any], name: str) -> FeatureFile:
+    counts = values.counts(found["counts"], f"{name}, counts")
+    what = f"{name}, rows"
+    rows = {
+        row: values.digest(digest, what, digits=ROW_DIGITS) for row, digest in values.table(found["rows"], what).items()
+    }
+    failed = values.several(found["failed"], f"{name}, failed", values.text)
+    if (rows and len(rows) != counts.rows) or not set(failed) <= set(rows):
+        raise ValueError(f"{name}, rows: they are not the {counts.rows} rows that are counted")
     return FeatureFile(
-        sha256=str(found["sha256"]),
-        bytes=int(found["bytes"]),
-        content=str(found["content"]),
-        counts=FileCounts(counts["rows"], Counter(counts["status"]), counts["labels"], counts["coverage"]),
-        rows=dict(found["rows"]),
-        failed=tuple(found["failed"]),
-        xxh3_128=None if found.get("xxh3_128") is None else str(found["xxh3_128"]),
+        sha256=values.digest(found["sha256"], f"{name}, sha256"),
+        bytes=values.count(found["bytes"], f"{name}, bytes", most=values.MOST_BYTES),
+        content=values.digest(found["content"], f"{name}, content"),
+        counts=counts,
+        rows=rows,
+        failed=failed,
+        xxh3_128=None
+        if found.get("xxh3_128") is None
+        else values.digest(found["xxh3_128"], f"{name}, xxh3_128", digits=32),
     )

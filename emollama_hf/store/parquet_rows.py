@@ -22,6 +22,8 @@ def open_config(directory: Path, name: str | None = None) -> tuple[FeatureConfig
     Raises ValueError if there is no such configuration, or a file is missing or damaged.
     """
     configs = read_manifest(directory).configs
+    if not configs:
+        raise ValueError(f"{directory} has no rows. Extract them again.")
     chosen = name or (DEFAULT_CONFIG if DEFAULT_CONFIG in configs else next(iter(configs)))
     if chosen not in configs or (name is None and len(configs) > 1 and DEFAULT_CONFIG not in configs):
         raise ValueError(f"{directory} has the configurations {', '.join(configs)}. Choose one (--config).")

@@ -22,6 +22,7 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.digest import FileState, file_state, json_digest
 from emollama_hf.errors import ClipError, ErrorKind, StoreError
+from emollama_hf.plain_names import name_fault
 from emollama_hf.store.arrow_columns import to_arrow
 from emollama_hf.store.media_cells import CELL
 from emollama_hf.store.written_file import Hashes, WrittenFile, is_as_written
@@ -197,6 +198,9 @@ class Shard:
             )
         if claimed != json_digest(content):
             raise DamagedShard(f"its {MANIFEST} was changed")
+        names = [name for stage, described in content["stages"].items() for name in (stage, *described["files"])]
+        if any(name_fault(name) is not None for name in names):
+            raise DamagedShard(f"its {MANIFEST} names files of other folders")
         return cls(folder, content["made_with"], content["stages"])
 
     @property

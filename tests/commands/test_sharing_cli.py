@@ -10,7 +10,7 @@ import pytest
 
 from emollama_hf.frames.demo_clips import write_demo_clips
 from tests import second_process
-from tests.commands.command_line import MAIN, run
+from tests.commands.command_line import MAIN, run, run_fresh
 from tests.hub import hub
 from tests.sharing.labs import shared
 
@@ -145,3 +145,15 @@ def test_columns_that_are_left_out_go_if_they_are_named(lab: Path, tmp_path: Pat
     assert "the columns are" in run("push", out, place, "--include", "nose", status=1).stderr
     run("push", out, str(tmp_path / "whole"), "--include", "notes")
     assert sorted(shared(tmp_path / "whole")["notes"]) == notes[1:]
+
+
+def test_what_is_not_there_ends_with_1_and_one_line(tmp_path: Path) -> None:
+    with hub() as server:
+        environment = server.environment(tmp_path / "home")
+        for command in (["info"], ["forget", "--where", "a=b"], ["verify", "--source", str(tmp_path)],
+                        ["export", "--npy", str(tmp_path / "npy")]):  # fmt: skip
+            for target in ("org/nothing", str(tmp_path / "nothing")):
+                ran = run_fresh(command[0], target, *command[1:], status=1, **environment)
+                assert ran.stderr.startswith("emollama-hf: ")
+                assert ran.stderr.count("\n") == 1
+                assert not ran.stdout

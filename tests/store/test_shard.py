@@ -14,7 +14,7 @@ from datasets import Array4D, Features, List, Value
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.store import shard as shard_module
 from emollama_hf.store.media_cells import from_cell, to_cell
-from emollama_hf.store.shard import MANIFEST, DamagedShard, Failure, Shard, ShardWriter
+from emollama_hf.store.shard import MANIFEST, DamagedShard, Failure, Shard, ShardWriter, write_manifest
 from emollama_hf.store.shard_copy import copy_without
 from emollama_hf.store.work_store import WorkStore
 
@@ -190,3 +190,14 @@ def test_a_manifest_that_was_changed_is_damage_and_one_of_a_newer_version_is_lef
         Shard.open(tmp_path / "shard")
     path.write_text(json.dumps(content))
     assert Shard.open(tmp_path / "shard").keys == {"s0", "s1", "e0", "e1"}
+
+
+def test_a_manifest_that_names_files_elsewhere_is_no_shard(tmp_path: Path) -> None:
+    """Its digest is no secret: whoever shares a directory can write one that fits."""
+    written(tmp_path / "one", 2)
+    content = json.loads((tmp_path / "one" / MANIFEST).read_text())
+    for stage, file in (("sample", "../../private/x.arrow"), ("../../private/x", "x.arrow")):
+        stages = {stage: {"keys": ["s0"], "failed": {}, "files": {file: {"bytes": 1, "sha256": "0" * 64}}}}
+        write_manifest(tmp_path / "one", content["made_with"], stages)
+        with pytest.raises(DamagedShard, match="names files of other folders"):
+            Shard.open(tmp_path / "one")
