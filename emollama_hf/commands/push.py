@@ -11,6 +11,7 @@ import typer
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
+from emollama_hf.terminal import for_terminal, shown_text
 
 
 def run_push(
@@ -32,8 +33,8 @@ def run_push(
     )
     screen = console()
     screen.print(
-        f"{done.place}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, {done.replaced:,} "
-        f"replaced, {done.unchanged:,} were there already.",
+        f"{shown_text(done.place)}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, "
+        f"{done.replaced:,} replaced, {done.unchanged:,} were there already.",
         markup=False,
     )
     if done.forgotten:
@@ -52,7 +53,7 @@ def run_push(
 
 
 def _confirm(target: str) -> None:
-    warning = f"--media publishes recordings and pictures of people to {target}."
+    warning = f"--media publishes recordings and pictures of people to {for_terminal(target)}."
     if not sys.stdin.isatty():
         raise ShareError(f"{warning} Where nobody can be asked, say so with --yes.")
     if typer.prompt(f"{warning} Did they all consent? Type yes to go on", default="no") != "yes":

@@ -32,6 +32,7 @@ from emollama_hf.conversion.parts import Recipe, check_sources, check_values, pa
 from emollama_hf.conversion.recognise import WANTED, option
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.errors import ModelError
+from emollama_hf.safe_errors import no_secrets
 
 FORMAT = 1
 DTYPES = ("float32", "float16", "bfloat16")
@@ -40,6 +41,7 @@ DTYPES = ("float32", "float16", "bfloat16")
 Progress = Callable[[int, int], None]
 
 
+@no_secrets()
 def run_conversion(
     out: Path,
     locations: Mapping[str, str],
@@ -89,6 +91,7 @@ def run_conversion(
         write_provenance(work, facts)
 
 
+@no_secrets()
 def convert(
     *,
     out: str | os.PathLike[str],

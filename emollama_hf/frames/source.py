@@ -13,6 +13,7 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from ..errors import ClipError
+from ..safe_errors import no_secrets
 from .limits import check_bytes
 from .settings import DecodeLimits
 
@@ -91,6 +92,7 @@ def local_file(source: ClipSource, limits: DecodeLimits) -> Iterator[Path | byte
         yield path
 
 
+@no_secrets()
 def _fetch(url: str, copy: IO[bytes], limits: DecodeLimits) -> None:
     import fsspec
 

@@ -20,8 +20,8 @@ from filelock import FileLock
 
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import local_path
+from emollama_hf.secrets import public_url, without_secrets
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
-from emollama_hf.sharing.secrets import public_url, without_secrets
 from emollama_hf.store.destination import DATA
 from emollama_hf.store.feature_set import OWN_FILE, README
 from emollama_hf.store.manifest import PROVENANCE, FeatureConfig

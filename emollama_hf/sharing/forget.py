@@ -13,6 +13,7 @@ from datasets import ClassLabel, Features
 from filelock import FileLock
 
 from emollama_hf.errors import ShareError
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
@@ -46,6 +47,7 @@ class Forgotten:
     still_held_by: tuple[str, ...]
 
 
+@no_secrets()
 def forget(
     target: str | Path,
     where: Mapping[str, object],

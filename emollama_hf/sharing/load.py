@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections import Counter
@@ -16,11 +15,13 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, l
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import FILE_URL, local_path
+from emollama_hf.logs import package_logger
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.stage import check_choice
 from emollama_hf.store.manifest import DEFAULT_CONFIG
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: The column that says which split a row is from, where a place has several.
 SPLIT = "split"
@@ -31,6 +32,7 @@ NAMES_SHOWN = 5
 _PATTERN = re.compile(r"\[|::")
 
 
+@no_secrets()
 def load(
     place: str | os.PathLike[str],
     *,

@@ -7,7 +7,6 @@ kept as they are; the README is replaced last of all that readers need, so that 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from filelock import FileLock
 
 from emollama_hf.digest import hash_file, remember, sha256_file
 from emollama_hf.errors import StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.store.destination import DATA
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
@@ -44,7 +44,7 @@ from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
 from emollama_hf.store.shrinking import ExistingRowsError, check_adding, check_shrinking
 from emollama_hf.store.work_store import make_root
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 README = "README.md"
 SHARD_BYTES = 256_000_000

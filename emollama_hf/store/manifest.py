@@ -14,6 +14,7 @@ from typing import Any
 
 from datasets import Features
 
+from emollama_hf.errors import SafeMessage
 from emollama_hf.store.file_counts import FileCounts, merged_counts
 
 PROVENANCE = "provenance.json"
@@ -21,7 +22,7 @@ FORMAT = 2
 DEFAULT_CONFIG = "default"
 
 
-class ManifestError(ValueError):
+class ManifestError(SafeMessage, ValueError):
     """provenance.json is not there, cannot be read, or is of a newer version; the message says which."""
 
 
