@@ -33,6 +33,7 @@ from emollama_hf.conversion.recognise import WANTED, option
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.errors import ModelError
 from emollama_hf.safe_errors import no_secrets
+from emollama_hf.secrets import without_secrets_inside
 
 FORMAT = 1
 DTYPES = ("float32", "float16", "bfloat16")
@@ -88,7 +89,7 @@ def run_conversion(
                 "notices": [*([LLAMA_GATE] if "llama" in sources else []), *incomplete_parts(sources)],
             }
         shutil.rmtree(staging, ignore_errors=True)
-        write_provenance(work, facts)
+        write_provenance(work, without_secrets_inside(facts))
 
 
 @no_secrets()
