@@ -25,6 +25,8 @@ LEAST_LENGTH = 8
 CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
 #: A URL may be encoded within a URL that is encoded itself.
 MOST_ENCODINGS = 3
+#: URLs within URLs.
+MOST_NESTED = 8
 
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}"
 _SLASHES = r"(?:\\*/){2}"  # JSON may escape each slash
@@ -68,7 +70,7 @@ _AUTHORIZATION = re.compile(
 )
 # user:password@host without a scheme. The host has a dot, a port or a path; mailto:anna@example.org has no password.
 _LOGIN = re.compile(
-    r"(?<![\w.%+:/@-])(?!(?:mailto|mail|e-?mail|sip|acct|contact):)(?=[\w.%+-]*[A-Za-z])[\w.%+-]{1,64}:[^\s@/:\"'<>]{1,128}@"
+    r"(?:(?<=//)|(?<![\w.%+:/@-]))(?!(?:mailto|mail|e-?mail|sip|acct|contact):)(?=[\w.%+-]*[A-Za-z])[\w.%+-]{1,64}:[^\s@/:\"'<>]{1,128}@"
     r"(?=[\w-]+(?:\.[\w-]+)+|[\w-]+[:/]\S)",
     re.IGNORECASE,
 )
@@ -112,7 +114,7 @@ def without_secrets(text: str) -> str:
         text = "\n".join(_without_queries(line) for line in _URL.sub(_without_quoted, text).split("\n"))
     for pattern in (_AUTHORIZATION, _ASSIGNED, _IN_DICT, _HEADER):
         text = pattern.sub(_without_value, text)
-    return _TOKEN.sub(HIDDEN, _BASIC.sub(_without_login, _LOGIN.sub("", text)))
+    return _TOKEN.sub(HIDDEN, _BASIC.sub(_without_basic_login, _LOGIN.sub("", text)))
 
 
 def public_url(url: str) -> str:
@@ -137,10 +139,21 @@ def without_secrets_inside(value: Any) -> Any:
 
 
 def _public_link(link: str) -> str:
-    start = _START.search(link)
-    if start is None:
-        return link
-    before, scheme, rest = link[: start.start()], start[0], link[start.end() :]
+    shown = ""
+    for _ in range(MOST_NESTED):
+        start = _START.search(link)
+        if start is None:
+            return shown + link
+        shown += link[: start.end()]
+        link = _without_login_and_query(start[0], link[start.end() :])
+        inner = _START.search(link)  # an archive of pages: https://archive.example/https://anna:pw@host/
+        if inner is None:
+            return shown + link
+        shown, link = shown + link[: inner.start()], link[inner.start() :]
+    return shown + HIDDEN
+
+
+def _without_login_and_query(scheme: str, rest: str) -> str:
     chained = "::" if rest.endswith("::") else ""
     rest = rest.removesuffix("::")
     authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
@@ -152,11 +165,7 @@ def _public_link(link: str) -> str:
     container = scheme.partition(":")[0].lower() in CONTAINER_SCHEMES and ":" not in login
     if at and not container:
         rest = rest[len(login) + 1 :]
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    inner = _START.search(rest)  # an archive of pages: https://archive.example/https://anna:pw@host/
-    if inner is not None:
-        rest = rest[: inner.start()] + _public_link(rest[inner.start() :])
-    return before + scheme + rest + chained
+    return re.split(r"[?#]", rest, maxsplit=1)[0] + chained
 
 
 def _without_quoted(found: re.Match[str]) -> str:
@@ -190,7 +199,7 @@ def _without_value(found: re.Match[str]) -> str:
     return found[0][: found.start("value") - found.start()] + HIDDEN
 
 
-def _without_login(found: re.Match[str]) -> str:
+def _without_basic_login(found: re.Match[str]) -> str:
     """Basic and a base64 of user:password, which "Basic research" is not."""
     value = found["value"]
     try:
