@@ -40,6 +40,8 @@ _URL = re.compile(
 _ENCODED_URL = re.compile(rf"{_SCHEME}(?:%(?:25)*3[aA])(?:%(?:25)*2[fF]){{2}}[^\s<>\"'`]*")
 #: What follows a URL in a sentence, a list or JSON and is not part of it.
 _TRAILING = "\"'`()[]{}.,;:!|\\"
+#: The request line of a log, which has no scheme: "GET /a.mp4?sig=abc HTTP/1.1".
+_PATH_QUERY = re.compile(r"(?<![\w/])(?P<path>/[^\s?\"'<>]*)(?P<query>\?[\w.~%\[\]-]+=[^\s\"<>]*)")
 _LATER_QUERY = re.compile(r"(?<=\S)\?\S+")
 
 _WORD = r"""(?<![\w])[\w.-]{0,40}?"""
@@ -112,6 +114,7 @@ def without_secrets(text: str) -> str:
     text = _ENCODED_URL.sub(_without_encoded, text)
     if _START.search(text):
         text = "\n".join(_without_queries(line) for line in _URL.sub(_without_quoted, text).split("\n"))
+    text = _PATH_QUERY.sub(_without_path_query, text)
     for pattern in (_AUTHORIZATION, _ASSIGNED, _IN_DICT, _HEADER):
         text = pattern.sub(_without_value, text)
     return _TOKEN.sub(HIDDEN, _BASIC.sub(_without_basic_login, _LOGIN.sub("", text)))
@@ -173,6 +176,10 @@ def _without_quoted(found: re.Match[str]) -> str:
         return found["quote"] + public_url(found["quoted"]) + found["quote"]
     url = found["plain"].rstrip(_TRAILING)
     return public_url(url) + found["plain"][len(url) :]
+
+
+def _without_path_query(found: re.Match[str]) -> str:
+    return found["path"] + found["query"][len(found["query"].rstrip(_TRAILING)) :]
 
 
 def _without_queries(line: str) -> str:

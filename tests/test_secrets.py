@@ -152,6 +152,7 @@ def test_no_token_survives_wherever_it_stands(form: str, data: st.DataObject) ->
         "Bearer {}", "token={}", "password={}", "secret={}", "api_key={}", "--api-key={}", "HF_TOKEN={}",
         "aws_secret_access_key = {}",
         '{{"access_token": "{}"}}', "{{'password': '{}'}}", '{{\\"client_secret\\": \\"{}\\"}}', "a.mp4?sig={}&x=1",
+        "GET /a.mp4?id=1&x={} HTTP/1.1",
         "AccountKey={};EndpointSuffix=core.windows.net", "SharedAccessSignature=sv=1&sig={}", "anna:{}@nas.local",
         "//anna:{}@host/a.mp4", "X-Api-Key: {}", "password: {}",
         "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
