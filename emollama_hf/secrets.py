@@ -21,6 +21,8 @@ HIDDEN = "***"
 #: Environment variables whose names end so hold a secret, if the value is long enough not to be a word like "yes".
 SECRET_VARIABLES = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 LEAST_LENGTH = 8
+#: Shorter parts of a URL are in many words.
+LEAST_OF_URL = 4
 #: Schemes in whose URLs the text before "@" is a container: abfss://container@account.dfs.core.windows.net/path.
 CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")
 #: A URL may be encoded within a URL that is encoded itself.
@@ -70,10 +72,10 @@ _AUTHORIZATION = re.compile(
     r"""AWS4-HMAC-SHA256)\s+)?[^\s"'][^"'\n,]*)""",
     re.IGNORECASE,
 )
-# user:password@host without a scheme. The host has a dot, a port or a path; mailto:anna@example.org has no password.
+# user:password@host without a scheme; mailto:anna@example.org has no password, and 12:30@lab no user.
 _LOGIN = re.compile(
-    r"(?:(?<=//)|(?<![\w.%+:/@-]))(?!(?:mailto|mail|e-?mail|sip|acct|contact):)(?=[\w.%+-]*[A-Za-z])[\w.%+-]{1,64}:[^\s@/:\"'<>]{1,128}@"
-    r"(?=[\w-]+(?:\.[\w-]+)+|[\w-]+[:/]\S)",
+    r"(?:(?<=//)|(?<![\w.%+:/@*-]))(?!(?:mailto|mail|e-?mail|sip|acct|contact):)(?=[\w.%+*-]*[A-Za-z*])[\w.%+*-]{1,64}:"
+    r"[^\s@/:\"'<>]{1,128}@(?=[\w\[])",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(
@@ -101,13 +103,21 @@ _SUSPECT = re.compile(
 )
 
 
-def without_secrets(text: str) -> str:
+def without_secrets(text: str, *, url: str | None = None) -> str:
     """A text as it may be shown and kept: no password, no token, no query of a URL, which may sign it.
 
+    Args:
+        text: of one line or several.
+        url: what the text is about: libraries may quote a part of it alone.
+
+    Returns:
+        The text; a text without secrets is returned as it is.
+
+    Example:
     >>> without_secrets("GET https://anna:pw@host/a.mp4?sig=abc failed")
     'GET https://host/a.mp4 failed'
     """
-    for value in _known_values():
+    for value in (*_known_values(), *(() if url is None else _parts(url))):
         text = text.replace(value, HIDDEN)
     if not _SUSPECT.search(text):
         return text
@@ -214,6 +224,15 @@ def _without_basic_login(found: re.Match[str]) -> str:
     except ValueError:
         return found[0]
     return HIDDEN if b":" in login and login.isascii() else found[0]
+
+
+def _parts(url: str) -> list[str]:
+    """User, password and the values of the query of each link of a URL, as they are and decoded, the longest first."""
+    links = re.split(rf"::(?={_SCHEME}:{_SLASHES})", url)
+    logins = [part for link in links for part in link.rpartition("@")[0].partition("://")[2].partition(":")[::2]]
+    values = [part.rpartition("=")[2] for query in re.split(r"[?#]", url)[1:] for part in re.split("[&;]|::", query)]
+    found = {*logins, *values, *map(unquote, (*logins, *values))}
+    return sorted((part for part in found if len(part) >= LEAST_OF_URL), key=len, reverse=True)
 
 
 def _known_values() -> list[str]:

@@ -89,6 +89,16 @@ def sentences(draw: st.DrawFn) -> tuple[str, str]:
     return around.format(url=url), secret
 
 
+@given(secret=secrets, user=secrets)
+def test_a_part_of_the_url_that_a_text_is_about_is_hidden(secret: str, user: str) -> None:
+    login = f"{user}:{secret}@h"
+    for url in (f"s3://{login}/a.mp4", f"http://h/a?x={secret}&y={user}", f"zip://a::ftp://{login}?x=1"):
+        clean = without_secrets(f"login of {user} with {secret} failed at line 3", url=url)
+        assert secret not in clean
+        assert user not in clean
+        assert "failed at line 3" in clean
+
+
 def hidden(text: str, secret: str) -> None:
     assert secret not in text
     if secret.startswith(MARK):
@@ -154,6 +164,7 @@ def test_no_token_survives_wherever_it_stands(form: str, data: st.DataObject) ->
         '{{"access_token": "{}"}}', "{{'password': '{}'}}", '{{\\"client_secret\\": \\"{}\\"}}', "a.mp4?sig={}&x=1",
         "GET /a.mp4?id=1&x={} HTTP/1.1",
         "AccountKey={};EndpointSuffix=core.windows.net", "SharedAccessSignature=sv=1&sig={}", "anna:{}@nas.local",
+        'Invalid bucket name "AKIASECRETSECRET1234:{}@bucket"',
         "//anna:{}@host/a.mp4", "X-Api-Key: {}", "password: {}",
         "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
     ],
