@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from pathlib import Path
 from dataset_scripts.content_builder import listed
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import shown_name
+from emollama_hf.logs import package_logger
 from emollama_hf.store.clip_names import as_read
 from emollama_hf.store.video_files import VIDEO_SUFFIXES, find_videos
 from emollama_hf.tables import Row, Table
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ old rows. Here they are named after the files' content.
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +27,9 @@ from datasets.exceptions import DatasetGenerationError
 
 from emollama_hf.digest import json_digest, sha256_file
 from emollama_hf.errors import ClipError, SourceError
+from emollama_hf.logs import package_logger
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 IDENTITIES = ("sha256", "mtime")
 NAMES_SHOWN = 20

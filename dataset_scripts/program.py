@@ -17,7 +17,10 @@ from dataset_scripts.content_builder import IDENTITIES, ContentBuilder, stored_p
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.errors import SourceError
+from emollama_hf.logs import clean_all_logs
+from emollama_hf.safe_errors import traceback_text
 from emollama_hf.store.card_sections import describe_column
+from emollama_hf.terminal import write_line
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -51,6 +54,7 @@ def run_program(
     parser.add_argument("--out", type=Path, help="Directory to save the rows to, for `emollama-hf extract DIR`.")
     parser.add_argument("--debug", action="store_true", help="Show the traceback of an error.")
     debug = "--debug" in sys.argv
+    clean_all_logs()
     try:
         given = {key: value for key, value in vars(parser.parse_args()).items() if value is not None}
         out = given.pop("out", None)
@@ -60,9 +64,10 @@ def run_program(
         sys.exit(130)
     except Exception as error:
         if debug:
-            raise
+            sys.stderr.write(traceback_text(error))
+            sys.exit(1)
         kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
-        sys.stderr.write(f"{name}: {kind}{' '.join(str(error).split())}\n")
+        write_line(f"{name}: {kind}{' '.join(str(error).split())}")
         sys.exit(1)
     sys.exit(0)
 

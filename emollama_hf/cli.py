@@ -10,6 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from emollama_hf import __version__
+from emollama_hf.logs import clean_all_logs
+from emollama_hf.safe_errors import traceback_text
+from emollama_hf.terminal import write_line
 
 app = typer.Typer(
     name="emollama-hf",
@@ -406,6 +409,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    clean_all_logs()
     try:
         status = app(arguments, prog_name="emollama-hf", standalone_mode=False)
     except KeyboardInterrupt:
@@ -417,7 +421,8 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.exit(0)  # the help was printed
         if debug:
-            raise
+            sys.stderr.write(traceback_text(error))
+            sys.exit(1)
         _fail(_one_line(error), 1)
     if status == INTERRUPTED:
         _fail("interrupted", INTERRUPTED)
@@ -435,7 +440,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"emollama-hf: {message}\n")
+    write_line(f"emollama-hf: {message}")
     sys.exit(status)
 
 

@@ -1,8 +1,14 @@
-"""What can be wrong with a clip, as values: the kinds are what `emollama_status` holds."""
+"""What can be wrong with a clip, as values: the kinds are what `emollama_status` holds.
+
+The message of every error of this package can be shown, logged and stored: `SafeMessage` sees to that.
+"""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
+
+from emollama_hf.secrets import without_secrets
+from emollama_hf.terminal import shown_text
 
 ErrorKind = Literal[
     "missing_file",  # nothing is there, or it cannot be read or fetched
@@ -55,7 +61,22 @@ def published_error(kind: object) -> str:
     return f"{known}: {PUBLISHED_TEXTS[known]}"
 
 
-class ClipError(ValueError):
+class SafeMessage(Exception):
+    """Base of the errors of this package: the message has no secret, and no character that is not printable.
+
+    Names of files need not be UTF-8, and URLs may be signed: both are quoted by messages, of libraries as well.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(safe_message(one) if isinstance(one, str) else one for one in arguments))
+
+
+def safe_message(message: str) -> str:
+    """A message as text that can be stored and printed. Line breaks stay: messages may have several lines."""
+    return shown_text(without_secrets(message), lines=True)
+
+
+class ClipError(SafeMessage, ValueError):
     """One row cannot be computed; every other row can.
 
     kind: the machine-readable kind, one of `ERROR_KINDS`.
@@ -64,8 +85,7 @@ class ClipError(ValueError):
     """
 
     def __init__(self, kind: ErrorKind, message: str) -> None:
-        # Messages are stored as text: what a name that is not UTF-8 left in one is escaped.
-        super().__init__(_storable(message))
+        super().__init__(message)
         self.kind: ErrorKind = kind
 
     def __reduce__(self) -> tuple[type[ClipError], tuple[ErrorKind, str]]:
@@ -73,34 +93,26 @@ class ClipError(ValueError):
         return type(self), (self.kind, str(self))
 
 
-class ModelError(ValueError):
+class ModelError(SafeMessage, ValueError):
     """A model cannot be used: its directory, one of its files, a part that was not converted, its tokenizer.
 
     The message says what was looked for, what is there and what to do next. No row is to blame.
     """
 
 
-class SourceError(ValueError):
+class SourceError(SafeMessage, ValueError):
     """A source of clips, a table of labels or an option of theirs cannot be used; the message says what to do."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(_storable(message))
 
-
-class StoreError(RuntimeError):
+class StoreError(SafeMessage, RuntimeError):
     """The store of what was computed cannot be used or written: a full disk, a newer version's files.
 
     The message says what happened, what is kept and what to do next. No row is to blame.
     """
 
 
-class ShareError(RuntimeError):
+class ShareError(SafeMessage, RuntimeError):
     """Features cannot be shared, fetched or checked: a place that refuses, rows that do not fit, a face on its way out.
 
-    The message says what happened, what is published now and what to do next, and has no token and no signed link.
+    The message says what happened, what is published now and what to do next.
     """
-
-
-def _storable(message: str) -> str:
-    """A message as text that can be stored and printed: names of files need not be UTF-8."""
-    return message.encode(errors="backslashreplace").decode()

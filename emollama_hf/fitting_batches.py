@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 from emollama_hf.errors import ModelError
+from emollama_hf.logs import package_logger
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

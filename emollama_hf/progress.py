@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections import Counter
 from typing import Any
 
 from emollama_hf import timing
+from emollama_hf.logs import package_logger
+from emollama_hf.terminal import for_terminal
 from emollama_hf.timing import StageTime
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: Shards come in jumps, which say little of the rate: rate and time left are those of what was computed.
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} stored [{elapsed}{postfix}]"
@@ -56,7 +57,7 @@ class Progress:
 
     def _show(self, stored: int) -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(", ".join(self._notes()), refresh=False)
+            self._bar.set_postfix_str(for_terminal(", ".join(self._notes())), refresh=False)
             if not self._bar.update(stored):
                 self._bar.refresh()
 

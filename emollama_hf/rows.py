@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from emollama_hf.secrets import without_secrets
+
 
 class Rows:
     """Columns of equal length; `row(i)` reads one row, `add` puts a computed column in."""
@@ -120,7 +122,7 @@ class Row:
         for name in ("video", "file_name", "uuid", "id", "frames"):
             text = _path_of(self[name])
             if text:
-                return f"{'clip' if name in ('video', 'file_name') else name} {text!r}"
+                return f"{'clip' if name in ('video', 'file_name') else name} {without_secrets(text)!r}"
         return f"row {self._index} of the batch"
 
     @property

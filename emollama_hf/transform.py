@@ -17,7 +17,6 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,12 +24,14 @@ import numpy as np
 from datasets import Features
 
 from emollama_hf import process, schema
+from emollama_hf.logs import package_logger
 from emollama_hf.rows import Rows
+from emollama_hf.safe_errors import no_secrets
 
 if TYPE_CHECKING:
     from emollama_hf.stage import Stage
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 LARGE_OUTPUT_BYTES = 1_000_000_000
 
@@ -73,6 +74,7 @@ class Transform(abc.ABC):
         """32 hexadecimal digits that change exactly when results can."""
         return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:32]
 
+    @no_secrets()
     def __call__(self, batch: Mapping[str, Any], rank: int | None = None) -> dict[str, np.ndarray | list[Any]]:
         """The new columns of a batch.
 

@@ -14,6 +14,8 @@ from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.prompt import PromptTokenizer
+from emollama_hf.safe_errors import no_secrets
+from emollama_hf.terminal import for_terminal
 
 #: The commit that a repository's branch or tag was at when this process first asked.
 _commits: dict[tuple[str, str | None], str] = {}
@@ -80,6 +82,7 @@ def tokenizer_folder(root: Path) -> Path:
     return inner if (inner / "tokenizer.model").is_file() else root
 
 
+@no_secrets()
 def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
     """A folder with the files of a repository that match, from the cache where they are there.
 
@@ -99,7 +102,9 @@ def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
         """None where nobody watches: logs are no place for bars."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or not sys.stderr.isatty()})
+            kwargs["disable"] = kwargs.get("disable") or not sys.stderr.isatty()
+            kwargs["desc"] = for_terminal(kwargs.get("desc") or "")  # may be a file's name
+            super().__init__(*args, **kwargs)
 
     where = f"Hub repository {repo_id!r}" + (f" at {revision}" if revision else "")
     commit = _commits.get((repo_id, revision), revision)

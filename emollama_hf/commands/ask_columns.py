@@ -11,7 +11,8 @@ from rich.text import Text
 
 from emollama_hf.commands.report import console, table
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.published_columns import PublishedColumn, printable
+from emollama_hf.sharing.published_columns import PublishedColumn
+from emollama_hf.terminal import shown_text
 
 
 class AskColumns:
@@ -50,12 +51,12 @@ def print_columns(screen: Console, columns: Sequence[PublishedColumn]) -> None:
     listed = table("column", "type", "example", "")
     for column in columns:
         remark = "" if column.personal is None else f"looks like {column.personal}"
-        listed.add_row(*(Text(printable(text)) for text in (column.name, column.type, column.example, remark)))
+        listed.add_row(*(Text(shown_text(text)) for text in (column.name, column.type, column.example, remark)))
     screen.print(listed)
 
 
 def _held_back(column: PublishedColumn) -> str:
-    name = printable(column.name)
+    name = shown_text(column.name)
     if column.names_rows:
         return (
             f"the names in {name} look like {column.personal}: hashes of them are published. --include {name} "
@@ -69,6 +70,6 @@ def _held_back(column: PublishedColumn) -> str:
 def _confirmed(column: PublishedColumn) -> bool:
     what = f"the names in {column.name} in clear" if column.names_rows else column.name
     try:
-        return typer.confirm(f"Publish {printable(what)} ({column.example}, ...)?", default=False)
+        return typer.confirm(f"Publish {shown_text(what)} ({column.example}, ...)?", default=False)
     except typer.Abort:
         raise ShareError("nothing was published.") from None

@@ -33,7 +33,7 @@ def run_convert(
     locations = {kind: location for kind, location in sources.items() if location is not None}
     sizes = None if architecture is None else read_architecture(architecture)
     # A bar for people; a log gets the summary alone (rich 13 ends even a disabled bar with a new line).
-    screen = Console(stderr=True)
+    screen = Console(stderr=True)  # for a bar without a text
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=screen, transient=True)
     with bar if sys.stderr.isatty() else nullcontext():

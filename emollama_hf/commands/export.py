@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.export_npy import export_npy
 from emollama_hf.store.parquet_rows import ParquetRows, open_config
 from emollama_hf.store.sources import open_source
+from emollama_hf.terminal import write_line
 
 
 def run_export(
@@ -33,7 +33,7 @@ def run_export(
     ds = _open(source, split)
     done = export_npy(ds, directory, columns=chosen, name=name, dtype=dtype, overwrite=overwrite)
     for row, reason in done.skipped:
-        sys.stderr.write(f"skipped: {row!r} ({reason})\n")
+        write_line(f"skipped: {row!r} ({reason})")
     console().print(f"Wrote {done.files} files of {', '.join(chosen)} to {directory}.", markup=False)
     return len(done.skipped)
 

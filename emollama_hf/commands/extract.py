@@ -23,6 +23,7 @@ from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.shard import Failure
 from emollama_hf.store.sources import open_source
 from emollama_hf.store.work_store import Stored
+from emollama_hf.terminal import shown_text, write_line
 
 ERRORS_SHOWN = 10
 
@@ -63,7 +64,11 @@ def run_extract(
         screen.print(times_table(times))
     _print_failures([error for error in result[schema.ERROR] if error])
     if options.get("quantize") is not None:
-        screen.print(f"\n{comparison(run, source, labels=labels, split=split)}", markup=False)
+        screen.print(
+            "\nThe decoder was quantized. How far that takes the hidden states of your model from those without it, on "
+            "five of your clips, on a machine with memory for all of it:"
+        )
+        screen.print(comparison(run, source, labels=labels, split=split))
     note = run.coverage_note(result)
     if note:
         screen.print(f"\n{note}", markup=False)
@@ -83,10 +88,7 @@ def comparison(run: Run, source: str, *, labels: Path | None, split: str | None)
     }  # fmt: skip
     command = ["emollama-hf", "verify", str(run.out), "--source", source, "--sample", "5", "--quantize", "none"]
     command += [text for option, value in given.items() if value is not None for text in (option, str(value))]
-    return (
-        "The decoder was quantized. How far that takes the hidden states of your model from those without it, on five "
-        f"of your clips, on a machine with memory for all of it:\n{shlex.join(command)}"
-    )
+    return shlex.join(command)
 
 
 def show_status(
@@ -108,17 +110,16 @@ def show_status(
     unread = [row for row in rows if not run.computation.readable(row)]
     missing = [row for row in rows if known[row] is None and row not in unread]
     done = len(known) - len(failures) - len(missing) - len(unread)
-    screen.print(
-        f"{out}: {len(known)} clips, {done} ok, {len(failures)} failed, {len(missing)} not computed yet", end=""
-    )
-    screen.print(f", {len(unread)} that cannot be read now\n" if unread else "\n", markup=False)
+    told = f"{len(known)} clips, {done} ok, {len(failures)} failed, {len(missing)} not computed yet"
+    told += f", {len(unread)} that cannot be read now" if unread else ""
+    screen.print(f"{shown_text(str(out))}: {told}\n", markup=False)
     screen.print(report)
     kinds = Counter(failure.kind for failure in failures.values())
     if kinds:
         screen.print("\nfailed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()), markup=False)
     _print_failures([f"{run.computation.label(row)}: {one.kind}: {one.message}" for row, one in failures.items()])
     for row in unread[:ERRORS_SHOWN]:
-        sys.stderr.write(f"cannot be read: {run.computation.label(row)}\n")
+        write_line(f"cannot be read: {run.computation.label(row)}")
 
 
 def is_random(out: Path) -> bool:
@@ -151,6 +152,6 @@ def _open(source: str, out: Path, labels: Path | None, split: str | None, option
 
 def _print_failures(errors: list[str]) -> None:
     for error in errors[:ERRORS_SHOWN]:
-        sys.stderr.write(f"failed: {error}\n")
+        write_line(f"failed: {error}")
     if len(errors) > ERRORS_SHOWN:
-        sys.stderr.write(f"failed: {len(errors) - ERRORS_SHOWN} more, see the column {schema.ERROR}\n")
+        write_line(f"failed: {len(errors) - ERRORS_SHOWN} more, see the column {schema.ERROR}")

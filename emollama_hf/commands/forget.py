@@ -9,6 +9,7 @@ from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.push import read_secret
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
+from emollama_hf.terminal import shown_text
 
 
 def run_forget(
@@ -26,9 +27,7 @@ def run_forget(
         values[column] = value
     done = forget(target, values, revision=revision, squash=squash, key_secret=read_secret(key_secret))
     screen = console()
-    screen.print(
-        f"{done.place}: {done.rows:,} rows forgotten; {done.rewritten} files written again, {done.deleted} removed.\n",
-        markup=False,
-    )
+    written = f"{done.rewritten} files written again, {done.deleted} removed"
+    screen.print(f"{shown_text(done.place)}: {done.rows:,} rows forgotten; {written}.\n", markup=False)
     for line in done.still_held_by:
         screen.print(f"- {line}", markup=False)

@@ -12,6 +12,7 @@ from emollama_hf.store.card_sections import describe_column, label_lines, settin
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
+from emollama_hf.terminal import shown_text
 
 
 def show_info(target: str, *, revision: str | None = None) -> None:
@@ -64,7 +65,7 @@ def _show_feature_set(target: str, manifest: Manifest) -> None:
 def _show_contents(config: FeatureConfig) -> None:
     screen = console()
     for label, counts in label_lines(config).items():
-        screen.print(f"{label}: {counts}", markup=False)
+        screen.print(shown_text(f"{label}: {counts}"), markup=False)
     coverage = config.counts.coverage
     if sum(coverage):
         bars = ", ".join(
@@ -92,7 +93,7 @@ def _show_making(config: FeatureConfig) -> None:
         screen.print(f"  from {file['name']}: sha256 {file['sha256']}", markup=False)
     for stage in config.made["stages"]:
         settings = ", ".join(f"{key}={_plainly(value)}" for key, value in settings_of(stage).items())
-        screen.print(f"{stage['stage']} (version {stage['version']}): {settings}", markup=False)
+        screen.print(shown_text(f"{stage['stage']} (version {stage['version']}): {settings}"), markup=False)
 
 
 def _show_model(target: str, revision: str | None) -> None:

@@ -11,6 +11,8 @@ import typer
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
+from emollama_hf.terminal import shown_text
+from emollama_hf.terminal import for_terminal, shown_text
 
 
 def run_push(
@@ -27,8 +29,7 @@ def run_push(
     """Push, ask about columns that look personal, and print a summary. options: as `sharing.push.push`."""
     quiet_unless_terminal(log_shards=False)
     from emollama_hf.commands.ask_columns import AskColumns, print_columns
-    from emollama_hf.sharing.published_columns import printable
-    from emollama_hf.sharing.push import push
+        from emollama_hf.sharing.push import push
 
     if media and not yes:
         _confirm(target)
@@ -47,8 +48,8 @@ def run_push(
         typer.echo(f"emollama-hf: {line}", err=True)
     screen = console()
     screen.print(
-        f"{done.place}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, {done.replaced:,} "
-        f"replaced, {done.unchanged:,} were there already.",
+        f"{shown_text(done.place)}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, "
+        f"{done.replaced:,} replaced, {done.unchanged:,} were there already.",
         markup=False,
     )
     if done.forgotten:
@@ -58,7 +59,7 @@ def run_push(
         print_columns(screen, done.published)
         screen.print()
     for line in done.withheld:
-        screen.print(f"left out: {printable(line)}", markup=False)
+        screen.print(f"left out: {shown_text(line)}", markup=False)
     if done.names_table is not None:
         screen.print(f"Which row is whose is in {done.names_table}, which stays here.", markup=False)
     if done.card_kept:
@@ -67,7 +68,7 @@ def run_push(
 
 
 def _confirm(target: str) -> None:
-    warning = f"--media publishes recordings and pictures of people to {target}."
+    warning = f"--media publishes recordings and pictures of people to {for_terminal(target)}."
     if not sys.stdin.isatty():
         raise ShareError(f"{warning} Where nobody can be asked, say so with --yes.")
     if typer.prompt(f"{warning} Did they all consent? Type yes to go on", default="no") != "yes":

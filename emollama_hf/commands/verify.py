@@ -8,6 +8,7 @@ from typing import Any
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.push import read_secret
 from emollama_hf.commands.report import console, table
+from emollama_hf.terminal import shown_text
 
 
 def run_verify(target: str, source: str, *, key_secret: Path | None, **options: Any) -> int:
@@ -19,7 +20,7 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
     screen = console()
     files = f"{done.checked_files} of {done.checked_files + done.unchecked_files} files were checked by their sha256"
     unchecked = ", the others would have to be read for that" if done.unchecked_files else ""
-    screen.print(f"{done.place}, configuration {done.config}: {files}{unchecked}.\n", markup=False)
+    screen.print(f"{shown_text(done.place)}, configuration {done.config}: {files}{unchecked}.\n", markup=False)
     columns = list(dict.fromkeys(check.column for row in done.rows for check in row.columns))
     report = table("row", *columns)
     for row in done.rows:
@@ -47,7 +48,7 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
             )
     for row in done.rows:
         if row.problem:
-            screen.print(f"{row.name}: could not be computed: {row.problem}", markup=False)
+            screen.print(shown_text(f"{row.name}: could not be computed: {row.problem}"), markup=False)
     failed = [row for row in done.rows if not row.holds]
     wrong, unknown = sum(row.problem is None for row in failed), sum(row.problem is not None for row in failed)
     verdicts = [f"{wrong} not what they say"] * bool(wrong) + [f"{unknown} could not be computed"] * bool(unknown)

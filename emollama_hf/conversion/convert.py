@@ -32,6 +32,8 @@ from emollama_hf.conversion.parts import Recipe, check_sources, check_values, pa
 from emollama_hf.conversion.recognise import WANTED, option
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.errors import ModelError
+from emollama_hf.safe_errors import no_secrets
+from emollama_hf.secrets import without_secrets_inside
 
 FORMAT = 1
 DTYPES = ("float32", "float16", "bfloat16")
@@ -40,6 +42,7 @@ DTYPES = ("float32", "float16", "bfloat16")
 Progress = Callable[[int, int], None]
 
 
+@no_secrets()
 def run_conversion(
     out: Path,
     locations: Mapping[str, str],
@@ -86,9 +89,10 @@ def run_conversion(
                 "notices": [*([LLAMA_GATE] if "llama" in sources else []), *incomplete_parts(sources)],
             }
         shutil.rmtree(staging, ignore_errors=True)
-        write_provenance(work, facts)
+        write_provenance(work, without_secrets_inside(facts))
 
 
+@no_secrets()
 def convert(
     *,
     out: str | os.PathLike[str],

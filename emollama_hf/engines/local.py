@@ -6,7 +6,6 @@ it holds the lock of a queue or an event stops all the others for ever.
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,10 +23,11 @@ from emollama_hf.engines.start_process import without_main
 from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 GOODBYE_SECONDS = 60.0
 

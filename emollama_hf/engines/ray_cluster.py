@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from emollama_hf.engines.ray_pools import Node
+from emollama_hf.errors import SafeMessage
 
 ANSWER_SECONDS = 3.0
 FREE_SECONDS = 10.0
@@ -39,7 +40,7 @@ MARK = "EMOLLAMA_HF_RAY"
 AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
-class RayMissing(ImportError):
+class RayMissing(SafeMessage, ImportError):
     """Ray is not installed."""
 
 

@@ -28,14 +28,15 @@ from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.engines.ray_cluster import joined, wait_until_free
 from emollama_hf.engines.ray_pools import Node, Pool, plan_pools
 from emollama_hf.engines.workers import Workers
-from emollama_hf.errors import StoreError
+from emollama_hf.errors import SafeMessage, StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.store.computation import Computation, Report, Unit
 from emollama_hf.store.memory_check import check_memory
 from emollama_hf.store.task import Task
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: Tasks that wait in front of a worker, so that it never waits for the driver.
 IN_FLIGHT = 2
@@ -52,7 +53,7 @@ SETTINGS = {
 KEPT = "What was finished before is kept: run the same again."
 
 
-class _RayFailed(Exception):
+class _RayFailed(SafeMessage):
     """Ray ended the run."""
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
+from emollama_hf.errors import SafeMessage
 from emollama_hf.stage import Stage
 from emollama_hf.store.task import Task
 
 
-class RunnerFailed(Exception):
+class RunnerFailed(SafeMessage):
     """A runner's processes have died. What was finished before is as good as ever."""
 
 

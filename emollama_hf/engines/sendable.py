@@ -5,11 +5,15 @@ from __future__ import annotations
 import pickle
 import traceback
 
+from emollama_hf.safe_errors import without_secrets_in_error
+from emollama_hf.secrets import without_secrets
+
 
 def sendable(error: BaseException) -> BaseException:
-    """The error if it survives the way, else its text."""
+    """The error without secrets if it survives the way, else its text."""
+    error = without_secrets_in_error(error)
     try:
         pickle.loads(pickle.dumps(error))
         return error
     except Exception:
-        return RuntimeError("".join(traceback.format_exception_only(error)).strip())
+        return RuntimeError(without_secrets("".join(traceback.format_exception_only(error)).strip()))

@@ -6,7 +6,6 @@ several of them.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,11 +18,12 @@ from filelock import FileLock
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.engines.runner import Runner, RunnerFailed
 from emollama_hf.errors import StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.store.computation import Computation, Report, Unit
 from emollama_hf.store.task import Task
 from emollama_hf.store.work_store import Publisher
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 WAIT_SECONDS = 0.5
 #: Each claim is an open file, and many systems allow 256.

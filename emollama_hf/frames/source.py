@@ -14,6 +14,8 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from ..errors import ClipError
+from ..safe_errors import without_secrets_in_error
+from ..secrets import without_secrets
 from .limits import check_bytes
 from .settings import DecodeLimits
 
@@ -123,13 +125,15 @@ def _fetch(url: str, copy: IO[bytes], limits: DecodeLimits) -> None:
         with fsspec.open(url, "rb") as remote:
             capped: Any = _Capped(remote, limits)
             shutil.copyfileobj(capped, copy, 2**20)
-    except (ClipError, ImportError, MemoryError):
-        raise  # ImportError: a package for this scheme is not installed, which is nobody's clip's fault
+        failed = None
+    except (ClipError, MemoryError):
+        raise
+    except ImportError as error:  # a package for this scheme is not installed, which is nobody's clip's fault
+        raise without_secrets_in_error(error) from None
     except Exception as error:  # every back end has exceptions of its own, below no common class
-        raise ClipError(
-            "missing_file",
-            f"cannot be fetched ({type(error).__name__}: {error}). Check the URL and your access to it.",
-        ) from error
+        failed = f"{type(error).__name__}: {without_secrets(str(error), url=url)}"
+    if failed is not None:  # outside of the except clause: what the library raised may quote a part of the URL
+        raise ClipError("missing_file", f"cannot be fetched ({failed}). Check the URL and your access to it.")
     check_bytes(copy.tell(), limits)
 
 

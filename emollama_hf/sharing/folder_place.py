@@ -22,8 +22,8 @@ from filelock import FileLock
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import local_path
 from emollama_hf.links import leads_out
+from emollama_hf.secrets import public_url, without_secrets
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
-from emollama_hf.sharing.secrets import public_url, without_secrets
 from emollama_hf.sharing.target_directory import LOCK, check_apart, check_directory
 from emollama_hf.store.manifest import MOST_BYTES, PROVENANCE, FeatureConfig
 from emollama_hf.store.opening import open_directory

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from emollama_hf.errors import ShareError
 from emollama_hf.links import leads_out, links_out
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card import Texts, stage_texts
 from emollama_hf.sharing.class_names import Condition, Rule, nested_class_names, unused_names, without_names
 from emollama_hf.sharing.folder_place import FolderPlace
@@ -46,6 +47,7 @@ class Forgotten:
     still_held_by: tuple[str, ...]
 
 
+@no_secrets()
 def forget(
     target: str | Path,
     where: Mapping[str, object],

@@ -30,8 +30,8 @@ from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoFile
 
 from emollama_hf.errors import ShareError
+from emollama_hf.secrets import without_secrets
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
-from emollama_hf.sharing.secrets import no_secrets_in_logs, without_secrets
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
 from emollama_hf.store.set_paths import OWN_FILE
 
@@ -108,23 +108,20 @@ class HubPlace(Place):
             )
 
     def publish(self, changes: Changes, message: str, *, tag: str | None = None) -> None:
-        with no_secrets_in_logs():
-            if self._repository() is None:
-                self._ask(
-                    lambda: self._api.create_repo(
-                        self.repo_id, repo_type=REPO_TYPE, private=self._private, exist_ok=True
-                    )
+        if self._repository() is None:
+            self._ask(
+                lambda: self._api.create_repo(self.repo_id, repo_type=REPO_TYPE, private=self._private, exist_ok=True)
+            )
+        if self.commit is None and self.revision is not None:
+            self._ask(
+                lambda: self._api.create_branch(
+                    self.repo_id, repo_type=REPO_TYPE, branch=cast(str, self.revision), exist_ok=True
                 )
-            if self.commit is None and self.revision is not None:
-                self._ask(
-                    lambda: self._api.create_branch(
-                        self.repo_id, repo_type=REPO_TYPE, branch=cast(str, self.revision), exist_ok=True
-                    )
-                )
-            if changes.write or changes.delete:
-                self._commit(changes, message)
-            if tag is not None:
-                self._tag(tag)
+            )
+        if changes.write or changes.delete:
+            self._commit(changes, message)
+        if tag is not None:
+            self._tag(tag)
 
     def opening(self, name: str, config: FeatureConfig) -> str:
         given = "" if name == DEFAULT_CONFIG else f', "{name}"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections import Counter
@@ -16,6 +15,8 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, l
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import FILE_URL, local_path
+from emollama_hf.logs import package_logger
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card_files import check_card_files
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.stage import check_choice
@@ -24,7 +25,7 @@ from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
 from emollama_hf.store.parquet_rows import check_directory
 from emollama_hf.store.set_paths import README
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: The column that says which split a row is from, where a place has several.
 SPLIT = "split"
@@ -35,6 +36,7 @@ NAMES_SHOWN = 5
 _PATTERN = re.compile(r"\[|::")
 
 
+@no_secrets()
 def load(
     place: str | os.PathLike[str],
     *,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emollama_hf.errors import ShareError
 from emollama_hf.plain_names import revision_fault
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.hub_place import HubPlace
 from emollama_hf.sharing.place import Place
@@ -17,6 +18,7 @@ HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 HUB_URL = re.compile(r"hf://datasets/(\w[\w.-]*/\w[\w.-]*?)(?:@([^/]+))?/?")
 
 
+@no_secrets()
 def open_place(target: str | os.PathLike[str], *, revision: str | None = None) -> Place:
     """The place that a text names: `org/name`, `hf://datasets/org/name`, `s3://bucket/path`, a directory.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emollama_hf.errors import ShareError
+from emollama_hf.logs import package_logger
 from emollama_hf.store.manifest import (
     PROVENANCE,
     FeatureConfig,
@@ -20,7 +20,7 @@ from emollama_hf.store.manifest import (
     parse_manifest,
 )
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 
 @dataclass(frozen=True)

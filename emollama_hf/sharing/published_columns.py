@@ -16,6 +16,7 @@ from emollama_hf.sharing.scan import may_hold_text, values_in
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
 from emollama_hf.store.card_sections import describe_column
+from emollama_hf.terminal import shown_text
 
 EXAMPLE_LENGTH = 40
 #: Numbers of an array that an example may need.
@@ -69,14 +70,9 @@ def list_columns(rows: SourceRows, publication: Publication, published: Features
     )
 
 
-def printable(text: str) -> str:
-    """A text on one line: control characters, line ends and marks of direction become visible escapes."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
-
-
 def one_line(text: str) -> str:
     """A text of at most `EXAMPLE_LENGTH` printable characters."""
-    shown = printable(text[: EXAMPLE_LENGTH + 1])
+    shown = shown_text(text[: EXAMPLE_LENGTH + 1])
     return shown if len(shown) <= EXAMPLE_LENGTH else f"{shown[: EXAMPLE_LENGTH - 3]}..."
 
 

@@ -7,7 +7,6 @@ Nothing leaves the machine before all that would has been looked at.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,9 @@ from datasets import Dataset, Features
 
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import shown_name
+from emollama_hf.logs import package_logger
 from emollama_hf.progress import sharing_bar
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.class_names import joined_names, renumbered
 from emollama_hf.sharing.difference import check_same, choose_config
@@ -45,7 +46,7 @@ from emollama_hf.store.opening import ANYWHERE
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.transform import Transform
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: Times that a push starts again because somebody else was faster.
 ATTEMPTS = 3
@@ -81,6 +82,7 @@ class Pushed:
     held_back: tuple[str, ...] = ()
 
 
+@no_secrets()
 def push(
     ds_or_dir: Dataset | str | os.PathLike[str],
     target: str | os.PathLike[str],

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from datasets import Features
 
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.published_columns import PublishedColumn, list_columns, printable
+from emollama_hf.logs import package_logger
+from emollama_hf.sharing.published_columns import PublishedColumn, list_columns
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
+from emollama_hf.terminal import shown_text
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: Sees the columns that are about to leave, and returns the names of those to hold back; hashes stand for a key.
 Review = Callable[[Sequence[PublishedColumn]], Collection[str]]
@@ -78,5 +79,5 @@ def warn(columns: Sequence[PublishedColumn], include: Collection[str]) -> None:
     if new:
         logger.warning(
             "published, and looks personal: %s. drop= holds a column back, include= silences this.",
-            ", ".join(f"{printable(column.name)} (like {column.personal})" for column in new),
+            ", ".join(f"{shown_text(column.name)} (like {column.personal})" for column in new),
         )

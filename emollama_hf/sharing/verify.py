@@ -18,6 +18,7 @@ from emollama_hf import schema
 from emollama_hf.checkpoints.quantized import QUANTIZATIONS
 from emollama_hf.errors import ShareError
 from emollama_hf.rows import Rows
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.limits import Limit, limit_of
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Place
@@ -84,6 +85,7 @@ class Verified:
         return all(row.holds for row in self.rows)
 
 
+@no_secrets()
 def verify(
     target: str | os.PathLike[str],
     source: Dataset | str | os.PathLike[str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Collection, Mapping
@@ -26,10 +25,11 @@ from emollama_hf.frames import (
     openface_file,
     sample_clip,
 )
+from emollama_hf.logs import package_logger
 from emollama_hf.rows import Row
 from emollama_hf.stage import OnError, Placement, Stage, StageConfig, check_choice
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 VIDEO_FRAMES = 16  # VideoMAE's 8 segments of 2 frames
 

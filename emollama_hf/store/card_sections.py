@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.face_coverage import LOW_COVERAGE
+from emollama_hf.secrets import without_secrets
 from emollama_hf.store.file_counts import FEW_VALUES
 from emollama_hf.store.manifest import PROVENANCE, FeatureConfig, Manifest
+from emollama_hf.store.markdown import block, cell, code, inline, literal, picture, sentence
 from emollama_hf.store.media import may_show_people, shows_people
 from emollama_hf.store.opening import Opening
 from emollama_hf.store.set_paths import picture_name
+from emollama_hf.terminal import shown_text
 
 MEANINGS = {
     schema.FACEMAE: "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
@@ -85,7 +88,7 @@ def loading(manifest: Manifest, opening: Opening) -> str:
     tensors: list[str] = []
     for name, config in manifest.configs.items():
         columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
-        lines.append(f"ds = {opening(name, config)}{columns}")
+        lines.append(f"ds = {_opened(name, config, opening)}{columns}")
         tensors = _tensor_columns(config)
     lines.append(f'ds = ds.filter(lambda status: status == "{schema.OK}", input_columns="{schema.STATUS}")')
     if any(sum(config.counts.coverage) for config in manifest.configs.values()):
@@ -97,7 +100,12 @@ def loading(manifest: Manifest, opening: Opening) -> str:
     columns = f", columns={_listing(tensors)}" if tensors else ""
     lines.append(f'ds = ds.with_format("torch"{columns})')
     name, config = next(iter(manifest.configs.items()))
-    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(opening(name, config))
+    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(_opened(name, config, opening))
+
+
+def _opened(name: str, config: FeatureConfig, opening: Opening) -> str:
+    """The expression that opens a configuration, in one line: it may name a folder or a URL."""
+    return shown_text(without_secrets(opening(name, config)))
 
 
 def _load(opened: str) -> str:
@@ -107,8 +115,9 @@ def _load(opened: str) -> str:
         return ""
     options = {"config_name": found[2], "revision": found[3], "format": "torch"}
     given = "".join(f', {option}="{value}"' for option, value in options.items() if value)
+    call = code(f'emollama_hf.load("{found[1]}"{given})')
     return (
-        f'\nWith `emollama_hf` installed, `emollama_hf.load("{found[1]}"{given})` does the same, leaves out rows that '
+        f"\nWith `emollama_hf` installed, {call} does the same, leaves out rows that "
         "lack one of the `columns=` that you name, and says how many these are.\n"
     )
 
@@ -119,7 +128,7 @@ def configuration(name: str, manifest: Manifest) -> str:
     text = "\n".join([_columns(config), _clips_section(name, config), _making(config), _withheld(config)])
     if len(manifest.configs) == 1:
         return text
-    return f"## Configuration `{name}`\n\n{text.replace('## ', '### ')}"
+    return f"## Configuration {code(name)}\n\n{re.sub('^## ', '### ', text, flags=re.MULTILINE)}"
 
 
 def limits_and_ethics(manifest: Manifest) -> str:
@@ -145,12 +154,12 @@ def limits_and_ethics(manifest: Manifest) -> str:
 
 def licence_and_citation(manifest: Manifest) -> str:
     licence = (
-        f"These features are shared under `{manifest.license}`, as those who shared them say."
+        f"These features are shared under {code(manifest.license)}, as those who shared them say."
         if manifest.license
         else "Those who shared these features have not stated a licence: ask them before you use or pass them on."
     )
     cited = (
-        f"```bibtex\n{manifest.citation.strip()}\n```"
+        block(manifest.citation.strip(), "bibtex")
         if manifest.citation
         else "Ask those who shared the features how to cite the recordings."
     )
@@ -164,36 +173,39 @@ Tuning*, NeurIPS 2024.
 """
 
 
-def describe_column(feature: Any) -> str:
-    """A column's shape and type for people: "(309, 4096) float16", "text", "int32", "one of NonMW, MW"."""
+def describe_column(feature: Any, show: Callable[[str], str] = str) -> str:
+    """A column's shape and type for people: "(309, 4096) float16", "text", "int32", "one of NonMW, MW".
+
+    show: makes what the data set says, such as the names of classes, fit to stand in the text.
+    """
     names = getattr(feature, "names", None)
     if names:
-        return "one of " + ", ".join(names[:FEW_VALUES]) + (", ..." if len(names) > FEW_VALUES else "")
+        return "one of " + ", ".join(map(show, names[:FEW_VALUES])) + (", ..." if len(names) > FEW_VALUES else "")
     shape = schema.shape_of(feature)
     if shape is None:
         kind = getattr(feature, "dtype", type(feature).__name__)
         return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
     if not shape:
-        return schema.dtype_of(feature)
+        return show(schema.dtype_of(feature))
     sides = ", ".join("any" if side < 0 else str(side) for side in shape)
-    return f"({sides}{',' if len(shape) == 1 else ''}) {schema.dtype_of(feature)}"
+    return f"({sides}{',' if len(shape) == 1 else ''}) {show(schema.dtype_of(feature))}"
 
 
-def label_lines(config: FeatureConfig) -> dict[str, str]:
-    """For each column of labels how often each value is there, or how many values there are."""
+def label_lines(config: FeatureConfig, show: Callable[[str], str] = str) -> dict[str, str]:
+    """For each column of labels how often each value is there, or how many values there are. show: of a value."""
     lines = {}
     for name, values in config.counts.labels.items():
         if len(values) > FEW_VALUES:
             lines[name] = f"{len(values):,} different values"
         else:
-            lines[name] = ", ".join(f"{value}: {count:,}" for value, count in values.items())
+            lines[name] = ", ".join(f"{show(value)}: {count:,}" for value, count in values.items())
     return lines
 
 
-def status_words(config: FeatureConfig) -> str:
-    """ "3,437 clips, 3,430 with features; failed: 7 no_frames"."""
+def status_words(config: FeatureConfig, show: Callable[[str], str] = str) -> str:
+    """ "3,437 clips, 3,430 with features; failed: 7 no_frames". show: of a kind of failure."""
     failed = {kind: count for kind, count in config.status.items() if kind != schema.OK}
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in failed.items())
+    kinds = ", ".join(f"{count:,} {show(kind)}" for kind, count in failed.items())
     ok = config.status.get(schema.OK, 0)
     return f"{_clips(config.rows)}, {ok:,} with features" + (f"; failed: {kinds}" if failed else "")
 
@@ -210,20 +222,20 @@ def _columns(config: FeatureConfig) -> str:
         if config.key is not None and config.key.column == name:
             named = "hash of a name that stays in the lab" if config.key.hashed else meaning
             meaning = "; ".join(text for text in (named, "**names the row**") if text)
-        rows.append(f"| `{name}` | {_cell(describe_column(kind))} | {meaning} |")
+        rows.append(_row(code(name), describe_column(kind, inline), meaning))
     return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 
 
 def _clips_section(name: str, config: FeatureConfig) -> str:
-    lines = ["## Clips\n", f"{status_words(config)}.\n"]
-    labels = label_lines(config)
+    lines = ["## Clips\n", f"{status_words(config, inline)}.\n"]
+    labels = label_lines(config, inline)
     if labels:
         lines.append("| label | clips |\n| --- | --- |")
-        lines += [f"| `{label}` | {_cell(counts)} |" for label, counts in labels.items()]
+        lines += [_row(code(label), counts) for label, counts in labels.items()]
         lines.append("")
     if sum(config.counts.coverage):
         alt = "Histogram: clips by the share of their frames in which a face was found"
-        lines.append(f'<img src="{picture_name(name)}" alt="{alt}" width="480">\n')
+        lines.append(f"{picture(picture_name(name), alt)}\n")
     return "\n".join(lines)
 
 
@@ -236,48 +248,61 @@ def _making(config: FeatureConfig) -> str:
     made, model = config.made, config.model
     lines = ["## How they were made\n"]
     if model:
-        lines.append(f"Model `{model['name']}`. Equal digests are equal models.\n")
+        lines.append(f"Model {code(str(model['name']))}. Equal digests are equal models.\n")
         lines.append("| part | sha256 |\n| --- | --- |")
-        lines += [f"| {part} | `{digest}` |" for part, digest in model["digests"].items()]
+        lines += [_row(inline(str(part)), code(str(digest))) for part, digest in model["digests"].items()]
         lines.append("")
         lines += _checkpoints(model)
     for stage in made["stages"]:
         instruction = stage["config"].get("instruction")
         if instruction:
-            lines.append(f"Instruction of `{stage['stage']}`:\n\n> {instruction}\n")
+            lines.append(f"Instruction of {code(str(stage['stage']))}:\n\n> {sentence(str(instruction))}\n")
     lines.append("| step | settings |\n| --- | --- |")
-    lines += [f"| {_step(stage)} | {_settings(stage)} |" for stage in made["stages"]]
+    lines += [_row(_step(stage), _settings(stage)) for stage in made["stages"]]
     if made["given"]:
-        lines.append(f"\nCame with the data set and were not computed here: {', '.join(made['given'])}.")
-    versions = ", ".join(f"{name} {version}" for name, version in made["libraries"].items())
-    lines.append(f"\nemollama_hf {made['emollama_hf']}, Python {made['python']}, {versions}.\n")
+        lines.append(f"\nCame with the data set and were not computed here: {', '.join(map(inline, made['given']))}.")
+    tools = {"emollama_hf": made["emollama_hf"], "Python": made["python"], **made["libraries"]}
+    versions = ", ".join(f"{inline(name)} {_versions(str(version))}" for name, version in tools.items())
+    lines.append(f"\n{versions}.\n")
     return "\n".join(lines)
 
 
 def _checkpoints(model: Mapping[str, Any]) -> list[str]:
     if not model.get("checkpoints"):
         return []
-    lines = [f"Converted by {model['converter']} (LoRA alpha {model['lora_alpha']}) from:\n"]
+    converter, alpha = str(model["converter"]), str(model["lora_alpha"])
+    lines = [f"Converted by {sentence(converter)} (LoRA alpha {inline(alpha)}) from:\n"]
     lines.append("| source | file | bytes | sha256 |\n| --- | --- | --- | --- |")
-    lines += [f"| {file['source']} | `{file['name']}` | {file['size']:,} | `{file['sha256']}` |"
-              for file in model["checkpoints"]]  # fmt: skip
+    for file in model["checkpoints"]:
+        source, name, sha256 = (str(file[key]) for key in ("source", "name", "sha256"))
+        lines.append(_row(inline(source), code(name), f"{int(file['size']):,}", code(sha256)))
     return [*lines, ""]
 
 
 def _step(stage: Mapping[str, Any]) -> str:
-    return f"`{stage['stage']}` (version {stage['version']})"
+    return f"{code(str(stage['stage']))} (version {inline(str(stage['version']))})"
 
 
 def _settings(stage: Mapping[str, Any]) -> str:
     left_out = ("instruction", "max_pixels", "max_frames", "max_seconds", "max_bytes")  # in provenance.json
     settings = {name: value for name, value in settings_of(stage).items() if name not in left_out}
-    return _cell(", ".join(f"{WORDS.get(name, name)}: {value}" for name, value in settings.items()))
+    described = (f"{WORDS.get(name) or inline(name)}: {inline(str(value))}" for name, value in settings.items())
+    return ", ".join(described)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(map(cell, cells))} |"
+
+
+def _versions(text: str) -> str:
+    """One version, or those of several runs."""
+    return ", ".join(map(inline, text.split(", ")))
 
 
 def _withheld(config: FeatureConfig) -> str:
     if not config.withheld:
         return ""
-    listed = "\n".join(f"- {line}" for line in config.withheld)
+    listed = "\n".join(f"- {sentence(line)}" for line in config.withheld)
     return f"## What was left out\n\nNot part of these rows:\n\n{listed}\n"
 
 
@@ -289,7 +314,7 @@ def _tensor_columns(config: FeatureConfig) -> list[str]:
 
 
 def _listing(names: list[str]) -> str:
-    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+    return "[" + ", ".join(map(literal, names)) + "]"
 
 
 def _feature_columns(config: FeatureConfig) -> list[str]:
@@ -304,7 +329,3 @@ def _listed(words: list[str]) -> str:
 
 def _clips(count: int) -> str:
     return f"{count:,} clip" if count == 1 else f"{count:,} clips"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

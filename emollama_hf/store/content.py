@@ -14,6 +14,7 @@ from emollama_hf import schema
 from emollama_hf.digest import combined, files_digest, sha256_file, sha256_remembered
 from emollama_hf.frames.settings import DEFAULT_LIMITS
 from emollama_hf.frames.source import is_url, local_path
+from emollama_hf.secrets import public_url, without_secrets
 
 #: Columns in which a text is the place of a file.
 PLACES = (schema.VIDEO, schema.FRAMES, schema.PEAK_FRAME)
@@ -92,8 +93,13 @@ def _url_digest(url: str) -> str:
     version = [f"{field}={info[field]}" for field in VERSION_FIELDS if info.get(field) is not None]
     if not version:
         return _read_url(url)
-    state = (url, str(info.get("size")), *version)
+    # The note lies in the user's cache: a query decides the content and may sign it, a password does neither.
+    state = (combined("url", public_url(url), _query(url)), str(info.get("size")), *map(without_secrets, version))
     return sha256_remembered(state, lambda: _read_url(url))
+
+
+def _query(url: str) -> str:
+    return url.partition("?")[2]
 
 
 def _read_url(url: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.errors import StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.rows import Rows
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.file_counts import FileCounts
@@ -33,7 +33,7 @@ from emollama_hf.store.row_notes import DamagedNotes, RowNote, known_rows, read_
 from emollama_hf.store.set_paths import CONTENT_DIGITS, DATA
 from emollama_hf.store.written_file import is_as_written
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 
 class ExistingSet:

@@ -13,7 +13,9 @@ import numpy as np
 from datasets import Dataset, Features, IterableDataset
 
 from emollama_hf import schema
+from emollama_hf.errors import SafeMessage
 from emollama_hf.rows import Rows
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.stage import check_choice
 from emollama_hf.store.parquet_rows import ParquetRows
 
@@ -26,7 +28,7 @@ READ_BYTES = 32_000_000
 NAMES_SHOWN = 5
 
 
-class ExportError(ValueError):
+class ExportError(SafeMessage, ValueError):
     """A data set cannot be written as files of the original layout; the message says what to do."""
 
 
@@ -38,6 +40,7 @@ class Exported:
     skipped: list[tuple[str, str]]
 
 
+@no_secrets()
 def export_npy(
     ds: FeatureRows,
     directory: str | os.PathLike[str],

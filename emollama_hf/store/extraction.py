@@ -5,7 +5,6 @@ ds ─► keys of its rows ─► what the work store lacks ─► workers ─�
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,7 +24,9 @@ from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.errors import ModelError
 from emollama_hf.face_coverage import LOW_COVERAGE, coverage_note
+from emollama_hf.logs import package_logger
 from emollama_hf.progress import Progress, hashing_bar
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.stage import check_choice, named
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
@@ -47,9 +48,10 @@ from emollama_hf.store.shard import Failure
 from emollama_hf.store.shrinking import CHOICES, check_adding, check_shrinking, warn_of_other_settings
 from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 
+@no_secrets()
 def extract(
     ds: Dataset,
     model: str | os.PathLike[str] | None = None,
@@ -204,6 +206,7 @@ class Run:
         """What the store has of a row; None if nothing, if not all, or if its files cannot be read."""
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
+    @no_secrets()
     def finish(self, workers: Workers, *, shard_rows: int | None) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns.
 

@@ -7,24 +7,27 @@ from huggingface_hub import DatasetCard
 from emollama_hf.store import card_sections as sections
 from emollama_hf.store.coverage_picture import coverage_picture
 from emollama_hf.store.manifest import Manifest
+from emollama_hf.store.markdown import inline
 from emollama_hf.store.opening import Opening
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
 from emollama_hf.store.readme_metadata import readme_metadata
 from emollama_hf.store.set_paths import picture_name
+from emollama_hf.terminal import shown_text
 
+TITLE = "Emotion-LLaMA features of video clips"
 TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]
 
 
 def write_card(manifest: Manifest, opening: Opening, *, name: str | None = None) -> str:
     """The card of a set, its metadata included. name: what the set is called, if it has a name."""
     rows = max((config.rows for config in manifest.configs.values()), default=0)
-    title = f"{name}: Emotion-LLaMA features of video clips" if name else "Emotion-LLaMA features of video clips"
+    title = shown_text(f"{name}: {TITLE}") if name else TITLE
     random = any(config.is_random for config in manifest.configs.values())
     return "\n".join(
         [
             _metadata(manifest, pretty_name=title, size_categories=[_size_category(rows)]),
             *([f"> {RANDOM_WEIGHTS}\n"] if random else []),
-            f"# {title}\n",
+            f"# {f'{inline(name)}: ' if name else ''}{TITLE}\n",
             sections.summary(manifest),
             sections.loading(manifest, opening),
             *(sections.configuration(key, manifest) for key in manifest.configs),

@@ -7,7 +7,6 @@ kept as they are; the README is replaced last of all that readers need, so that 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from datasets import Features
 from filelock import FileLock
 
 from emollama_hf.errors import StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
 from emollama_hf.store.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
@@ -43,7 +43,7 @@ from emollama_hf.store.shrinking import ExistingRowsError, check_adding, check_s
 from emollama_hf.store.work_store import make_root
 from emollama_hf.store.written_file import is_as_written, read_written
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 SHARD_BYTES = 256_000_000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -14,12 +13,13 @@ from emollama_hf import schema
 from emollama_hf.column_types import IDENTIFIERS, concatenated, encoded, look_like_numbers, typed_column
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import shown_name
+from emollama_hf.logs import package_logger
 from emollama_hf.stages import STAGES
 from emollama_hf.store.clip_names import ClipNames, as_read
 from emollama_hf.store.media import path_of, undecoded
 from emollama_hf.tables import Row, Table, read_table
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: Columns that name a row's clip, the first that a table has and a data set can answer.
 KEYS = ("file_name", "uuid")

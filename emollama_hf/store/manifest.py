@@ -14,6 +14,7 @@ from typing import Any
 from datasets import Features
 
 from emollama_hf.digest import json_digest
+from emollama_hf.errors import SafeMessage
 from emollama_hf.links import leads_out
 from emollama_hf.store import manifest_values as values
 from emollama_hf.store.file_counts import FileCounts, merged_counts
@@ -30,7 +31,7 @@ MOST_BYTES = 100_000_000
 ROW_DIGITS = FORGOTTEN_DIGITS = 16
 
 
-class ManifestError(ValueError):
+class ManifestError(SafeMessage, ValueError):
     """provenance.json is not there, cannot be read, or is of a newer version; the message says which."""
 
 

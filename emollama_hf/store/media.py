@@ -13,6 +13,7 @@ from datasets.features.features import _ArrayXD
 
 from emollama_hf import schema
 from emollama_hf.frames.source import FILE_URL, local_path, shown_name
+from emollama_hf.secrets import public_url, without_secrets
 
 #: Why a column is left out of what is written.
 SHOWS_PEOPLE = "recordings or pictures of people"
@@ -52,12 +53,14 @@ def without_folder(message: str, value: Any) -> str:
         return message
     local = local_path(path)
     if local is None or path.startswith(FILE_URL):
-        message = message.replace(path, str(file_name_of(value)))
+        for written in (path, without_secrets(path)):
+            message = message.replace(written, str(file_name_of(value)))
     if local is None:
         return message
     folder = f"{local.parent}{os.sep}"
-    for written in {folder, ascii(folder)[1:-1], repr(folder)[1:-1]}:  # as errors of a system have it
-        message = message.replace(written, "")
+    for text in dict.fromkeys((folder, without_secrets(folder))):
+        for written in {text, ascii(text)[1:-1], repr(text)[1:-1]}:  # as errors of a system have it
+            message = message.replace(written, "")
     return message
 
 
@@ -159,8 +162,9 @@ def file_name_of(value: Any) -> str | None:
     if path is None:
         return None
     local = local_path(path)
-    # A query may hold a secret.
-    return PurePosixPath(urlsplit(path).path).name if local is None else shown_name(local.name)
+    if local is not None:
+        return shown_name(local.name)
+    return without_secrets(PurePosixPath(urlsplit(public_url(path)).path).name)
 
 
 _ORDINARY = (Value, ClassLabel, List, LargeList, _ArrayXD, Translation, Audio, Image, Video, dict, list, tuple)

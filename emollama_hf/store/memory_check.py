@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -12,12 +11,13 @@ from emollama_hf.checkpoints import ModelSource
 from emollama_hf.checkpoints.quantized import QUANTIZATIONS, Quantize, check_installed
 from emollama_hf.checkpoints.source import Part
 from emollama_hf.errors import ModelError
+from emollama_hf.logs import package_logger
 from emollama_hf.memory import LANES, Prediction, predict
 from emollama_hf.number_types import MIXED, DtypeName
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 PROCESSES = "--num-proc"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
+from emollama_hf.logs import package_logger
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, NewerManifest, read_manifest
 from emollama_hf.store.written_file import is_as_written
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 
 def open_config(directory: Path, name: str | None = None) -> tuple[FeatureConfig, ParquetRows]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from emollama_hf import __version__
 from emollama_hf.digest import json_digest
+from emollama_hf.secrets import without_secrets_inside
 from emollama_hf.stage import Stage
 from emollama_hf.stages import STAGES
 from emollama_hf.stages.model_stage import ModelStage
@@ -86,7 +87,7 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
             "digests": {stage.part: stage.model_digest() for stage in models},
             **source.origin(),
         }
-    return described
+    return {name: without_secrets_inside(value) for name, value in described.items()}
 
 
 def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

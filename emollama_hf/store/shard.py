@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +20,14 @@ from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.digest import FileState, file_state, json_digest
-from emollama_hf.errors import ClipError, ErrorKind, StoreError
+from emollama_hf.errors import ClipError, ErrorKind, SafeMessage, StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.plain_names import name_fault
 from emollama_hf.store.arrow_columns import to_arrow
 from emollama_hf.store.media_cells import CELL
 from emollama_hf.store.written_file import Hashes, WrittenFile, is_as_written
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -274,7 +274,7 @@ def _unreadable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path} cannot be read ({error.strerror or error}). Nothing was changed: try again.")
 
 
-class DamagedShard(ValueError):
+class DamagedShard(SafeMessage, ValueError):
     """A shard's bytes are not those that were written."""
 
 

@@ -7,20 +7,21 @@ rows and columns here  ─┘   some would be gone ─► an error, `existing="a
 
 from __future__ import annotations
 
-import logging
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from datasets import Features
 
+from emollama_hf.errors import SafeMessage
+from emollama_hf.logs import package_logger
 from emollama_hf.stages import STAGES
 from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.existing_set import ExistingSet
 from emollama_hf.store.provenance import setting_differences
 from emollama_hf.store.row_identity import NAMING, RowIdentity
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: What becomes of rows and columns that a directory holds and a run would not write.
 CHOICES = ("error", "add", "replace")
@@ -29,7 +30,7 @@ NAMES_SHOWN = 5
 FORM_SETTINGS = ("pooling",)
 
 
-class ExistingRowsError(FileExistsError):
+class ExistingRowsError(SafeMessage, FileExistsError):
     """A run would take rows or columns out of a feature data set; the message says which, and how to keep them."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,18 +10,21 @@ from datasets import Dataset, DatasetDict, Video, load_dataset, load_from_disk
 from emollama_hf import schema
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import path_as_text, shown_name
+from emollama_hf.logs import package_logger
+from emollama_hf.safe_errors import no_secrets
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.labels import RESERVED, join_labels, join_tables, shown
 from emollama_hf.store.parquet_rows import check_directory
 from emollama_hf.store.video_files import VIDEO_SUFFIXES, VideoFiles, find_videos
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 DATA_SUFFIXES = (".parquet", ".arrow", ".jsonl")
 
 __all__ = ["RESERVED", "VIDEO_SUFFIXES", "SourceError", "join_labels", "open_source"]
 
 
+@no_secrets()
 def open_source(source: str, *, split: str | None = None, labels: Path | None = None) -> Dataset:
     """The rows of `source`.
 

@@ -11,7 +11,6 @@ leave alone, and what a killed one held is free again, because the system lets g
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import shutil
@@ -26,10 +25,11 @@ from datasets import Features
 from filelock import FileLock, Timeout
 
 from emollama_hf.errors import ClipError, StoreError
+from emollama_hf.logs import package_logger
 from emollama_hf.store.shard import DamagedShard, Failure, Shard, ShardWriter
 from emollama_hf.store.shard_copy import copy_without
 
-logger = logging.getLogger(__name__)
+logger = package_logger(__name__)
 
 #: `huggingface_hub` never uploads what lies under this name, so that face crops do not leave with the folder.
 INSIDE_OUT = Path(".cache") / "huggingface" / "emollama_hf"

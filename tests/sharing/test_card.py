@@ -65,7 +65,7 @@ def test_metadata(card: DatasetCard) -> None:
         "3 clips, 2 with features; failed: 1 missing_file.",
         "| `mw_label` | MW: 2, NonMW: 1 |",
         "| `test_fold_num` | 0: 1, 1: 2 |",
-        '<img src="face_coverage.png" alt="Histogram',
+        "](face_coverage.png)",
         "> Please determine which emotion label in the video represents",
         "- `video`: recordings or pictures of people",
         "- `facemae_frames`: recordings or pictures of people",

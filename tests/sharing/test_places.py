@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from emollama_hf import ShareError
+from emollama_hf.logs import clean_library_logs
+from emollama_hf.secrets import public_url, without_secrets
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.hub_place import HubPlace
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Changes, PlaceChangedError
-from emollama_hf.sharing.secrets import no_secrets_in_logs, public_url, without_secrets
 from emollama_hf.store.manifest import PROVENANCE, ManifestError
 
 
@@ -146,6 +147,7 @@ def test_a_token_of_any_form_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_logs_of_libraries_show_no_signed_link(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("huggingface_hub.utils._http")
-    with caplog.at_level(logging.DEBUG), no_secrets_in_logs():
+    clean_library_logs()
+    with caplog.at_level(logging.DEBUG):
         logger.warning("'%s' thrown while requesting PUT %s", "error", "https://s3/a?X-Amz-Signature=secret")
     assert caplog.messages == ["'error' thrown while requesting PUT https://s3/a"]
