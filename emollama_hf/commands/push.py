@@ -11,7 +11,6 @@ import typer
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
-from emollama_hf.terminal import shown_text
 from emollama_hf.terminal import for_terminal, shown_text
 
 
@@ -29,7 +28,7 @@ def run_push(
     """Push, ask about columns that look personal, and print a summary. options: as `sharing.push.push`."""
     quiet_unless_terminal(log_shards=False)
     from emollama_hf.commands.ask_columns import AskColumns, print_columns
-        from emollama_hf.sharing.push import push
+    from emollama_hf.sharing.push import push
 
     if media and not yes:
         _confirm(target)
