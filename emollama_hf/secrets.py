@@ -239,8 +239,10 @@ def _known_values() -> list[str]:
     """Secrets of this process: of its environment, and the token that huggingface_hub uses, if it is loaded."""
     variables = ((name.upper(), value) for name, value in os.environ.items() if len(value) >= LEAST_LENGTH)
     values = [value for name, value in variables if name.endswith(SECRET_VARIABLES)]
-    get_token = getattr(sys.modules.get("huggingface_hub"), "get_token", None)  # while it is imported it has none
-    token = get_token() if get_token is not None else None
+    try:
+        token = sys.modules["huggingface_hub"].get_token()
+    except (KeyError, AttributeError, OSError):  # not loaded, being loaded, or its file may not be read
+        token = None
     return list(_forms(tuple(sorted({*values, *([token] if token else [])}, key=len, reverse=True))))
 
 

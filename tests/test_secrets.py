@@ -293,3 +293,11 @@ def test_an_error_without_secrets_leaves_as_it_is() -> None:
     assert error.args == ("nothing to hide", 3)
     error.__context__ = error  # a circle
     assert without_secrets_in_error(error) is error
+
+
+def test_a_token_that_cannot_be_read_is_no_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("huggingface_hub.get_token", refuse)
+    assert without_secrets("cannot open https://anna:pw@host/a") == "cannot open https://host/a"
