@@ -85,7 +85,7 @@ def test_a_quantized_set_is_verified_quantized_and_compared_with_the_decoder_as_
     checks = {check.column: check for check in compared.rows[0].columns}
     assert compared.holds
     assert checks["emollama"].deviation > 100
-    assert 0.1 < (checks["emollama"].difference or 0) < 0.4
+    assert 0.05 < (checks["emollama"].difference or 0) < 0.4  # 0.08 to 0.2, by the processor
     assert checks["facemae"].difference is None
     with pytest.raises(ValueError, match="'none', '4bit', '8bit'"):
         verify(out, clips, quantize="no")
