@@ -72,7 +72,7 @@ def test_a_row_of_a_table_is_a_line(terminal: bool, names: list[str]) -> None:
     lines = screen_of(show, terminal=terminal).splitlines()
     assert len(lines) == 1 + len(names) + 2
     assert all(line.isprintable() for line in lines)
-    assert all(shown_text(name).strip() in "\n".join(lines) for name in names)
+    assert all(for_terminal(name).strip() in "\n".join(lines) for name in names)
 
 
 @given(texts)

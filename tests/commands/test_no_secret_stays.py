@@ -157,10 +157,7 @@ def test_errors_in_python(server: str, tmp_path: Path, monkeypatch: pytest.Monke
             assert not secrets_in(everything(caught.value)), url
 
 
-@pytest.mark.parametrize(
-    "more",
-    [(), ("--num-proc", "2"), ("--status",), ("--on-error", "raise", "--debug"), ("--quantize", "9bit", "--debug")],
-)
+@pytest.mark.parametrize("more", [("--num-proc", "2"), ("--status",), ("--on-error", "raise", "--debug")])
 def test_extract_on_the_command_line(more: tuple[str, ...], server: str, tmp_path: Path) -> None:
     given = urls(server)
     Dataset.from_dict({"uuid": [str(n) for n in range(len(given))], "video": given}).save_to_disk(str(tmp_path / "ds"))
