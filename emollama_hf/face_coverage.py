@@ -40,7 +40,7 @@ def too_few_faces(coverage: float, least: float) -> ClipError | None:
     return ClipError(
         "no_face",
         f"{found}, expected at least {least:.0%} (min_face_coverage={least:g}). Remove the row, or lower "
-        "min_face_coverage: see `face_coverage`.",
+        "min_face_coverage.",
     )
 
 

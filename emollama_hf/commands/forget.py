@@ -9,6 +9,7 @@ from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.push import read_secret
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
+from emollama_hf.plural import counted
 from emollama_hf.terminal import shown_text
 
 
@@ -27,7 +28,7 @@ def run_forget(
         values[column] = value
     done = forget(target, values, revision=revision, squash=squash, key_secret=read_secret(key_secret))
     screen = console()
-    written = f"{done.rewritten} files written again, {done.deleted} removed"
-    screen.print(f"{shown_text(done.place)}: {done.rows:,} rows forgotten; {written}.\n", markup=False)
+    written = f"{counted(done.rewritten, 'file')} written again, {done.deleted} removed"
+    screen.print(f"{shown_text(done.place)}: {counted(done.rows, 'row')} forgotten; {written}.\n", markup=False)
     for line in done.still_held_by:
         screen.print(f"- {line}", markup=False)

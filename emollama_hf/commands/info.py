@@ -8,10 +8,12 @@ from typing import Any
 from emollama_hf.checkpoints import PARTS, open_model
 from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.errors import ModelError, ShareError
+from emollama_hf.plural import counted
 from emollama_hf.store.card_sections import describe_column, label_lines, settings_of, status_words
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.store.provenance import RANDOM_WEIGHTS
+from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
 from emollama_hf.terminal import shown_text
 
 
@@ -33,6 +35,11 @@ def _manifest(target: str, revision: str | None) -> Manifest | None:
     """The manifest of a feature data set; None if `target` may be a model."""
     if is_feature_set(Path(target)):
         return read_manifest(Path(target))
+    if is_work_store(Path(target) / INSIDE_OUT):
+        raise ValueError(
+            f"{target}: an extraction that has not finished; there is no feature data set yet. Run the same extract "
+            "again, or with --status to see how far it is."
+        )
     if Path(target).exists() or ("/" not in target and "://" not in target):
         return None
     from emollama_hf.sharing.open_place import open_place
@@ -52,7 +59,7 @@ def _show_feature_set(target: str, manifest: Manifest) -> None:
         screen.print(f"Feature data set {target}{which}: {status_words(config)}", markup=False)
         size = sum(file.bytes for file in config.files.values())
         by = f", made by emollama_hf {config.made['emollama_hf']}" if config.made else ""
-        screen.print(f"{len(config.files)} Parquet file(s), {size / 1e6:.1f} MB{by}\n", markup=False)
+        screen.print(f"{counted(len(config.files), 'Parquet file')}, {size / 1e6:.1f} MB{by}\n", markup=False)
         screen.print(columns_table({column: describe_column(kind) for column, kind in config.features.items()}))
         screen.print()
         _show_contents(config)

@@ -11,6 +11,7 @@ import typer
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
+from emollama_hf.plural import counted
 from emollama_hf.terminal import for_terminal, shown_text
 
 
@@ -47,13 +48,13 @@ def run_push(
         typer.echo(f"emollama-hf: {line}", err=True)
     screen = console()
     screen.print(
-        f"{shown_text(done.place)}, configuration {done.config}: {done.rows:,} clips; {done.added:,} added, "
+        f"{shown_text(done.place)}, configuration {done.config}: {counted(done.rows, 'clip')}; {done.added:,} added, "
         f"{done.replaced:,} replaced, {done.unchanged:,} were there already.",
         markup=False,
     )
     if done.forgotten:
         screen.print(f"{done.forgotten:,} were forgotten there, and are not published again (--include-forgotten).")
-    screen.print(f"{len(done.files)} files written: {', '.join(done.files) or 'none'}\n", markup=False)
+    screen.print(f"{counted(len(done.files), 'file')} written: {', '.join(done.files) or 'none'}\n", markup=False)
     if not ask.shown:
         print_columns(screen, done.published)
         screen.print()

@@ -262,7 +262,9 @@ def _held(place: Place, squash: bool, found: int) -> tuple[str, ...]:
         return (
             "Backups and snapshots of this disk, and what colleagues have copied or loaded, hold the rows.",
             "If the clips still lie where extract reads them, remove them there: it would compute them again.",
-        )
+            *(("Where this directory was pushed to, the rows are still published: forget them there as well.",)
+              if _work_store(place) is not None else ()),
+        )  # fmt: skip
     return ()
 
 

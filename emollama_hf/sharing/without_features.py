@@ -15,7 +15,7 @@ from emollama_hf.errors import ShareError
 from emollama_hf.frames.single_picture import IMAGE_SUFFIXES
 from emollama_hf.frames.source import shown_name
 from emollama_hf.sharing.difference import FEATURE_COLUMNS
-from emollama_hf.stage import Stage
+from emollama_hf.stages import is_computed
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.video_files import find_videos
 from emollama_hf.store.work_store import INSIDE_OUT, MARK
@@ -24,15 +24,6 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
 COLUMNS_SHOWN = 8
 _GIVE_OUT = "Give the directory that extract wrote (--out)."
 _NO_FEATURES = (*schema.MEDIA, schema.STATUS, schema.ERROR)
-
-
-def is_computed(column: str) -> bool:
-    """Whether a stage computes columns of this name."""
-    try:
-        Stage.maker(column)
-    except KeyError:
-        return column in FEATURE_COLUMNS
-    return True
 
 
 def check_features(features: Features, source: str) -> None:

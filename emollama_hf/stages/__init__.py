@@ -16,3 +16,12 @@ STAGES: tuple[type[Stage], ...] = (
 )
 
 __all__ = ["STAGES", "EmoLlamaEmbed", "FaceMAEEmbed", "SampleFrames", "VideoMAEEmbed"]
+
+
+def is_computed(column: str) -> bool:
+    """Whether a stage computes columns of this name; stages of other packages count, too."""
+    try:
+        Stage.maker(column)
+    except KeyError:
+        return any(column in stage.makes for stage in STAGES)
+    return True

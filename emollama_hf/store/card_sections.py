@@ -117,8 +117,9 @@ def _load(opened: str) -> str:
     given = "".join(f', {option}="{value}"' for option, value in options.items() if value)
     call = code(f'emollama_hf.load("{found[1]}"{given})')
     return (
-        f"\nWith `emollama_hf` installed, {call} does the same, leaves out rows that "
-        "lack one of the `columns=` that you name, and says how many these are.\n"
+        f"\nWith `emollama_hf` installed, {call} opens the rows that are ok as tensors, leaves out rows that lack "
+        "one of the `columns=` that you name, and says how many these are. It does not ask for faces: "
+        "filter `face_coverage` as above.\n"
     )
 
 

@@ -45,7 +45,7 @@ from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.store.row_identity import RowIdentity, row_identities
 from emollama_hf.store.row_keys import row_keys
 from emollama_hf.store.shard import Failure
-from emollama_hf.store.shrinking import CHOICES, check_adding, check_shrinking, warn_of_other_settings
+from emollama_hf.store.shrinking import CHOICES, check_adding, check_shrinking, tell_replaced, warn_of_other_settings
 from emollama_hf.store.work_store import INSIDE_OUT, Stored, WorkStore
 
 logger = package_logger(__name__)
@@ -197,6 +197,8 @@ class Run:
         features = Features({**self._labels.features, **computed})
         if self._existing == "error":
             check_shrinking(before, features, self._identities, made, list(computed), self._held_back)
+        if self._existing == "replace":
+            tell_replaced(before, features, self._identities, made, list(computed))
         if self._existing == "add":
             check_adding(before, features, made, list(computed))
         else:

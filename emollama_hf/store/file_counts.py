@@ -13,12 +13,17 @@ from datasets import ClassLabel, Features, Value
 
 from emollama_hf import schema
 from emollama_hf.stages import STAGES
+from emollama_hf.store.personal_columns import look_of_column
+from emollama_hf.store.personal_values import MOMENT, PLACE
 
 #: Bars of the histogram of face coverage, from 0 to 1.
 COVERAGE_BINS = 10
 #: A column with more different values in one file is no label, and neither is one that differs in most rows.
 MOST_VALUES = 200
 FEW_VALUES = 20
+#: Characters of a label.
+MOST_CHARACTERS = 40
+NULL = "null"
 #: Columns by which rows are named.
 NAMES = ("file_name", "uuid", "id", "name")
 LABEL_TYPES = (
@@ -81,12 +86,20 @@ class RowCounter:
             rows=self._rows,
             status=dict(sorted(self._status.items())),
             labels={
-                name: dict(sorted(values.items()))
-                for name, values in self._labels.items()
-                if len(values) <= max(FEW_VALUES, self._rows // 2)
+                name: dict(sorted(values.items())) for name, values in self._labels.items() if self._are_labels(name)
             },
             coverage=self._coverage.tolist() if schema.FACE_COVERAGE in self._features else [],
         )
+
+    def _are_labels(self, name: str) -> bool:
+        """Whether values can be told by name: few of them, and no notes, moments or places."""
+        values, feature = self._labels[name], self._features[name]
+        if len(values) > max(FEW_VALUES, self._rows // 2):
+            return False
+        texts = [text for text in values if text != NULL]
+        is_short = all(len(text) <= MOST_CHARACTERS and text.isprintable() for text in texts)
+        known = [int(text) for text in texts] if _is_whole(feature) else texts
+        return is_short and look_of_column(name, feature, known) not in (MOMENT, PLACE)
 
 
 def merged_counts(several: list[FileCounts]) -> FileCounts:
@@ -98,6 +111,10 @@ def merged_counts(several: list[FileCounts]) -> FileCounts:
         labels={name: _sum(one.labels[name] for one in several) for name in names},
         coverage=[sum(bars) for bars in zip(*(one.coverage for one in several if one.coverage), strict=True)],
     )
+
+
+def _is_whole(feature: Any) -> bool:
+    return isinstance(feature, Value) and "int" in feature.dtype
 
 
 def _sum(several: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -114,7 +131,7 @@ def _may_be_label(feature: Any) -> bool:
 def _texts(column: pa.ChunkedArray, feature: Any) -> Iterator[str]:
     for value in column.to_pylist():
         if value is None:
-            yield "null"
+            yield NULL
         elif isinstance(feature, ClassLabel):
             yield feature.names[value] if 0 <= value < len(feature.names) else str(value)
         else:

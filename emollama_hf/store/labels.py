@@ -14,6 +14,7 @@ from emollama_hf.column_types import IDENTIFIERS, concatenated, encoded, look_li
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import shown_name
 from emollama_hf.logs import package_logger
+from emollama_hf.plural import counted
 from emollama_hf.stages import STAGES
 from emollama_hf.store.clip_names import ClipNames, as_read
 from emollama_hf.store.media import path_of, undecoded
@@ -184,14 +185,24 @@ def _match(
         raise SourceError(f"{table.path}: no {key} matches a clip; it has {shown(list(first))}, the clips are "
                           f"{shown(names)}.{hint}")  # fmt: skip
     if unused:
-        logger.warning("%s: %d rows have no clip: %s", shown_name(str(table.path)), len(unused), shown(unused))
+        logger.warning(
+            "%s: %s no clip: %s",
+            shown_name(str(table.path)),
+            counted(len(unused), "row has", "rows have"),
+            shown(unused),
+        )
 
 
 def _warn_of_clips_without_row(paths: Sequence[Path], names: list[str], found: list[int | None]) -> None:
     without = [name for name, index in zip(names, found, strict=True) if index is None]
     if without:
         where = ", ".join(shown_name(str(path)) for path in paths)
-        logger.warning("%s: %d clips have no row, their labels are null: %s", where, len(without), shown(without))
+        logger.warning(
+            "%s: %s no row, so that labels are null: %s",
+            where,
+            counted(len(without), "clip has", "clips have"),
+            shown(without),
+        )
 
 
 def shown(values: Sequence[Any]) -> str:

@@ -52,23 +52,41 @@ def check_shrinking(
             f"{before.out} holds rows that were pushed there, and a run would take them out. Choose another directory "
             'and push that one to it (emollama-hf push), or replace it (--replace, existing="replace").'
         )
-    rows = before.gone_rows(identities)
     columns = _gone_columns(before, features, made, computed)
-    if not rows and not columns:
+    gone = _gone(before, identities, columns)
+    if not gone:
         return
-    parts = []
+    kept = [name for name, how in columns.items() if how]
+    but = f"; that cannot keep {', '.join(kept)}, which the run writes in another form" if kept else ""
+    raise ExistingRowsError(
+        f"{before.out} holds a feature data set, and this run would take out of it {gone}. Add to what "
+        f'is there (--add, existing="add"{but}), replace it (--replace, existing="replace"), or choose another '
+        f"directory.{_includable([name for name in columns if name in held_back])}"
+    )
+
+
+def tell_replaced(
+    before: ExistingSet,
+    features: Features,
+    identities: Sequence[RowIdentity],
+    made: Mapping[str, Any],
+    computed: Sequence[str],
+) -> None:
+    """Say which rows and columns a run takes out that was told to. Arguments as `check_shrinking`."""
+    gone = _gone(before, identities, _gone_columns(before, features, made, computed))
+    if gone:
+        logger.warning("%s: this run takes out of it %s", before.out, gone)
+
+
+def _gone(before: ExistingSet, identities: Sequence[RowIdentity], columns: Mapping[str, str]) -> str:
+    """Rows and columns that a run would take out of a set, in words; "" if there are none."""
+    rows, parts = before.gone_rows(identities), []
     if rows:
         parts.append(f"{len(rows)} of its {len(before)} rows: {_shown([before.label(row) for row in rows])}")
     if columns:
         words = [f"{name} ({how})" if how else name for name, how in columns.items()]
         parts.append(f"{len(columns)} of its {len(before.features)} columns: {_shown(words)}")
-    kept = [name for name, how in columns.items() if how]
-    but = f"; that cannot keep {', '.join(kept)}, which the run writes in another form" if kept else ""
-    raise ExistingRowsError(
-        f"{before.out} holds a feature data set, and this run would take out of it {' and '.join(parts)}. Add to what "
-        f'is there (--add, existing="add"{but}), replace it (--replace, existing="replace"), or choose another '
-        f"directory.{_includable([name for name in columns if name in held_back])}"
-    )
+    return " and ".join(parts)
 
 
 def _includable(columns: Sequence[str]) -> str:

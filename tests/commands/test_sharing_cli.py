@@ -44,7 +44,7 @@ def test_share_check_and_forget_in_a_directory(lab: Path, tmp_path: Path) -> Non
     told = run("verify", place, "--source", str(lab / "clips"), "--sample", "2").stdout
     assert "2 rows: all are what they say." in told
     told = run("forget", place, "--where", "participant_id=P1").stdout
-    assert "1 rows forgotten; 1 files written again, 1 removed." in told
+    assert "1 row forgotten; 1 file written again, 1 removed." in told
     assert len(shared(tmp_path / "shared")) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_repository_is_shown_without_its_shards(lab: Path, tmp_path: Path) -> 
         told = run("verify", "org/mw", "--source", str(lab / "clips"), "--sample", "1", **environment).stdout
         assert "all are what they say" in told
         told = run("forget", "org/mw", "--where", "participant_id=P1", "--squash", **environment).stdout
-        assert "1 rows forgotten" in told
+        assert "1 row forgotten" in told
         assert "branches and tags: v1" in told
 
 

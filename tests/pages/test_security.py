@@ -22,6 +22,8 @@ def test_a_named_test_exists(path: str, name: str) -> None:
 
 
 def test_every_promise_names_a_test() -> None:
-    promises = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith(("| promise", "| ---"))]
+    promises = [
+        line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith(("| promise", "| ---"))
+    ]
     assert len(promises) >= 10
     assert [line for line in promises if "`tests/" not in line] == []

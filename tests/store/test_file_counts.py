@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
@@ -38,3 +39,19 @@ def test_a_column_that_differs_in_most_rows_is_none() -> None:
     assert labels_of([str(i) for i in range(20)], Value("string")) is not None
     assert labels_of([str(i) for i in range(21)], Value("string")) is None
     assert labels_of([str(i % 21) for i in range(42)], Value("string")) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("note", ["talked about her mother, " * 2] * 4),
+        ("note", ["two\nlines"] * 4),
+        ("recorded", ["2024-01-14", "2024-01-22"] * 2),
+        ("visit", ["14.01.2024", "22.01.2024"] * 2),
+        ("town", ["Bremen", "Kiel"] * 2),
+    ],
+)
+def test_notes_moments_and_places_are_not_told_on_a_card(name: str, values: list[str]) -> None:
+    counter = RowCounter(Features({name: Value("string")}))
+    counter.add(pa.table({name: values}))
+    assert counter.counts().labels == {}

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import emollama_hf
 from emollama_hf.sharing.difference import FEATURE_COLUMNS
-from emollama_hf.sharing.personal_columns import look_of_column, look_of_name
-from emollama_hf.sharing.personal_values import MOMENT, PERSON, PLACE, look_of_values
 from emollama_hf.stages import STAGES
+from emollama_hf.store.personal_columns import look_of_column, look_of_name
+from emollama_hf.store.personal_values import MOMENT, PERSON, PLACE, look_of_values
 
 TEXT = Value("string")
 

@@ -13,8 +13,8 @@ from typing import Any
 from datasets import ClassLabel, Value
 
 from emollama_hf import schema
-from emollama_hf.sharing.personal_values import MOMENT, PERSON, PLACE, look_of_values, word_set
-from emollama_hf.sharing.without_features import is_computed
+from emollama_hf.stages import is_computed
+from emollama_hf.store.personal_values import MOMENT, PERSON, PLACE, look_of_values, word_set
 
 #: Inputs of this package, and what names rows or says what a model learns: their names never look like a person.
 OWN = frozenset(
