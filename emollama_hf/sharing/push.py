@@ -253,7 +253,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
         old = {} if stated is None else stated.files
         delete = [path for path in old if path not in files] + texts.delete + _abandoned(place, manifest)
-        table = _names_table(rows, publication.names, there, wishes, place)
+        table = _names_table(rows, publication.names, there, wishes)
         place.publish(Changes(write, delete), _message(plan, name), tag=tag)
     return Pushed(
         place=place.name,
@@ -326,18 +326,11 @@ def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) ->
     return reviewed(rows, plan, None if there is None else there.features, wishes.review)
 
 
-def _names_table(
-    rows: SourceRows, names: RowNames, there: FeatureConfig | None, wishes: _Wishes, place: Place
-) -> str | None:
+def _names_table(rows: SourceRows, names: RowNames, there: FeatureConfig | None, wishes: _Wishes) -> str | None:
     """Write down which published row is whose, beside the directory that is pushed; the table's path."""
     if rows.directory is None or names.key.hashed is None or names.ready:
         return None
     table = names_table(rows.directory)
-    if isinstance(place, FolderPlace) and place.is_local and Path(os.path.realpath(place.name)) in table.parents:
-        raise ShareError(
-            f"{place.name}: {rows.directory} lies in it, and so would the table of the names behind the published "
-            "hashes. Push to a directory apart."
-        )
     gone = () if there is None or wishes.include_forgotten else there.forgotten
     remember_names(table, names_of(rows.tables([names.key.column]), names, forgotten=gone))
     return str(table)

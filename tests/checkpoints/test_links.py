@@ -53,11 +53,11 @@ def test_links_within_a_model_and_into_the_cache_of_the_hub_are_read(model: Path
     assert open_model(model).config("facemae") == {}
     repository = tmp_path / "models--org--name"
     (repository / "blobs").mkdir(parents=True)
-    (repository / "blobs" / "abc").write_text('{"a": 1}')
+    (repository / "blobs" / "abc").write_text('{"norm_eps": 1e-6}')
     snapshot = repository / "snapshots" / "0123" / "facemae"
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").symlink_to("../../../blobs/abc")
-    assert open_model(snapshot.parent).config("facemae") == {"a": 1}
+    assert open_model(snapshot.parent).config("facemae") == {"norm_eps": 1e-6}
     check_links(snapshot)
 
 

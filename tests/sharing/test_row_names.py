@@ -238,7 +238,7 @@ def test_a_table_that_would_be_shared_is_refused(directory: Path, tmp_path: Path
     push(features("a.mp4"), tmp_path / "set")
     for path in (tmp_path / "set").iterdir():
         path.rename(place / path.name)
-    with pytest.raises(ShareError, match="lies in it, and so would the table"):
+    with pytest.raises(ShareError, match="which would be pushed"):
         push(directory, place, config_name="second")
     assert not names_table(directory).exists()
 
