@@ -39,6 +39,8 @@ _URL = re.compile(
     rf"""|(?P<plain>{_SCHEME}:{_SLASHES}[^\s<>]*)""",
     re.DOTALL,
 )
+#: What pathlib and os.path make of a URL: one of its slashes is gone.
+_ONE_SLASH = re.compile(r"\b(https?|ftps?|sftp|s3|gs|gcs|az|abfss?|wasbs?|hf|smb|webdavs?):/(?=[^/\s])", re.IGNORECASE)
 _ENCODED_URL = re.compile(rf"{_SCHEME}(?:%(?:25)*3[aA])(?:%(?:25)*2[fF]){{2}}[^\s<>\"'`]*")
 #: What follows a URL in a sentence, a list or JSON and is not part of it.
 _TRAILING = "\"'`()[]{}.,;:!|\\"
@@ -51,6 +53,7 @@ _SECRET_NAME = (
     r"(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key(?:[-_]?id)?|account[-_]?key|"
     r"secret[-_]?key|private[-_]?key|auth[-_]?key|shared[-_]?access[-_]?(?:key|signature)|signature|sig|credentials?)"
 )
+_DIGIT = re.compile(r"\d")
 #: name=value in any text, as in a query, a command or a connection string; what says that there is no value stays.
 _ASSIGNED = re.compile(
     rf"""(?P<name>{_WORD}{_SECRET_NAME}(?:["'])?\s?=\s?)(?P<quote>["']?)(?!\*\*\*|(?:None|True|False|null)\b)"""
@@ -97,7 +100,7 @@ _TOKEN = re.compile(
 _BASIC = re.compile(r"\b[Bb](?:asic|ASIC)\s+(?P<value>[A-Za-z0-9+/_-]{4,}={0,2})(?![A-Za-z0-9])")
 #: One of these is in every text that has something to hide, beside values that are known.
 _SUSPECT = re.compile(
-    r"://|:\\+/|%3a|%253a|=|@|key|token|secret|passw|pwd|auth|sig|cred|hf_|akia|asia|gh[pousr]_|github_|glpat|sk-|xox|"
+    r":/|:\\+/|%3a|%253a|=|@|key|token|secret|passw|pwd|auth|sig|cred|hf_|akia|asia|gh[pousr]_|github_|glpat|sk-|xox|"
     r"aiza|ya29|eyj|bearer|basic",
     re.IGNORECASE,
 )
@@ -121,13 +124,24 @@ def without_secrets(text: str, *, url: str | None = None) -> str:
         text = text.replace(value, HIDDEN)
     if not _SUSPECT.search(text):
         return text
-    text = _ENCODED_URL.sub(_without_encoded, text)
+    text = _ENCODED_URL.sub(_without_encoded, _ONE_SLASH.sub(r"\1://", text))
     if _START.search(text):
         text = "\n".join(_without_queries(line) for line in _URL.sub(_without_quoted, text).split("\n"))
     text = _PATH_QUERY.sub(_without_path_query, text)
     for pattern in (_AUTHORIZATION, _ASSIGNED, _IN_DICT, _HEADER):
         text = pattern.sub(_without_value, text)
     return _TOKEN.sub(HIDDEN, _BASIC.sub(_without_basic_login, _LOGIN.sub("", text)))
+
+
+def names_secret(text: str) -> bool:
+    """Whether a text says a secret by its name, or is a token; words such as "the secret=of" and logins are none."""
+    if _SUSPECT.search(text) is None:
+        return False
+    if any(pattern.search(text) for pattern in (_AUTHORIZATION, _IN_DICT, _HEADER, _TOKEN)):
+        return True
+    return any(
+        len(found["value"]) >= LEAST_LENGTH or _DIGIT.search(found["value"]) for found in _ASSIGNED.finditer(text)
+    )
 
 
 def public_url(url: str) -> str:

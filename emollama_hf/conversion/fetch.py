@@ -14,6 +14,7 @@ from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
 from emollama_hf.frames.source import is_url, local_path
 from emollama_hf.plain_names import revision_fault
+from emollama_hf.secrets import without_secrets
 
 _HUB = re.compile(
     r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"
@@ -187,5 +188,5 @@ def _file_system(location: str) -> tuple[Any, str]:
 
 
 def _unreachable(url: str, error: Exception) -> str:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = without_secrets(" ".join(str(error).split()), url=url) or type(error).__name__
     return f"{url}: cannot be read ({reason}). Check the URL, the connection and the credentials."

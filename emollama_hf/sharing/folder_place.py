@@ -37,6 +37,7 @@ class FolderPlace(Place):
     """url: a path, or a URL such as s3://bucket/path. Credentials are those of the file system's own configuration."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         folder = local_path(url)
         self.is_local = folder is not None
         if folder is not None:
@@ -60,9 +61,10 @@ class FolderPlace(Place):
                 return fsspec.filesystem("file"), url
             return fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
+            said = without_secrets(str(error), url=url)
             raise ShareError(
-                f"{self.name}: this kind of place cannot be opened ({without_secrets(str(error))}). Install what "
-                "fsspec needs for it: pip install 'emollama_hf[s3]' for s3://, gcsfs for gs://."
+                f"{self.name}: this kind of place cannot be opened ({said}). Install what fsspec "
+                "needs for it: pip install 'emollama_hf[s3]' for s3://, gcsfs for gs://."
             ) from None
 
     def read(self, path: str) -> bytes | None:
@@ -227,7 +229,7 @@ class FolderPlace(Place):
         except ShareError:
             raise
         except Exception as error:  # each file system has errors of its own
-            said = without_secrets(" ".join(str(error).split())) or type(error).__name__
+            said = without_secrets(" ".join(str(error).split()), url=self._url) or type(error).__name__
             raise ShareError(
                 f"{self.name}: {said}. What is published there is as it was; do the same again to go on."
             ) from None
@@ -239,6 +241,10 @@ class FolderPlace(Place):
             raise ShareError(
                 f"{target} is, or lies in, a link to something outside of {self._root}, which is not read or changed "
                 "as a part of this set. Put the files themselves there, or choose another directory."
+            )
+        if self.is_local and os.path.exists(target) and not (os.path.isfile(target) or os.path.isdir(target)):
+            raise ShareError(
+                f"{target} is a pipe or a device, expected a file. Remove it, or choose another directory."
             )
         return target
 

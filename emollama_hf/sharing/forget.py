@@ -23,7 +23,7 @@ from emollama_hf.sharing.gate import check_files
 from emollama_hf.sharing.hub_place import HubPlace
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Changes, Place
-from emollama_hf.sharing.rewrite import Rewritten, replaced_entry, rewrite_without
+from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
 from emollama_hf.store.forgetting import keep_only, remove_store
@@ -135,6 +135,8 @@ def _without(
     left = {name: config for name, config in manifest.configs.items() if config.files}
     if not left:
         raise ShareError(f"every row of {place.name} would be forgotten. Delete it instead: nothing would be left.")
+    # What a configuration that is gone had forgotten stays forgotten.
+    left = {name: replace(config, forgotten=manifest.forgotten) for name, config in left.items()}
     return replace(manifest, configs=left), rewritten
 
 
@@ -176,6 +178,8 @@ def _holds(place: Place, path: str, file: FeatureFile, where: Mapping[str, str],
     """Whether a file has such a row, found out with as little reading as possible: it may be far away."""
     if config.key is not None and where.get(config.key.column, None) is not None and file.rows:
         return where[config.key.column] in file.rows
+    if isinstance(place, FolderPlace) and place.is_local:  # a row that damage hides would not be forgotten
+        check_as_published(place, path, place.fetch(path, Path()), file)
     rule, columns = _rule(where, config.features), list(where)
     with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as opened:
         for group in range(opened.num_row_groups):
@@ -254,10 +258,11 @@ def _said_still(
 
 
 def _held(place: Place, squash: bool, found: int) -> tuple[str, ...]:
+    table = ("Where it was pushed from, the table of names (OUT.names.csv) still has them: forget them in OUT, too.",)
     if isinstance(place, HubPlace):
-        return _held_by_history(place, squash, found)
+        return (*_held_by_history(place, squash, found), *table)
     if isinstance(place, FolderPlace) and not place.is_local:
-        return ("If the bucket keeps versions, earlier ones hold the rows until they are deleted there.",)
+        return ("If the bucket keeps versions, earlier ones hold the rows until they are deleted there.", *table)
     if isinstance(place, FolderPlace):
         return (
             "Backups and snapshots of this disk, and what colleagues have copied or loaded, hold the rows.",

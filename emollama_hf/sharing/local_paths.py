@@ -13,13 +13,15 @@ _WORD = r"[^\W\d]"
 # colon behind a host or a label.
 _BEFORE = r"(?<![\w./~+\\-])"
 _PATTERNS = (
-    r"(?:file|smb|cifs|sftp|scp|ssh|nfs|afp):/+[^\s\"'<>]+",
+    r"(?i:file|smb|cifs|sftp|scp|ssh|nfs|afp):/+[^\s\"'<>]+",
     rf"{_BEFORE}~(?:[\w.-]+)?/(?={_WORD}|[._-])[^\s\"'<>]+",
     r"\$\{?(?:HOME|USERPROFILE|TMPDIR|TMP|TEMP|SCRATCH|WORK)\b\}?[\\/]+[^\s\"'<>]+",
     r"%(?:USERPROFILE|HOMEPATH|APPDATA|LOCALAPPDATA|TEMP)%[\\/]+[^\s\"'<>]+",
     # Two components or more, the first one a name; or one that ends like a file.
     rf"{_BEFORE}/(?=[._]?{_WORD})[^\s/\\\x00\"'`<>|:*?]+(?:/+{_PART})+",
     rf"{_BEFORE}/(?=[._]?{_WORD})[\w.-]+\.(?=\w*{_WORD})\w{{1,5}}\b(?!/)",
+    # A host before folders: //nas/study/a.mp4.
+    rf"(?<![\w:/.~+\\-])//{_WORD}[\w.-]*(?:/+{_PART}){{2,}}",
     # Behind anything, where systems keep the folders of people.
     rf"/(?:home|Users|Volumes|cygdrive|scratch|gpfs|lustre)/+{_PART}/+{_PART}",
     rf"(?<![^\W_])[A-Za-z]:(?:[\\/]+{_PART})+",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +57,20 @@ def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, st
 
 
 def plan_rows(
-    rows: dict[str, tuple[str, str]], published: FeatureConfig | None, *, replace: bool, include_forgotten: bool = False
+    rows: dict[str, tuple[str, str]],
+    published: FeatureConfig | None,
+    *,
+    replace: bool,
+    forgotten: Collection[str] = (),
 ) -> Plan:
     """Compare rows with those that are published.
 
     rows: as `row_digests` gives them. replace: whether they may replace published rows of their names. A published row
-    without features is always replaced by one that has them. include_forgotten: also rows that were forgotten.
+    without features is always replaced by one that has them. forgotten: digests of the names of rows that stay
+    away, because somebody withdrew.
     Raises ShareError for other rows that would replace.
     """
-    gone = frozenset(published.forgotten) if published and not include_forgotten else frozenset()
+    gone = frozenset(forgotten)
     all_rows = rows
     rows = {name: row for name, row in all_rows.items() if forgotten_name(name) not in gone} if gone else all_rows
     files = list(published.files.values()) if published else []

@@ -41,6 +41,7 @@ from emollama_hf.sharing.withhold import Publication, plan_publication
 from emollama_hf.sharing.without_features import check_features
 from emollama_hf.store.allowed_columns import computed_shapes
 from emollama_hf.store.column_values import columns_to_look_at, look_at_values
+from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.opening import ANYWHERE
 from emollama_hf.store.provenance import describe_run, made_with, merged
@@ -221,6 +222,8 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     name = wishes.config_name or choose_config(before, rows.made, rows.features)
     check_config_name(name)
     stated = before.configs.get(name)
+    _check_published(place, before)
+    forgotten = () if wishes.include_forgotten else before.forgotten
     there, gone = split_present(place, stated)
     review = _reviewed(rows, there, wishes)
     publication = review.publication
@@ -230,7 +233,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
     key = publication.names.key.column
     if there is not None:
-        features = _joined(there, _Published(rows, publication, publication.features, ()), key, wishes)
+        features = _joined(there, _Published(rows, publication, publication.features, ()), key, forgotten)
     source = _Published(rows, publication, features, lacking)
     digests = row_digests(source.tables("Comparing rows"), key)
     check_sent_again(place, gone, digests, replace=wishes.replace)
@@ -238,7 +241,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         digests,
         there,
         replace=wishes.replace,
-        include_forgotten=wishes.include_forgotten,
+        forgotten=forgotten,
     )
     with staging_folder() as folder:
         files = _stage(place, name, there, source, plan, key, folder)
@@ -253,7 +256,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
         old = {} if stated is None else stated.files
         delete = [path for path in old if path not in files] + texts.delete + _abandoned(place, manifest)
-        table = _names_table(rows, publication.names, there, wishes)
+        table = _names_table(rows, publication.names, forgotten)
         place.publish(Changes(write, delete), _message(plan, name), tag=tag)
     return Pushed(
         place=place.name,
@@ -295,9 +298,18 @@ class _Published:
             bar.close()
 
 
-def _joined(there: FeatureConfig, source: _Published, key: str, wishes: _Wishes) -> Features:
-    """The types of published rows, with the names of classes that the rows here have, too."""
-    forgotten = frozenset(() if wishes.include_forgotten else there.forgotten)
+def _check_published(place: Place, before: Manifest) -> None:
+    """Raise ShareError for a directory that `extract` wrote: its rows have their names in clear."""
+    if any(config.key is None for config in before.configs.values()):
+        raise ShareError(
+            f"{place.name} holds what extract wrote, and not what was pushed: names of rows are in clear there. Push "
+            "to another place, or add to it with extract (--add)."
+        )
+
+
+def _joined(there: FeatureConfig, source: _Published, key: str, gone: Collection[str]) -> Features:
+    """The types of published rows, with the names of classes that the rows here have, too. gone: of rows, forgotten."""
+    forgotten = frozenset(gone)
 
     def is_sent(table: pa.Table) -> list[bool]:
         return [forgotten_name(str(name)) not in forgotten for name in table.column(key).to_pylist()]
@@ -326,13 +338,18 @@ def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) ->
     return reviewed(rows, plan, None if there is None else there.features, wishes.review)
 
 
-def _names_table(rows: SourceRows, names: RowNames, there: FeatureConfig | None, wishes: _Wishes) -> str | None:
+def _names_table(rows: SourceRows, names: RowNames, forgotten: Collection[str]) -> str | None:
     """Write down which published row is whose, beside the directory that is pushed; the table's path."""
     if rows.directory is None or names.key.hashed is None or names.ready:
         return None
     table = names_table(rows.directory)
-    gone = () if there is None or wishes.include_forgotten else there.forgotten
-    remember_names(table, names_of(rows.tables([names.key.column]), names, forgotten=gone))
+    around = next((folder for folder in table.parents if is_feature_set(folder)), None)
+    if around is not None:
+        raise ShareError(
+            f"{around} is a feature data set, {rows.directory} lies in it, and so would the table that says which row "
+            "is whose. Move one of the two directories out of the other."
+        )
+    remember_names(table, names_of(rows.tables([names.key.column]), names, forgotten=tuple(forgotten)))
     return str(table)
 
 

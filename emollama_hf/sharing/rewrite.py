@@ -54,11 +54,7 @@ def rewrite_without(
     types of the new file, where names of classes go: digests of its rows are those of the new numbers.
     """
     found = place.fetch(path, folder)
-    if not is_as_written(found, file):
-        raise ShareError(
-            f"{place.name}: {path} is damaged: it is not as it was published, so that its other rows cannot be kept. "
-            "Restore it from a copy, or delete it there and push its rows again."
-        )
+    check_as_published(place, path, found, file)
     kept = [not one for table in _tables(found, features) for one in dropped(table)]
     if not any(kept):
         return Rewritten(kept, None)
@@ -84,6 +80,15 @@ def rewrite_without(
         content=content,
     )
     return Rewritten(kept, new)
+
+
+def check_as_published(place: Place, path: str, found: Path, file: FeatureFile) -> None:
+    """Raise ShareError, which names the file, unless a file on this machine has the bytes that were published."""
+    if not is_as_written(found, file):
+        raise ShareError(
+            f"{place.name}: {path} is damaged: it is not as it was published, so that its other rows cannot be kept. "
+            "Restore it from a copy, or delete it there and push its rows again."
+        )
 
 
 def replaced_entry(

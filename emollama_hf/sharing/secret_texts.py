@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import re
 
+from emollama_hf.secrets import names_secret
 from emollama_hf.sharing.text_readings import readings
 
+#: Names of parts of a query or fragment that open something, whatever stands before and behind them.
 _SIGNED = (
-    "X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|X-Goog-Signature|X-Goog-Credential|AWSAccessKeyId|"
-    "GoogleAccessId|Signature|sig|token|access_token|auth_token|id_token|refresh_token|jwt|api_?key|password|passwd|"
-    "pwd|secret|client_secret"
+    r"[\w.-]*(?:signature|credential|token|jwt|api[-_]?key|auth[-_]?key|account[-_]?key|rl[-_]?key|resource[-_]?key|"
+    r"password|passwd|pwd|secret|session[-_]?id|hmac|policy)[\w.-]*|AWSAccessKeyId|GoogleAccessId|sig|auth|key|code|md5"
 )
 #: What each expression finds, in words; none of them matches a word, a path, a hash or an identifier of a row.
 _SECRETS = {
     "access token": re.compile(
-        r"\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
+        r"\b(?:hf_|hf_oauth_|api_org_|npm_|pypi-|dckr_pat_)[\w-]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
         r"|\bxox[abeoprs]-[\w-]{10,}|\bsk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}|\bAIza[\w-]{35}"
         r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|\bBearer\s+(?=\S*\d)[\w.~+/-]{16,}"
     ),
     "access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "password in a URL": re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:?#'\"<>]{0,200}:[^\s/@?#'\"<>]{1,200}@"),
-    "signed query of a URL": re.compile(rf"(?i)[?&;](?:{_SIGNED})=[^&\s#'\"<>]{{6,}}"),
+    "signed query of a URL": re.compile(rf"(?i)[?&;#](?:{_SIGNED})=[^&\s#'\"<>]{{3,}}"),
 }
 #: What every secret has; most texts have none of it.
-_HINT = re.compile(r"hf_|gh[pousr]_|github_pat_|glpat-|xox|sk-|AIza|eyJ|Bearer|AKIA|ASIA|-----BEGIN|://|[?&;]")
+_HINT = re.compile(
+    r"hf_|api_org_|npm_|pypi-|dckr_|gh[pousr]_|github_pat_|glpat-|xox|sk-|AIza|eyJ|Bearer|AKIA|ASIA|-----BEGIN|://|[?&;#]"
+)
 
 
 def find_secret(text: str) -> str | None:
@@ -35,6 +38,8 @@ def find_secret(text: str) -> str | None:
         'signed query of a URL'
     """
     for reading in readings(text):
+        if names_secret(reading):
+            return "password or token"
         if not _HINT.search(reading):
             continue
         for kind, expression in _SECRETS.items():

@@ -10,10 +10,10 @@ import pyarrow as pa
 from datasets import Audio, Features, Image, List, Value, Video
 
 from emollama_hf import schema
-from emollama_hf.errors import ShareError, published_error
+from emollama_hf.errors import ERROR_KINDS, ShareError, published_error
 from emollama_hf.frames.source import local_path
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.row_names import RowNames
+from emollama_hf.sharing.row_names import FILE_NAMES, RowNames
 from emollama_hf.store.allowed_columns import left_out, shown_column, why_held_back
 from emollama_hf.store.column_values import ColumnValues, is_text
 from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording, may_show_people, shows_people
@@ -57,6 +57,8 @@ class Publication:
                 columns[name] = pa.array([self._public_name(rows, row) for row in range(rows.length)], pa.string())
             elif name == schema.ERROR:
                 columns[name] = pa.array([self._message(rows, row) for row in range(rows.length)], pa.string())
+            elif name == schema.STATUS and is_text(feature):
+                columns[name] = pa.array([_known_status(one) for one in table.column(name).to_pylist()], pa.string())
             elif name in self.media and (is_recording(feature) or name == schema.VIDEO):
                 values = [_embedded(rows.value(name, row), feature) for row in range(rows.length)]
                 columns[name] = pa.array(values, feature.pa_type if hasattr(feature, "pa_type") else None)
@@ -74,6 +76,11 @@ class Publication:
         if rows.value(schema.ERROR, row) is None or status == schema.OK:
             return None
         return published_error(status)
+
+
+def _known_status(status: str | None) -> str | None:
+    """A status of this package as it is; any other text is one that nobody foresaw."""
+    return status if status in (None, schema.OK, *ERROR_KINDS) else "unexpected"
 
 
 def plan_publication(
@@ -132,7 +139,7 @@ def plan_publication(
                 lines.append(f"the names in `{told}`: only hashes of them are here")
             elif not named:
                 _check_key(name, why_held_back(name, feature, values.get(name)))
-        elif (name == "file_name" or held.are_file_names) and not named:
+        elif (name in FILE_NAMES or held.are_file_names) and not named:
             lines.append(f"`{told}`: names of files; rows are named by `{names.key.column}`")
         elif getattr(feature, "dtype", None) == "null":  # no row has a value, so that nobody has said its type
             kept[name] = Value("string")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,15 @@ from emollama_hf.store.video_files import VIDEO_SUFFIXES
 
 #: Characters of a short text.
 SHORT_TEXT = 200
-MEDIA_SUFFIXES = (*VIDEO_SUFFIXES, ".wav", ".mp3", ".m4a", ".npy", ".jpg", ".jpeg", ".png", ".bmp")
+MEDIA_SUFFIXES = (
+    *VIDEO_SUFFIXES, ".wav", ".mp3", ".m4a", ".npy", ".jpg", ".jpeg", ".png", ".bmp",
+    ".flac", ".ogg", ".opus", ".aac", ".amr", ".wma", ".aiff", ".heic", ".gif", ".tif", ".tiff", ".webp", ".avif",
+    ".dcm", ".jp2", ".nii", ".nii.gz", ".npz", ".pt", ".pth", ".pkl", ".h5", ".mat", ".csv", ".tsv", ".txt", ".json",
+    ".eaf", ".textgrid", ".srt", ".vtt", ".zip", ".tar", ".gz", ".docx", ".xlsx", ".pdf", ".part",
+)  # fmt: skip
 #: Control characters, and what separates lines and paragraphs.
 _LINE_ENDS = r"[\p{Cc}\x{2028}\x{2029}]"
-_FILE_NAME = r"\.(" + "|".join(suffix[1:] for suffix in MEDIA_SUFFIXES) + r")$"
+_FILE_NAME = r"\.(" + "|".join(re.escape(suffix[1:]) for suffix in MEDIA_SUFFIXES) + r")$"
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, Value
+from datasets import Dataset, Features, Value, concatenate_datasets
 
 from emollama_hf import schema
-from emollama_hf.column_types import IDENTIFIERS, concatenated, encoded, look_like_numbers, typed_column
+from emollama_hf.column_types import IDENTIFIERS, Column, concatenated, encoded, look_like_numbers, typed_column
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import shown_name
 from emollama_hf.logs import package_logger
@@ -66,16 +66,15 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
     merged = concatenated(tables)
     _warn_of_divided_participants(merged, found)
     stay_text: list[str] = []
+    columns: dict[str, Column] = {}
     for name in merged.columns:
         if name in keys and name in ds.column_names:
             continue
         column = encoded(typed_column(merged, name), ds.features.get(name))
         if name not in IDENTIFIERS and column.feature == Value("string") and look_like_numbers(merged.texts(name)):
             stay_text.append(name)
-        if name in ds.column_names:
-            ds = ds.remove_columns(name)
-        values = [None if index is None else column.values[index] for index in found]
-        ds = ds.add_column(name, values, feature=column.feature)
+        columns[name] = column
+    ds = _with_columns(ds, columns, found)
     if stay_text:
         logger.warning(
             "%s: stay text, since their numbers would not be written back as they were read: %s. Where they are "
@@ -83,6 +82,19 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
             tables[0].path, shown(stay_text),
         )  # fmt: skip
     return ds
+
+
+def _with_columns(ds: Dataset, columns: Mapping[str, Column], found: Sequence[int | None]) -> Dataset:
+    """`ds` with columns of a table, all at once: each step of `datasets` costs as much as there are columns."""
+    if not columns:
+        return ds
+    ds = ds.remove_columns([name for name in columns if name in ds.column_names])
+    values = {
+        name: [None if index is None else column.values[index] for index in found] for name, column in columns.items()
+    }
+    added = Dataset.from_dict(values, features=Features({name: column.feature for name, column in columns.items()}))
+    ds = ds.flatten_indices() if ds._indices is not None else ds  # else `datasets` would write the new columns, too
+    return concatenate_datasets([ds, added], axis=1) if ds.column_names else added
 
 
 def _warn_of_divided_participants(table: Table, found: Sequence[int | None]) -> None:

@@ -118,6 +118,11 @@ class Manifest:
     license: str | None = None
     citation: str | None = None
 
+    @property
+    def forgotten(self) -> tuple[str, ...]:
+        """Digests of the names of rows that were forgotten in any configuration."""
+        return tuple(dict.fromkeys(one for config in self.configs.values() for one in config.forgotten))
+
     def with_config(self, name: str, config: FeatureConfig) -> Manifest:
         return replace(self, configs={**self.configs, name: config})
 
@@ -210,6 +215,8 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / PROVENANCE
     _check_inside(directory, path)
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise FileNotFoundError("no file")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:

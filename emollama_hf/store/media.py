@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -56,11 +57,22 @@ def without_folder(message: str, value: Any) -> str:
         for written in (path, without_secrets(path)):
             message = message.replace(written, str(file_name_of(value)))
     if local is None:
-        return message
+        return _without_chained(message, path)
     folder = f"{local.parent}{os.sep}"
     for text in dict.fromkeys((folder, without_secrets(folder))):
         for written in {text, ascii(text)[1:-1], repr(text)[1:-1]}:  # as errors of a system have it
             message = message.replace(written, "")
+    return message
+
+
+def _without_chained(message: str, path: str) -> str:
+    """A message without the folders of a chain of URLs that end on this machine: zip://a.mp4::/home/lab/x.zip."""
+    for link in path.split("::"):
+        place = re.sub(r"^(?:file|local|simplecache|filecache|blockcache|cached):/*(?=/)", "", link)
+        folder = f"{os.path.dirname(place)}/"
+        if place.startswith("/") and len(folder) > 1:
+            for written in dict.fromkeys((folder, without_secrets(folder), folder.lstrip("/"))):
+                message = message.replace(written, "")
     return message
 
 

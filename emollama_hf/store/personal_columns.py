@@ -34,6 +34,7 @@ OWN = frozenset(
 )
 
 _PEOPLE = """
+    worker prolific mturk
     participant subject subj patient proband person people respondent volunteer student pupil teacher child mother
     father parent sibling actor actress speaker talker rater annotator coder interviewer interviewee experimenter user
     login owner author client customer employee witness victim suspect identity who whom
@@ -92,9 +93,9 @@ def look_of_column(name: str, feature: Any, values: Collection[Any] = ()) -> str
         feature: its type, a `datasets` feature.
         values: its values, or those that differ; None among them counts for nothing.
     """
-    if is_computed(name) or name in (schema.STATUS, schema.ERROR):
-        return None
     kind = getattr(feature, "dtype", "") if isinstance(feature, Value) else ""
+    if name in (schema.STATUS, schema.ERROR) or (is_computed(name) and "string" not in kind):
+        return None
     if kind == "bool":
         return None
     if kind.startswith(("timestamp", "date", "time")):

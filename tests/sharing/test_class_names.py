@@ -92,10 +92,11 @@ def test_where_a_name_stays_is_said(tmp_path: Path) -> None:
     )
     columns = {"uuid": ["a", "b"], "pair": [[0, 1], [1, 1]], "facemae": [[1.0], [2.0]]}
     place = tmp_path / "place"
-    push(Dataset.from_dict(columns, features=types), place)
+    push(Dataset.from_dict(columns, features=types), place, include="pair")
     with (place / "README.md").open("a") as card:
         card.write("\nThanks to a_person.\n")
-    push(Dataset.from_dict({"uuid": ["a_person"], "pair": [[0]], "facemae": [[3.0]]}, features=types), place)
+    push(Dataset.from_dict({"uuid": ["a_person"], "pair": [[0]], "facemae": [[3.0]]}, features=types), place,
+         include="pair")  # fmt: skip
     told = " ".join(forget(place, {"uuid": "a_person"}).still_held_by)
     assert "names of classes within pair" in told
     assert "README.md was edited there, and still says 'a_person'" in told

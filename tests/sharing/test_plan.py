@@ -44,9 +44,9 @@ def test_equal_rows_are_unchanged_and_new_ones_replace_nothing() -> None:
 def test_forgotten_rows_are_counted_and_left_out_unless_they_are_asked_for() -> None:
     before = published({"u1": "a"}, forgotten=(forgotten_name("u2"),))
     rows = {"u1": ("a", "ok"), "u2": ("b", "ok"), "u3": ("c", "ok")}
-    plan = plan_rows(rows, before, replace=False)
+    plan = plan_rows(rows, before, replace=False, forgotten=before.forgotten)
     assert (set(plan.digests), plan.unchanged, plan.forgotten) == ({"u3"}, 1, 1)
-    plan = plan_rows(rows, before, replace=False, include_forgotten=True)
+    plan = plan_rows(rows, before, replace=False)
     assert (set(plan.digests), plan.unchanged, plan.forgotten) == ({"u2", "u3"}, 1, 0)
 
 

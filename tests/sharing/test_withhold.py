@@ -172,6 +172,19 @@ def several() -> Dataset:
     return Dataset.from_dict(values, features=FEATURES)
 
 
+def test_a_status_that_is_none_is_published_as_unexpected(tmp_path: Path) -> None:
+    ds = several().select_columns(["uuid", "facemae"]).add_column("emollama_status", ["failed: Anna Schmidt"])
+    push(ds, tmp_path / "place")
+    assert shared(tmp_path / "place")["emollama_status"][:] == ["unexpected"]
+    assert b"Anna" not in b"".join(path.read_bytes() for path in (tmp_path / "place").rglob("*") if path.is_file())
+
+
+def test_names_beside_another_key_stay(tmp_path: Path) -> None:
+    ds = several().select_columns(["uuid", "facemae"]).add_column("name", ["Anna Schmidt"])
+    assert "`name`: names of files; rows are named by `uuid`" in push(ds, tmp_path / "place").withheld
+    assert shared(tmp_path / "place").column_names == ["uuid", "facemae"]
+
+
 def test_a_column_that_is_held_back_goes_when_it_is_named(tmp_path: Path) -> None:
     told = push(several(), tmp_path / "plain").withheld
     assert [line.split("`")[1] for line in told] == ["embedding", "notes", "raw", "crops", "file_name"]

@@ -139,7 +139,7 @@ def test_metadata_of_a_subfolder_names_clips_from_there(tmp_path: Path, caplog: 
     (clips / "s1" / "metadata.csv").write_text("uuid,label\na,007\n")
     ds = open_source(str(clips))
     assert labels_of(ds) == {"a.mp4": "1", "s1/a.mp4": "007", "s2/a.mp4": None}
-    assert "1 clips have no row, their labels are null: 's2/a.mp4'" in caplog.text
+    assert "1 clip has no row, so that labels are null: 's2/a.mp4'" in caplog.text
     (clips / "metadata.csv").write_text("file_name,label\ns1/a.mp4,1\n")
     with pytest.raises(SourceError, match=r"s1/metadata\.csv, line 2: .* as another table is"):
         open_source(str(clips))

@@ -77,7 +77,7 @@ def test_a_changed_value_is_noticed_and_other_white_space_is_not(tmp_path: Path)
     path, text = tmp_path / PROVENANCE, MANIFEST.to_json()
     path.write_text(json.dumps(json.loads(text)), encoding="utf-8")
     assert read_manifest(tmp_path) == MANIFEST
-    path.write_text(text.replace('"f2"', '"f3"'), encoding="utf-8")
+    path.write_text(json.dumps({**json.loads(text), "citation": "of somebody else"}), encoding="utf-8")
     with pytest.raises(ManifestError, match=rf"{PROVENANCE} is damaged.*remove the line \"digest\""):
         read_manifest(tmp_path)
     path.write_text(json.dumps({k: v for k, v in json.loads(text).items() if k != "digest"}), encoding="utf-8")
@@ -197,9 +197,9 @@ def test_each_value_has_the_form_in_which_it_is_written(where: tuple[str, ...], 
     ("text", "message"),
     [
         ("[" * 100_000, "deep"),
-        ('{"format": 2, "configs": ' + '{"a": ' * 50 + "1" + "}" * 50 + "}", "deep"),
-        ('{"format": NaN}', "NaN is no number"),
-        ('{"format": 2, "format": 2}', "is said twice"),
+        ('{"format": 2, "configs": ' + '{"a": ' * 70 + "1" + "}" * 70 + "}", "deep"),
+        ('{"format": NaN}', "NaN, which is no number"),
+        ('{"format": 2, "format": 1}', "format is named twice"),
         ('{"format": ' + "9" * 5_000 + "}", "damaged"),
         ("\ufeff{}", "damaged"),
         (b"\xff\xfe{}", "damaged"),

@@ -58,7 +58,10 @@ def test_no_column_of_a_stage_is_ever_personal() -> None:
     made = {column for stage in STAGES for column in stage.makes}
     assert made
     assert made <= {*FEATURE_COLUMNS, *emollama_hf.schema.MEDIA}
-    for column in [*made, "emollama_status", "emollama_error"]:
+    for column in made:
+        assert look_of_column(column, Value("float32"), [1.6e9, 48.137154]) is None
+        assert look_of_column(column, TEXT, ["Anna Meier", "Ben Weber"]) == PERSON, "no stage computes texts there"
+    for column in ("emollama_status", "emollama_error"):
         assert look_of_column(column, TEXT, ["Anna Meier", "2021-03-04", "anna@example.org"]) is None
 
 
