@@ -7,6 +7,7 @@ import json
 import pickle
 import time
 import traceback
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
