@@ -133,6 +133,11 @@ def without_secrets(text: str, *, url: str | None = None) -> str:
     return _TOKEN.sub(HIDDEN, _BASIC.sub(_without_basic_login, _LOGIN.sub("", text)))
 
 
+def lost_slash(path: str) -> bool:
+    """Whether a path is what pathlib makes of a URL, whose query and login are no part of a file's name."""
+    return _ONE_SLASH.match(path) is not None
+
+
 def names_secret(text: str) -> bool:
     """Whether a text says a secret by its name, or is a token; words such as "the secret=of" and logins are none."""
     if _SUSPECT.search(text) is None:

@@ -96,7 +96,7 @@ class UrlFolder(Folder):
                     raise  # of the disk here, which the conversion speaks of
                 if licence:
                     continue  # stores that may not be listed forbid what they do not have
-                raise ModelError(_unreachable(self._url_of(name), error)) from error
+                raise ModelError(_unreachable(self._url_of(name), error, self._url + self._query)) from error
             part.replace(target)
         return self._staging
 
@@ -187,6 +187,7 @@ def _file_system(location: str) -> tuple[Any, str]:
     return fs, path
 
 
-def _unreachable(url: str, error: Exception) -> str:
-    reason = without_secrets(" ".join(str(error).split()), url=url) or type(error).__name__
+def _unreachable(url: str, error: Exception, whole: str | None = None) -> str:
+    """What is wrong with a URL. whole: with the query that `url` lacks, of which a server may quote a part."""
+    reason = without_secrets(" ".join(str(error).split()), url=whole or url) or type(error).__name__
     return f"{url}: cannot be read ({reason}). Check the URL, the connection and the credentials."

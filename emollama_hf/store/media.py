@@ -14,7 +14,7 @@ from datasets.features.features import _ArrayXD
 
 from emollama_hf import schema
 from emollama_hf.frames.source import FILE_URL, local_path, shown_name
-from emollama_hf.secrets import public_url, without_secrets
+from emollama_hf.secrets import lost_slash, public_url, without_secrets
 
 #: Why a column is left out of what is written.
 SHOWS_PEOPLE = "recordings or pictures of people"
@@ -174,8 +174,10 @@ def file_name_of(value: Any) -> str | None:
     if path is None:
         return None
     local = local_path(path)
-    if local is not None:
+    if local is not None and not lost_slash(path):
         return shown_name(local.name)
+    if local is not None:
+        return PurePosixPath(without_secrets(path)).name
     return without_secrets(PurePosixPath(urlsplit(public_url(path)).path).name)
 
 

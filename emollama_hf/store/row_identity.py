@@ -13,7 +13,7 @@ from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.frames.source import is_url
 from emollama_hf.rows import Rows
-from emollama_hf.secrets import public_url, without_secrets
+from emollama_hf.secrets import lost_slash, public_url, without_secrets
 from emollama_hf.store.media import file_name_of, path_of
 from emollama_hf.store.row_keys import BATCH_ROWS
 
@@ -146,7 +146,9 @@ def _location(value: Any) -> str | None:
     path = path_of(value)
     if path is None or (isinstance(value, dict) and value.get("bytes") is not None):
         return None
-    return without_secrets(public_url(path)) if is_url(path) else os.path.abspath(path)
+    if is_url(path) or lost_slash(path):
+        return without_secrets(public_url(path))
+    return os.path.abspath(path)
 
 
 def named_by(column: str, values: Sequence[Any]) -> list[RowIdentity]:
