@@ -23,11 +23,13 @@ def held_back(ds: Dataset, include: Collection[str]) -> dict[str, str]:
         include: columns that somebody named (`check_included`).
 
     Returns:
-        What each column holds, in words, by its name.
+        What each column holds, in words, by its name; `file_name` is always written.
     """
     values = _values(ds, computed_shapes())
     reasons = {name: why_held_back(name, kind, values.get(name)) for name, kind in ds.features.items()}
-    return {name: reason for name, reason in reasons.items() if reason is not None and name not in include}
+    # A name of a file may be long or have a line break, and rows without names can be neither pushed nor exported.
+    always = ("file_name", *include)
+    return {name: reason for name, reason in reasons.items() if reason is not None and name not in always}
 
 
 def check_included(ds: Dataset, include: Collection[str], *, out: Path | None) -> None:

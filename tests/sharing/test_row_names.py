@@ -285,3 +285,14 @@ def test_names_that_look_personal_can_be_hashed_after_all() -> None:
     assert RowNames(PLAIN).hashed() == RowNames(HASHED)
     assert RowNames(PLAIN, b"lab").hashed() == RowNames(SECRET, b"lab")
     assert RowNames(SECRET, b"lab", ready=True).hashed() == RowNames(SECRET, b"lab", ready=True)
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".npy", "two\nlines.npy", "tab\t.npy"])
+def test_one_odd_name_of_a_file_leaves_the_others_theirs(name: str, tmp_path: Path) -> None:
+    crops = rows(tmp_path / "clips", 1, 2).remove_columns(["uuid", "file_name"])
+    paths = list(crops["frames"])
+    odd = Path(paths[0]).rename(Path(paths[0]).with_name(name))
+    crops = crops.remove_columns("frames").add_column("frames", [str(odd), paths[1]])
+    out = lab(tmp_path, ds=crops.add_column("file_name", [name, Path(paths[1]).name]))
+    assert push(out, tmp_path / "place").rows == 2
+    assert shared(tmp_path / "place")["file_name"][:] == [hash_name(name), hash_name(Path(paths[1]).name)]
