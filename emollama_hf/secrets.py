@@ -53,7 +53,6 @@ _SECRET_NAME = (
     r"(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key(?:[-_]?id)?|account[-_]?key|"
     r"secret[-_]?key|private[-_]?key|auth[-_]?key|shared[-_]?access[-_]?(?:key|signature)|signature|sig|credentials?)"
 )
-_DIGIT = re.compile(r"\d")
 #: name=value in any text, as in a query, a command or a connection string; what says that there is no value stays.
 _ASSIGNED = re.compile(
     rf"""(?P<name>{_WORD}{_SECRET_NAME}(?:["'])?\s?=\s?)(?P<quote>["']?)(?!\*\*\*|(?:None|True|False|null)\b)"""
@@ -136,17 +135,6 @@ def without_secrets(text: str, *, url: str | None = None) -> str:
 def lost_slash(path: str) -> bool:
     """Whether a path is what pathlib makes of a URL, whose query and login are no part of a file's name."""
     return _ONE_SLASH.match(path) is not None
-
-
-def names_secret(text: str) -> bool:
-    """Whether a text says a secret by its name, or is a token; words such as "the secret=of" and logins are none."""
-    if _SUSPECT.search(text) is None:
-        return False
-    if any(pattern.search(text) for pattern in (_AUTHORIZATION, _IN_DICT, _HEADER, _TOKEN)):
-        return True
-    return any(
-        len(found["value"]) >= LEAST_LENGTH or _DIGIT.search(found["value"]) for found in _ASSIGNED.finditer(text)
-    )
 
 
 def public_url(url: str) -> str:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from emollama_hf.engines.sendable import sendable
 from emollama_hf.errors import ClipError, ModelError, ShareError, SourceError, StoreError
 from emollama_hf.safe_errors import no_secrets, traceback_text, without_secrets_in_error
-from emollama_hf.secrets import names_secret, public_url, without_secrets, without_secrets_inside
+from emollama_hf.secrets import public_url, without_secrets, without_secrets_inside
 from emollama_hf.store.export_npy import ExportError
 from emollama_hf.store.manifest import ManifestError
 from emollama_hf.store.shrinking import ExistingRowsError
@@ -309,11 +309,3 @@ def test_a_url_that_lost_a_slash_is_one(scheme: str) -> None:
     told = without_secrets(f"nothing at {Path(f'{scheme}://anna:passw0rd@host.invalid/a.mp4?Policy=SECRETPOL')}")
     assert "passw0rd" not in told
     assert "SECRETPOL" not in told
-
-
-@pytest.mark.parametrize(
-    "text", ["password=hunter2", '{"api_key": "abcdefgh"}', "Authorization: Basic YTpi", "hf_" + "aB3" * 11]
-)
-def test_what_names_a_secret_is_told_from_words(text: str) -> None:
-    assert names_secret(text)
-    assert not names_secret("the secret=of the trade, 12:30@lab, https://host/a?page=2")

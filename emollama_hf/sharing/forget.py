@@ -106,6 +106,9 @@ def _without(
     if not any(all(column in config.features for column in where) for config in manifest.configs.values()):
         columns = dict.fromkeys(name for config in manifest.configs.values() for name in config.features)
         raise ShareError(f"{place.name} has no rows with the columns {', '.join(where)}; it has {', '.join(columns)}.")
+    if isinstance(place, FolderPlace) and place.is_local:  # a row that damage hides would not be forgotten
+        for path, file in _files(manifest).items():
+            check_as_published(place, path, place.fetch(path, folder), file)
     goes: dict[str, Condition] = {}
     for name, config in manifest.configs.items():
         if all(column in config.features for column in where):
@@ -178,8 +181,6 @@ def _holds(place: Place, path: str, file: FeatureFile, where: Mapping[str, str],
     """Whether a file has such a row, found out with as little reading as possible: it may be far away."""
     if config.key is not None and where.get(config.key.column, None) is not None and file.rows:
         return where[config.key.column] in file.rows
-    if isinstance(place, FolderPlace) and place.is_local:  # a row that damage hides would not be forgotten
-        check_as_published(place, path, place.fetch(path, Path()), file)
     rule, columns = _rule(where, config.features), list(where)
     with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as opened:
         for group in range(opened.num_row_groups):
