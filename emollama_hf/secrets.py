@@ -132,6 +132,25 @@ def without_secrets(text: str, *, url: str | None = None) -> str:
     return _TOKEN.sub(HIDDEN, _BASIC.sub(_without_basic_login, _LOGIN.sub("", text)))
 
 
+def names_secret(text: str) -> bool:
+    """Whether a text says a password, a token or a login by its name: `password=...`, a header, `user:password@host`.
+
+    A value counts from `LEAST_LENGTH` characters on, or with a digit or a sign in it: "a secret=of the trade" has none.
+    Behind a colon it has a digit: "secret: Emotion-LLaMA features" is the title of a set.
+    """
+    if not _SUSPECT.search(text):
+        return False
+    named = (found for pattern in (_AUTHORIZATION, _ASSIGNED, _IN_DICT) for found in pattern.finditer(text))
+    if any(len(found["value"]) >= LEAST_LENGTH or not found["value"].isalpha() for found in named):
+        return True
+    if any(re.search(r"\d", found["value"]) for found in _HEADER.finditer(text)):
+        return True
+    logins = (found[0].rpartition("@")[0].partition(":")[2] for found in _LOGIN.finditer(text))
+    if any(len(password) >= LEAST_OF_URL for password in logins) or _TOKEN.search(text):
+        return True
+    return _BASIC.sub(_without_basic_login, text) != text
+
+
 def lost_slash(path: str) -> bool:
     """Whether a path is what pathlib makes of a URL, whose query and login are no part of a file's name."""
     return _ONE_SLASH.match(path) is not None

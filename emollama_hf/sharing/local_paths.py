@@ -13,12 +13,15 @@ _WORD = r"[^\W\d]"
 # colon behind a host or a label.
 _BEFORE = r"(?<![\w./~+\\-])"
 _PATTERNS = (
-    r"(?i:file|smb|cifs|sftp|scp|ssh|nfs|afp):/+[^\s\"'<>]+",
+    r"(?i:file|smb|cifs|sftp|scp|ssh|nfs|afp|hdfs|webhdfs|davs?|webdavs?):/+[^\s\"'<>]+",
     rf"{_BEFORE}~(?:[\w.-]+)?/(?={_WORD}|[._-])[^\s\"'<>]+",
-    r"\$\{?(?:HOME|USERPROFILE|TMPDIR|TMP|TEMP|SCRATCH|WORK)\b\}?[\\/]+[^\s\"'<>]+",
-    r"%(?:USERPROFILE|HOMEPATH|APPDATA|LOCALAPPDATA|TEMP)%[\\/]+[^\s\"'<>]+",
-    # Two components or more, the first one a name; or one that ends like a file.
-    rf"{_BEFORE}/(?=[._]?{_WORD})[^\s/\\\x00\"'`<>|:*?]+(?:/+{_PART})+",
+    r"\$(?:\{?(?:TMP|[A-Z][A-Z_]{3,})\}?|(?i:env):\w+)[\\/]+[^\s\"'<>]+",
+    r"%[A-Za-z_]{3,}%[\\/]+[^\s\"'<>]+",
+    # Two components or more, the first one a name or behind dots alone; or one that ends like a file.
+    rf"{_BEFORE}/(?:\.{{1,2}}/)*(?=[._]?{_WORD})[^\s/\\\x00\"'`<>|:*?]+(?:/+{_PART})+",
+    # A digit or a sign first, and a letter: /12_anna/clip. Digits alone: /2021/anna/x.
+    rf"{_BEFORE}/[\d(@+-][\w.()-]{{0,60}}?{_WORD}[\w.()-]*/+{_PART}",
+    rf"{_BEFORE}/\d+/+(?=[\w.-]{{0,60}}?{_WORD}){_PART}/+{_PART}",
     rf"{_BEFORE}/(?=[._]?{_WORD})[\w.-]+\.(?=\w*{_WORD})\w{{1,5}}\b(?!/)",
     # A host before folders: //nas/study/a.mp4.
     rf"(?<![\w:/.~+\\-])//{_WORD}[\w.-]*(?:/+{_PART}){{2,}}",
@@ -29,7 +32,10 @@ _PATTERNS = (
 )
 _PATH = re.compile("|".join(_PATTERNS))
 #: URLs of hosts that everybody may know. What follows `::`, `=` or `&` may be a path of a machine all the same.
-_PUBLIC_URL = re.compile(r"\b(?:https?|ftp|s3|gs|gcs|az|abfss?|hf|memory|doi)://(?:(?!::)[^\s\"'<>?#=&;|,)\]])*")
+_PUBLIC_URL = re.compile(
+    r"\b(?:https?|ftp|s3|gs|gcs|az|abfss?|hf|memory|doi)://"
+    r"(?!(?:localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)[\w.:]*/)(?:(?!::)[^\s\"'<>?#=&;|,)\]])*"
+)
 #: So much of a text is looked at at a time, with an overlap: no expression takes long on a megabyte of anything.
 _STEP, _OVERLAP = 4096, 512
 

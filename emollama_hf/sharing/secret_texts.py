@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from emollama_hf.secrets import names_secret
 from emollama_hf.sharing.text_readings import readings
 
 #: Names of parts of a query or fragment that open something, whatever stands before and behind them.
@@ -20,7 +21,11 @@ _SECRETS = {
     ),
     "access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "password in a URL": re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:?#'\"<>]{0,200}:[^\s/@?#'\"<>]{1,200}@"),
+    # A password may have slashes; a port has none before "@".
+    "password in a URL": re.compile(
+        r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:?#'\"<>]{0,200}:(?!\d{1,5}[/?#])[^\s@'\"<>]{1,200}@"
+        r"|https?://[\w%.~-]{12,200}@|https?://hooks\.slack\.com/services/\w"
+    ),
     "signed query of a URL": re.compile(rf"(?i)[?&;#](?:{_SIGNED})=[^&\s#'\"<>]{{3,}}"),
 }
 #: What every secret has; most texts have none of it.
@@ -37,9 +42,10 @@ def find_secret(text: str) -> str | None:
         'signed query of a URL'
     """
     for reading in readings(text):
-        if not _HINT.search(reading):
-            continue
-        for kind, expression in _SECRETS.items():
-            if expression.search(reading):
-                return kind
+        if _HINT.search(reading):
+            for kind, expression in _SECRETS.items():
+                if expression.search(reading):
+                    return kind
+        if names_secret(reading):
+            return "password, token or login by its name"
     return None

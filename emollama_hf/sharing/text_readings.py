@@ -11,6 +11,9 @@ from urllib.parse import unquote
 _ESCAPES = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(/)")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _ENTITY = re.compile(r"&#?\w{2,8};")
+#: Characters without width, and those that look like a slash.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+_SLASHES = str.maketrans("\u2215\u2044\u29f8", "///")
 #: Escapes within escapes that are taken off.
 DEPTH = 2
 
@@ -35,7 +38,7 @@ def readings(text: str) -> Iterator[str]:
 
 def _without_escapes(text: str) -> str:
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).translate(_SLASHES)
     if "\\" in text:
         text = _ESCAPES.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), text)
     if "%" in text and _PERCENT.search(text):

@@ -33,6 +33,21 @@ PATHS = [
     "smb://nas/jane",
     "sftp://jane@nas/clips",
     "file://nas/home/jane",
+    "/2021/jane/clip",
+    "/12_jane/clip",
+    "/(jane)/clip",
+    "/-jane/clip",
+    "/@jane/clip",
+    "/../home/jane",
+    "hdfs://node/user/jane/clips",
+    "http://localhost:8888/files/home/jane/x",
+    "http://192.168.1.5/home/jane/x",
+    "$LAB_HOME/jane",
+    "$env:USERPROFILE\\jane",
+    "%ONEDRIVE%\\jane",
+    "/\u200bhome/\u200bjane/a",
+    "\u2215home\u2215jane\u2215a",
+    "\u2044home\u2044jane\u2044a",
 ]
 #: What stands before a path, or around it, and hides it from a look at words.
 AROUND = [
@@ -97,6 +112,10 @@ OTHERS = [
     "2026-11-29T14:20:03+01:00",
     "</p></div>",
     "mw/nonmw",
+    "\u00bd and 1\u20442",
+    "the cost is $AB/h",
+    "on 1/2/2021 /3/4/5",
+    "50%/60% and %ok%",
 ]
 
 

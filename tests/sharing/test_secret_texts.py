@@ -32,6 +32,12 @@ SECRETS = st.one_of(
         lambda text: "eyJ" + base64.urlsafe_b64encode(text.encode() * 4).decode().strip("=") + f".eyJ{text * 2}.x"
     ),
     st.just("-----BEGIN OPENSSH PRIVATE KEY-----"),
+    WORD.map(lambda text: f"password={text}1"),
+    WORD.map(lambda text: f"WANDB_API_KEY={text}1"),
+    WORD.map(lambda text: f"https://{text}{text}@host/"),
+    WORD.map(lambda text: f"https://jane:a/{text}@host/"),
+    WORD.map(lambda text: "Authorization: Basic " + base64.b64encode(f"jane:{text}".encode()).decode()),
+    WORD.map(lambda text: f"hf_\u200b{text * 4}1"),
 )
 
 
@@ -48,6 +54,7 @@ OTHERS = [
     "MW", "NonMW", "P12", "2026-11-29T14:20:03", "16:9", "jane@example.org", "token: one word of a text",
     "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "a secret=of the trade", "sk-learn",
     "Bearer of good news", "the password is not here", "x?y:z@a", "https://doi.org/10.1109/TAFFC.2023.3282915",
+    "# secret: Emotion-LLaMA features", "tokens=12 of 20",
     "scikit-learn-and-other-things-of-python", "std::vector", "AKIA", "mailto:jane@example.org", "eyJ.eyJ.x",
 ]  # fmt: skip
 
