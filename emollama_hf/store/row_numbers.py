@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from emollama_hf.store.signal_look import FEWEST_NUMBERS
 
+#: float64 has every whole number up to here.
+EXACT_WHOLE_NUMBERS = 2**53
 _READ_AS_THEY_ARE = (
     pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_string, pa.types.is_large_string,
 )  # fmt: skip
@@ -89,8 +91,10 @@ def _numbers(array: pa.Array) -> Numbers | None:
         elif not any(is_one(kind) for is_one in _READ_AS_THEY_ARE):
             return None
         if pa.types.is_int64(array.type):
-            low = pc.min(array).as_py() or 0
-            whole = array.fill_null(low).to_numpy() - low  # nanoseconds since 1970 need all 64 bits
+            # Nanoseconds since 1970 are whole numbers that float64 does not tell apart.
+            low, high = (one or 0 for one in pc.min_max(array).as_py().values())
+            low = low if max(high, -low) > EXACT_WHOLE_NUMBERS else 0
+            whole = array.fill_null(low).to_numpy() - low
             return np.where(array.is_valid().to_numpy(zero_copy_only=False), whole.astype(np.float64), np.nan)
         return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:  # texts that are no numbers
