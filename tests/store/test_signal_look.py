@@ -109,6 +109,7 @@ def vectors(draw: np.random.Generator, rows: int, width: int) -> Iterator[tuple[
     yield "mean of bfloat16", (bfloat16(normal) + bfloat16(draw.normal(size=shape))) / 2
     yield "ReLU", np.maximum(normal, 0)
     yield "sparse", np.where(draw.random(shape) < 0.02, normal, 0)
+    yield "sparse and positive", np.where(draw.random(shape) < 0.15, np.abs(normal), 0)
     yield "softmax", np.exp(4 * normal) / np.exp(4 * normal).sum(1, keepdims=True)
     yield "counts of words", draw.poisson(30 / (1 + draw.permutation(width)), shape)
     yield "answers", draw.integers(1, 8, shape)
@@ -136,6 +137,19 @@ def test_no_golden_feature_is_taken_for_a_signal() -> None:
                     assert not is_signal(array), (path.name, name)
                     assert not looks_like_signal(array.reshape(-1, array.shape[-1]).astype(np.float64))
     assert looked_at > 30
+
+
+def test_values_that_happen_to_be_neighbours_are_no_signal() -> None:
+    for share in (0.01, 0.03, 0.06, 0.12, 0.2):
+        draw = np.random.default_rng(0)
+        rows = np.where(draw.random((20_000, 256)) < share, np.abs(draw.normal(size=(20_000, 256))), 0)
+        assert not looks_like_signal(rows), share
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_and_smallest_numbers_are_no_error() -> None:
+    for value in (1.7e308, 5e-324):
+        looks_like_signal(np.array([[value, -value] * 300, [0.0, value] * 300]))
 
 
 def test_short_rows_show_nobody() -> None:
