@@ -118,7 +118,10 @@ def extract(
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option(help="Column of SOURCE to write that is left out by itself (lists, long texts); again for more."),
+        typer.Option(
+            help="Column of SOURCE to write that is left out by itself (lists, long texts), 'p*' for p0, p1, ...; "
+            "again for more."
+        ),
     ] = None,
     on_error: Annotated[str, typer.Option(help="null keeps a failed clip with its status; raise stops.")] = "null",
     shard_rows: Annotated[
@@ -252,7 +255,8 @@ def push(
     include: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column to publish that is left out by itself (lists, long texts), or looks personal; again for more."
+            help="Column to publish that is left out by itself (lists, long texts), 'p*' for p0, p1, ..., or looks "
+            "personal; again for more."
         ),
     ] = None,
     replace: Annotated[

@@ -12,6 +12,7 @@ from rich.text import Text
 from emollama_hf.commands.report import console, table
 from emollama_hf.errors import ShareError
 from emollama_hf.sharing.published_columns import PublishedColumn
+from emollama_hf.store.numbered_columns import named_columns
 from emollama_hf.terminal import shown_text
 
 
@@ -30,7 +31,7 @@ class AskColumns:
 
     def __call__(self, columns: Sequence[PublishedColumn]) -> list[str]:
         """The names of columns to hold back."""
-        asked = [] if self.yes else [column for column in columns if self._asks(column)]
+        asked = [] if self.yes else self._asked(columns)
         if not asked:
             return []
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -42,8 +43,10 @@ class AskColumns:
         self.shown = True
         return [column.name for column in asked if not _confirmed(column)]
 
-    def _asks(self, column: PublishedColumn) -> bool:
-        return column.personal is not None and not column.already_published and column.name not in self.include
+    def _asked(self, columns: Sequence[PublishedColumn]) -> list[PublishedColumn]:
+        named = named_columns(self.include, [column.name for column in columns])
+        new = [column for column in columns if not column.already_published and column.name not in named]
+        return [column for column in new if column.personal is not None]
 
 
 def print_columns(screen: Console, columns: Sequence[PublishedColumn]) -> None:

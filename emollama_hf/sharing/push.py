@@ -42,7 +42,9 @@ from emollama_hf.sharing.without_features import check_features
 from emollama_hf.store.allowed_columns import computed_shapes
 from emollama_hf.store.column_values import columns_to_look_at, look_at_values
 from emollama_hf.store.destination import is_feature_set
+from emollama_hf.store.included_columns import look_for_signals
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
+from emollama_hf.store.numbered_columns import named_columns
 from emollama_hf.store.opening import ANYWHERE
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.transform import Transform
@@ -122,8 +124,9 @@ def push(
     key: column that names rows; by default the first of uuid, id, clip_id, name, file_name. Names of files, as those in
         name and file_name, are published as hashes. hash_keys: publish other names as hashes, too. key_secret: hash
         with this secret, so that nobody else can check a guess. names: publish names of files in clear.
-    include: columns to publish all the same: lists, arrays, long texts, structures, names of files; what shows people,
-        or is bytes, needs media=True as well. drop: columns to keep back.
+    include: columns to publish all the same: lists, arrays, long texts, structures, names of files; "p*" names all of
+        p0, p1, ... What shows people, is bytes, or is numbers that look like a picture, a film or a sound needs
+        media=True as well. drop: columns to keep back.
     review: is called with the columns that are about to leave, before anything is written, and returns the names of
         those to hold back, as the command does after asking. Without it nobody is asked, and a warning names the
         columns that look like a person, a moment or a place.
@@ -320,8 +323,10 @@ def _joined(there: FeatureConfig, source: _Published, key: str, gone: Collection
 def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Reviewed:
     if not rows.count:
         raise ShareError("the data set has no rows: there is nothing to push.")
-    looked_at = columns_to_look_at(rows.features, [*computed_shapes(), *wishes.include])
+    named = named_columns(wishes.include, rows.features)
+    looked_at = columns_to_look_at(rows.features, [*computed_shapes(), *named])
     values = look_at_values(rows.tables(looked_at)) if looked_at else {}
+    values = look_for_signals(rows.features, values, named, rows.tables)
 
     def plan(held_back: Collection[str]) -> Publication:
         names = choose_names(
@@ -332,7 +337,7 @@ def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) ->
         if names.key.column in held_back:
             names = names.hashed()
         drop = [*wishes.drop, *(name for name in held_back if name != names.key.column)]
-        include = [name for name in wishes.include if name not in held_back]
+        include = [name for name in named if name not in held_back]
         return plan_publication(rows.features, values, names, media=wishes.media, drop=drop, include=include)
 
     return reviewed(rows, plan, None if there is None else there.features, wishes.review)

@@ -12,6 +12,7 @@ from emollama_hf.logs import package_logger
 from emollama_hf.sharing.published_columns import PublishedColumn, list_columns
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
+from emollama_hf.store.numbered_columns import named_columns
 from emollama_hf.terminal import shown_text
 
 logger = package_logger(__name__)
@@ -75,7 +76,8 @@ def reviewed(
 
 def warn(columns: Sequence[PublishedColumn], include: Collection[str]) -> None:
     """Log which new columns look personal, where nobody was asked. include: columns that somebody named."""
-    new = [one for one in columns if one.personal is not None and not one.already_published and one.name not in include]
+    named = named_columns(include, [one.name for one in columns])
+    new = [one for one in columns if one.personal is not None and not one.already_published and one.name not in named]
     if new:
         logger.warning(
             "published, and looks personal: %s. drop= holds a column back, include= silences this.",

@@ -14,9 +14,10 @@ from emollama_hf.errors import ERROR_KINDS, ShareError, published_error
 from emollama_hf.frames.source import local_path
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import FILE_NAMES, RowNames
-from emollama_hf.store.allowed_columns import left_out, shown_column, why_held_back
+from emollama_hf.store.allowed_columns import left_out, reasons_held_back, shown_column
 from emollama_hf.store.column_values import ColumnValues, is_text
-from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording, may_show_people, shows_people
+from emollama_hf.store.included_columns import why_media
+from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording, shows_people
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,12 @@ def plan_publication(
             may not leave; for an included column that shows people, without `media`.
     """
     _check_named(features, names, drop, include)
+    reasons = reasons_held_back(features, values)
     kept, lines, shown = {}, [], []
     for name, feature in features.items():
         held = values.get(name, ColumnValues())
         named, told = name in include, shown_column(name)
+        recording = why_media(name, feature, held) if named else None
         if name in drop:
             lines.append(f"`{told}`: as those who shared the rows wished")
         elif name == schema.FRAMES and held.count:
@@ -122,14 +125,14 @@ def plan_publication(
             lines.append(f"`{told}`: places of pictures on the disk of those who shared the rows")
         elif name == schema.ERROR and is_text(feature):
             kept[name] = Value("string")
-        elif shows_people(name, feature, held.sides) or (named and may_show_people(name, feature, held.sides)):
+        elif recording is not None or shows_people(name, feature, held.sides):
             if media:
                 kept[name] = _as_published(name, feature)
                 shown.append(name)
             elif named:
                 raise ShareError(
-                    f"include: {name!r} holds recordings or pictures of people, or what may be some. Publish them with "
-                    "--media (media=True) as well, or leave the column out."
+                    f"include: {name!r} holds {recording}. Publish them with --media (media=True) as well, or leave "
+                    "the column out."
                 )
             else:
                 lines.append(f"`{told}`: {SHOWS_PEOPLE}; `--media` publishes them")
@@ -138,17 +141,17 @@ def plan_publication(
             if names.key.hashed:
                 lines.append(f"the names in `{told}`: only hashes of them are here")
             elif not named:
-                _check_key(name, why_held_back(name, feature, values.get(name)))
+                _check_key(name, reasons.get(name))
         elif (name in FILE_NAMES or held.are_file_names) and not named:
             lines.append(f"`{told}`: names of files; rows are named by `{names.key.column}`")
         elif getattr(feature, "dtype", None) == "null":  # no row has a value, so that nobody has said its type
             kept[name] = Value("string")
-        elif not named and (reason := why_held_back(name, feature, values.get(name))) is not None:
-            lines.append(left_out(name, reason))
+        elif not named and name in reasons:
+            lines.append(left_out(name, reasons[name]))
         else:
             kept[name] = feature
     status = schema.STATUS if schema.ERROR in kept and is_text(features.get(schema.STATUS)) else None
-    return Publication(Features(kept), tuple(lines), names, tuple(shown), status)
+    return Publication(Features(kept), tuple(dict.fromkeys(lines)), names, tuple(shown), status)
 
 
 def _check_named(features: Features, names: RowNames, drop: Collection[str], include: Collection[str]) -> None:

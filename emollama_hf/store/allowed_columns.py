@@ -6,6 +6,7 @@ A column goes by itself if it is
 - one number, truth value, date or time a row;
 - one short text a row, in one line (`SHORT_TEXT`), or a class label with such names.
 
+Columns that are numbered, many and alike are an array together (`numbered_columns`), and no numbers by themselves.
 Everything else is left out unless somebody names it (`include`).
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from datasets import ClassLabel, LargeList, List, Value
+from datasets import ClassLabel, Features, LargeList, List, Value
 from datasets.features.features import _ArrayXD
 
 from emollama_hf import schema
@@ -25,6 +26,7 @@ from emollama_hf.stages import STAGES
 from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.column_values import SHORT_TEXT, ColumnValues, is_text, look_at_names
 from emollama_hf.store.media import LONGEST_VECTOR, SHOWS_PEOPLE, shows_people
+from emollama_hf.store.numbered_columns import NUMBERED, numbered_columns, pattern_of
 
 LONG_TEXTS = f"texts of several lines or of more than {SHORT_TEXT} characters"
 
@@ -65,8 +67,24 @@ def why_held_back(name: str, feature: Any, values: ColumnValues | None) -> str |
     return None if _is_computed(name, feature, values) else _words(feature)
 
 
+def reasons_held_back(features: Features, values: Mapping[str, ColumnValues]) -> dict[str, str]:
+    """Columns that stay in the lab unless somebody names them, and why.
+
+    Args:
+        features: of the data set.
+        values: what `look_at_values` found.
+
+    Returns:
+        What each column holds, in words, by its name.
+    """
+    found = {name: why_held_back(name, kind, values.get(name)) for name, kind in features.items()}
+    found |= dict.fromkeys((name for names in numbered_columns(features).values() for name in names), NUMBERED)
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
 def left_out(name: str, reason: str) -> str:
-    """The line about a column that stays in the lab, with the option that lets it go."""
+    """The line about a column that stays in the lab, with the option that lets it go; numbered columns share one."""
+    name = pattern_of(name) if reason == NUMBERED else name
     option = "" if reason == SHOWS_PEOPLE else f"; `--include {shlex.quote(shown_column(name))}` lets it go"
     return f"`{shown_column(name)}`: {reason}{option}"
 

@@ -38,6 +38,7 @@ class ColumnValues:
         longest: characters of the longest text.
         one_line: whether no text has a control character or a line separator.
         sides: of nested lists the largest number of values at each depth.
+        is_signal: whether a row looks like a picture, a film or a sound, if somebody has looked (`look_for_signals`).
     """
 
     count: int = 0
@@ -46,6 +47,7 @@ class ColumnValues:
     longest: int = 0
     one_line: bool = True
     sides: tuple[int, ...] = ()
+    is_signal: bool = False
 
     @property
     def are_file_names(self) -> bool:
@@ -67,6 +69,7 @@ class ColumnValues:
             max(self.longest, other.longest),
             self.one_line and other.one_line,
             tuple(map(max, *sides)),
+            self.is_signal or other.is_signal,
         )
 
 

@@ -41,6 +41,7 @@ from emollama_hf.store.feature_set import rows_a_file, write_feature_set
 from emollama_hf.store.held_back import check_included, held_back
 from emollama_hf.store.media import SHOWS_PEOPLE, undecoded, without_media
 from emollama_hf.store.memory_check import check_memory
+from emollama_hf.store.numbered_columns import named_columns
 from emollama_hf.store.provenance import describe_run, made_with, merged
 from emollama_hf.store.row_identity import RowIdentity, row_identities
 from emollama_hf.store.row_keys import row_keys
@@ -98,7 +99,8 @@ def extract(
     on_error: "null" (a failed clip gets nulls and its status) or "raise".
     keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
     include: columns of `ds` to write to `out` all the same: lists, arrays, structures and long texts, which are left
-        out otherwise. Recordings, pictures and bytes are never written: the data set that is returned has them.
+        out otherwise; "p*" names all of p0, p1, ... Recordings, pictures, bytes, and numbers that look like some are
+        never written: the data set that is returned has them.
     existing: what becomes of rows and columns that `out` has and this run would not write. "error": they are an error,
         before anything is computed. "add": they stay, and the rows of this run come to them; a row that is in both is
         one row with the values of this run, and where this run failed and the earlier one did not, the earlier values.
@@ -299,7 +301,7 @@ class Run:
             features=self.pipeline.features,
             row_ids=[f"{one} {error}" for one, error in zip(assembly.row_ids, errors, strict=True)],
             keys=[list(keys) for keys in zip(*self.computation.keys.values(), strict=True)],
-            withheld=tuple(left_out(name, reason) for name, reason in self._left_out().items()),
+            withheld=tuple(dict.fromkeys(left_out(name, reason) for name, reason in self._left_out().items())),
             tables=lambda ranges: assembly.tables(ranges, errors),
             identities=self._identities,
             failed=[status != schema.OK for status in assembly.statuses],
@@ -396,7 +398,7 @@ def open_run(
     else:
         destination = check_destination(Path(out), existing=existing)
     ds = undecoded(ds)
-    named = (include,) if isinstance(include, str) else tuple(include)
+    named = named_columns((include,) if isinstance(include, str) else include, ds.column_names)
     check_included(ds, named, out=destination)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
     for stage in pipeline.stages:

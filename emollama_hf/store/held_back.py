@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 from datasets import Dataset
 
-from emollama_hf.store.allowed_columns import computed_shapes, why_held_back
+from emollama_hf.store.allowed_columns import computed_shapes, reasons_held_back
 from emollama_hf.store.column_values import ColumnValues, columns_to_look_at, look_at_values
-from emollama_hf.store.media import may_show_people
+from emollama_hf.store.feature_rows import piece_rows
+from emollama_hf.store.included_columns import look_for_signals, why_media
 
 READ_ROWS = 256
 
@@ -25,11 +26,10 @@ def held_back(ds: Dataset, include: Collection[str]) -> dict[str, str]:
     Returns:
         What each column holds, in words, by its name; `file_name` is always written.
     """
-    values = _values(ds, computed_shapes())
-    reasons = {name: why_held_back(name, kind, values.get(name)) for name, kind in ds.features.items()}
+    reasons = reasons_held_back(ds.features, _values(ds, computed_shapes()))
     # A name of a file may be long or have a line break, and rows without names can be neither pushed nor exported.
     always = ("file_name", *include)
-    return {name: reason for name, reason in reasons.items() if reason is not None and name not in always}
+    return {name: reason for name, reason in reasons.items() if name not in always}
 
 
 def check_included(ds: Dataset, include: Collection[str], *, out: Path | None) -> None:
@@ -41,12 +41,13 @@ def check_included(ds: Dataset, include: Collection[str], *, out: Path | None) -
         raise ValueError(
             f"include={tuple(include)!r} would have no effect: nothing is written without out. Leave it out."
         )
-    values = _values(ds, include)
+    values = look_for_signals(ds.features, _values(ds, include), include, lambda columns: _tables(ds, columns))
     for name in include:
-        if may_show_people(name, ds.features[name], values.get(name, ColumnValues()).sides):
+        reason = why_media(name, ds.features[name], values.get(name, ColumnValues()))
+        if reason is not None:
             raise ValueError(
-                f"include: {name!r} holds recordings or pictures of people, or what may be some, and none are written "
-                "to out. Leave it out: the data set that extract returns has the column, and push publishes it from "
+                f"include: {name!r} holds {reason}, and none are written to out. "
+                "Leave it out: the data set that extract returns has the column, and push publishes it from "
                 "there with include= and media=True."
             )
 
@@ -57,4 +58,5 @@ def _values(ds: Dataset, lists: Collection[str]) -> dict[str, ColumnValues]:
 
 
 def _tables(ds: Dataset, columns: list[str]) -> Iterator[pa.Table]:
-    yield from ds.select_columns(columns).with_format("arrow").iter(batch_size=READ_ROWS)
+    some = ds.select_columns(columns)
+    yield from some.with_format("arrow").iter(batch_size=min(READ_ROWS, piece_rows(some.features)))

@@ -18,6 +18,7 @@ from emollama_hf.logs import package_logger
 from emollama_hf.stages import STAGES
 from emollama_hf.store.card_sections import describe_column
 from emollama_hf.store.existing_set import ExistingSet
+from emollama_hf.store.numbered_columns import pattern_of
 from emollama_hf.store.provenance import setting_differences
 from emollama_hf.store.row_identity import NAMING, RowIdentity
 
@@ -91,7 +92,8 @@ def _gone(before: ExistingSet, identities: Sequence[RowIdentity], columns: Mappi
 
 def _includable(columns: Sequence[str]) -> str:
     """What to do about columns that a run leaves out only because nobody named them."""
-    names = " ".join(f"--include {shlex.quote(name)}" for name in columns[:NAMES_SHOWN])
+    several = columns if len(columns) <= NAMES_SHOWN else list(dict.fromkeys(map(pattern_of, columns)))
+    names = " ".join(f"--include {shlex.quote(name)}" for name in several[:NAMES_SHOWN])
     return f" Columns that are left out by themselves stay if they are named ({names}; include=)." if names else ""
 
 
