@@ -22,7 +22,8 @@ MAX_TUPLE_DEPTH = 100
 #: the rest some take any memory (`bytearray`, `torch.FloatTensor`), or any time (`_codecs.encode` to punycode).
 _NEEDED = re.compile(
     r"torch\.(?:[a-z]\w*|\w+Storage|Size)|torch\.storage\.\w+Storage|torch\.nn\.parameter\.Parameter"
-    r"|torch\._utils\._rebuild_(?:tensor|tensor_v2|tensor_v3|parameter|parameter_with_state)"
+    r"|torch\._utils\._rebuild_(?:tensor|tensor_v2|tensor_v3|parameter|parameter_with_state"
+    r"|sparse_tensor|meta_tensor_no_storage)"  # `weight_values` says what is wrong with these
     r"|torch\.serialization\._get_layout|collections\.(?:OrderedDict|Counter)|argparse\.Namespace"
     r"|(?:builtins|__builtin__)\.(?:set|complex)"
 )

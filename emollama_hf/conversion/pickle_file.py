@@ -65,7 +65,7 @@ def _check_stored(content: Mapping[Any, Any], path: Path) -> None:
             if isinstance(value, Mapping) and id(value) not in seen:
                 seen.add(id(value))
                 levels.append(value)
-            elif torch.is_tensor(value) and value.layout is torch.strided:
+            elif torch.is_tensor(value) and value.layout is torch.strided and value.device.type == "cpu":
                 stored[value.untyped_storage().data_ptr()] = _stored(value)
     if sum(stored.values()) > path.stat().st_size:
         raise ModelError(_damaged(path, f"its tensors have {sum(stored.values()):,} bytes, more than the file"))
