@@ -27,6 +27,9 @@ from emollama_hf.errors import SourceError
 TAB_SUFFIXES = (".tsv", ".tab")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PARQUET_SUFFIX = ".parquet"
+#: A table of labels has some; OpenFace's have 714.
+MAX_COLUMNS = 10_000
+_SHOWN = 50  # in an error
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
@@ -158,6 +161,7 @@ def as_text(value: Any) -> str:
 def _from_csv(path: Path, content: bytes) -> Table:
     lines = csv_lines(path, content)
     _, columns = next(lines, (1, []))
+    _check_width(path, columns)
     table = Table(path, columns, [], hashlib.sha256(content).hexdigest())
     for line, cells in lines:
         if len(cells) != len(columns):
@@ -175,7 +179,7 @@ def _from_json(path: Path, content: bytes) -> Table:
             continue
         try:
             value = json.loads(text, object_pairs_hook=_object)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SourceError(f"{path}, line {line}: cannot be read as JSON ({error}); expected an object a line, such "
                               'as {"file_name": "a.mp4", "label": "MW"}.') from error  # fmt: skip
         if not isinstance(value, dict):
@@ -186,6 +190,7 @@ def _from_json(path: Path, content: bytes) -> Table:
             raise SourceError(f"{path}, line {line}: a key is there twice, but for blanks. Rename or remove one.")
         found.append((line, named))
     columns = list(dict.fromkeys(name for _, value in found for name in value))
+    _check_width(path, columns)
     rows = [Row(line, {name: as_text(value.get(name)) for name in columns}) for line, value in found]
     values = {name: [value.get(name) for _, value in found] for name in columns}
     return Table(path, columns, rows, hashlib.sha256(content).hexdigest(), values)
@@ -201,6 +206,7 @@ def _from_parquet(path: Path, content: bytes) -> Table:
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path}: cannot be read as Parquet ({error}).") from error
     columns = [name.strip() for name in read.column_names]
+    _check_width(path, columns)
     kinds = list(Features.from_arrow_schema(read.schema).values())
     values = [column.to_pylist() for column in read.columns]
     texts = [
@@ -249,21 +255,31 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _check_width(path: Path, columns: Sequence[str]) -> None:
+    if len(columns) > MAX_COLUMNS:
+        raise SourceError(
+            f"{path}: has {len(columns):,} columns; expected at most {MAX_COLUMNS:,} in a table of labels. Keep those "
+            "that are labels, or name the right file."
+        )
+
+
 def _check_columns(table: Table, filled: Sequence[str], one_of: Sequence[str]) -> None:
     columns, where = table.columns, f"{table.path}, {_unit(table.path)} 1"
-    shown = ", ".join(map(repr, columns)) or "nothing"
+    shown = f"{', '.join(map(repr, columns[:_SHOWN])) or 'nothing'}{', ...' if len(columns) > _SHOWN else ''}"
     missing = [name for name in filled if name not in columns]
     if missing:
         hint = _separator_hint(columns) or _renaming_hint(columns, missing) or " Rename or add them."
         raise SourceError(f"{where}: has {shown}; expected the columns {', '.join(missing)} as well.{hint}")
+    seen: set[str] = set()
     for number, name in enumerate(columns):
         if not name:
             raise SourceError(
                 f"{where}: column {number + 1} has no name. Name it, or remove it (an index that pandas wrote: "
                 "to_csv(path, index=False))."
             )
-        if name in columns[:number]:
+        if name in seen:
             raise SourceError(f"{where}: the column {name!r} is there twice. Rename or remove one.")
+        seen.add(name)
     if one_of and not set(one_of).intersection(columns):
         hint = _separator_hint(columns) or _renaming_hint(columns, one_of)
         raise SourceError(f"{where}: has {shown}; expected one of {', '.join(one_of)} in the CSV's headings.{hint}")

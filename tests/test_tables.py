@@ -7,12 +7,14 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emollama_hf.errors import SourceError
-from emollama_hf.tables import csv_lines, read_table
+from emollama_hf.tables import MAX_COLUMNS, csv_lines, read_table
 
 CELLS = st.text('a0 ",;\t\n\r\u00e9\u2028\ufeff', max_size=6)
 HEADINGS = st.lists(st.text("ab1_;\u00e9", min_size=1, max_size=3), min_size=2, max_size=4, unique=True)
@@ -99,3 +101,30 @@ def test_json_has_lines_separators_and_nulls(tmp_path: Path) -> None:
     ]
     assert [row.line for row in table.rows] == [1, 3]
     assert table.values["n"] == [None, 1.5]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_a_table_of_very_many_columns_is_refused_in_one_short_line(tmp_path: Path, name: str) -> None:
+    path, columns = tmp_path / name, [f"c{i}" for i in range(MAX_COLUMNS + 1)]
+    if name == "a.csv":
+        path.write_text(",".join(columns) + "\n")
+    elif name == "a.jsonl":
+        path.write_text("".join(json.dumps({"file_name": "a.mp4", column: 1}) + "\n" for column in columns))
+    else:
+        pq.write_table(pa.table({column: [1] for column in columns}), path)
+    with pytest.raises(SourceError, match=r"10,00[12] columns; expected at most 10,000") as error:
+        read_table(path)
+    assert len(str(error.value)) < 400
+
+
+def test_a_missing_column_of_a_wide_table_is_told_in_one_short_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",".join(f"c{i}" for i in range(MAX_COLUMNS)) + "\n")
+    with pytest.raises(SourceError, match=r"'c49', \.\.\.; expected the columns label") as error:
+        read_table(tmp_path / "a.csv", filled=["label"])
+    assert len(str(error.value)) < 1000
+
+
+def test_json_that_is_nested_too_deep_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}\n")
+    with pytest.raises(SourceError, match="line 1: cannot be read as JSON"):
+        read_table(tmp_path / "a.jsonl")

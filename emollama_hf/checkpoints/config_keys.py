@@ -194,6 +194,9 @@ EMOTION_LLAMA: dict[str, Check] = {
     "image_norm_eps": _EPS,
 }
 
+#: processor_config.json; both are needed.
+PROCESSOR: dict[str, Check] = {"image_size": _whole(1, 8192), "image_tokens": _whole(1, 65_536)}
+
 PART_KEYS: dict[str, dict[str, Check]] = {
     "facemae": FACEMAE,
     "videomae": VIDEOMAE,
@@ -242,6 +245,19 @@ def text_config(found: Mapping[str, Any], where: str) -> Config:
     """What the decoder is built from, of a Llama directory's config.json; ModelError as `checked_config`."""
     wrapped = {"text_config": dict(found)}
     return dict(checked_config("emotion_llama", wrapped, where, must_fit=False).get("text_config", {}))
+
+
+def processor_config(found: Mapping[str, Any], where: str) -> Config:
+    """What a processor is built from, of processor_config.json: the keys of `PROCESSOR` and nothing else of it.
+
+    Raises:
+        ModelError: lists every value that is absent or out of bounds.
+    """
+    present = {name: found.get(name) for name in PROCESSOR}
+    wrong = [f"{name}={_shown(value)} (expected {expected})" for name, value, expected in _faults(present, PROCESSOR)]
+    if wrong:
+        raise ModelError(f"{where}: {'; '.join(wrong)}. Convert the part again, or fetch the file again.")
+    return present
 
 
 def _faults(found: Mapping[str, Any], keys: Mapping[str, Check]) -> list[tuple[str, Any, str]]:

@@ -1,26 +1,22 @@
 """What a checkpoint file would unpack to, looked at before anything of it is unpacked.
 
 A list of what `torch.save` writes, so that no other archive reaches the reader: entries stored as they are, each once,
-inside the file, and a pickle of a size and with globals that weights need.
+inside the file, and a pickle that `pickle_check` finds to be one of weights.
 """
 
 from __future__ import annotations
 
-import pickletools
 import zipfile
 from pathlib import Path
 from typing import IO
 
+from emollama_hf.conversion.pickle_check import MAX_PICKLE_BYTES, CodeInPickle, PickleBudget
 from emollama_hf.errors import ModelError
 
-#: Bytes of a pickle: tensors take about 300 each in it, their values lie outside. Unpickled it may take 60 times that.
-MAX_PICKLE_BYTES = 32 * 2**20
 MAX_ENTRIES = 100_000
 #: Bytes of an archive's entries beside the tensors' values: its version, byte order and the like.
 _MAX_SMALL_BYTES = 4096
 _LOCAL_HEADER = 30  # bytes, before the name
-#: Globals that torch would call with any arguments, and no checkpoint needs: `bytearray(10 ** 12)`.
-_NEEDLESS = frozenset({"builtins.bytearray", "__builtin__.bytearray"})
 
 
 def check_archive(path: Path) -> None:
@@ -35,7 +31,7 @@ def check_archive(path: Path) -> None:
             if len(pickles) != 1:
                 raise ModelError(_refused(path, f"{len(pickles)} entries named data.pkl, expected one"))
             file.seek(_content_start(pickles[0], file))
-            check_pickle(file, path, pickles[0].file_size)
+            check_pickle(file, path, pickles[0].file_size, PickleBudget())
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, OverflowError, ValueError) as error:
         if isinstance(error, ModelError):
             raise
@@ -91,71 +87,37 @@ def _holds_values(name: str) -> bool:
 
 
 def check_old_pickles(path: Path) -> None:
-    """Raise ModelError if what a file from before PyTorch 1.6 has before its tensors' values is too large a pickle.
+    """Raise ModelError if the pickles of a file from before PyTorch 1.6 are more than a checkpoint needs.
 
-    Such a file begins with three small pickles (a magic number, a version, the system), and the checkpoint's.
+    Such a file begins with three small pickles (a magic number, a version, the system), the checkpoint's, and one with
+    the keys of its tensors' values, which follow.
     """
+    budget = PickleBudget()
     with path.open("rb") as file:
-        for _ in range(4):
-            check_pickle(file, path, path.stat().st_size)
+        for _ in range(5):
+            check_pickle(file, path, path.stat().st_size, budget)
 
 
-def check_pickle(file: IO[bytes], path: Path, size: int) -> None:
-    """Raise ModelError unless the pickle at the file's position ends within bounds and calls nothing needless.
+def check_pickle(file: IO[bytes], path: Path, size: int, budget: PickleBudget) -> None:
+    """Raise ModelError unless the pickle at the file's position is within what is left of a file's budget.
 
-    Leaves the file at the end of the pickle. A pickle that is damaged is left to the reader, which says so better.
+    Leaves the file at the end of the pickle.
     """
-    if size > MAX_PICKLE_BYTES:
-        size = MAX_PICKLE_BYTES + 1
-    start = file.tell()
-    names: list[str] = []
     try:
-        for opcode, argument, position in pickletools.genops(_Bounded(file, size)):  # type: ignore[arg-type]
-            if opcode.name == "STOP":
-                break
-            found = _global_of(opcode.name, argument, names)
-            if found in _NEEDLESS:
-                raise ModelError(_refused(path, f"{found}, which no checkpoint needs"))
-            if position is not None and position - start > MAX_PICKLE_BYTES:
-                break
-    except ModelError:
-        raise
-    except Exception:
-        pass  # damaged, as pickletools says in many ways; nothing is unpacked beyond the damage
-    if file.tell() - start > MAX_PICKLE_BYTES:
-        raise ModelError(_refused(path, f"a pickle of more than {MAX_PICKLE_BYTES:,} bytes"))
+        fault = budget.fault(file, size)
+    except CodeInPickle as error:
+        raise ModelError(holds_code(path, str(error))) from None
+    if fault is not None:
+        raise ModelError(_refused(path, fault))
 
 
-class _Bounded:
-    """A file of which at most `size` bytes can be read."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._left = file, size
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data
-
-    def readline(self) -> bytes:
-        line = self._file.readline(self._left)
-        self._left -= len(line)
-        return line
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-
-def _global_of(opcode: str, argument: object, names: list[str]) -> str | None:
-    """The global that an opcode loads, as "module.name". names: texts so far, of which STACK_GLOBAL takes the last."""
-    if opcode == "GLOBAL":
-        return str(argument).replace(" ", ".")
-    if opcode == "STACK_GLOBAL":
-        return ".".join(names[-2:])
-    if isinstance(argument, str):
-        names.append(argument)
-        del names[:-2]
-    return None
+def holds_code(path: Path, name: str) -> str:
+    """What is said of a file that loads something by name that is no data."""
+    return (
+        f"{path} holds {name}, which is code and not data: it could run anything, and was not loaded. "
+        "Expected tensors, containers, numbers, text and argparse.Namespace only. Get the file from its authors, "
+        "or, if you trust it, save its 'model' alone with torch.save."
+    )
 
 
 def _refused(path: Path, found: str) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from emollama_hf.checkpoints.strict_load import check_not_pointer
 from emollama_hf.checkpoints.wrapped_names import wrapping_hint
-from emollama_hf.conversion.archive_check import check_archive, check_old_pickles
+from emollama_hf.conversion.archive_check import check_archive, check_old_pickles, holds_code
 from emollama_hf.errors import ModelError
 
 #: How deep entries are looked into for tensors.
@@ -45,16 +45,30 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
         found = _GLOBAL.search(str(error))
         if found is None:
             raise ModelError(_damaged(path, error)) from error
-        raise ModelError(
-            f"{path} holds {found[1]}, which is code and not data: it could run anything, and was not loaded. "
-            "Expected tensors, containers, numbers, text and argparse.Namespace only. Get the file from its authors, "
-            "or, if you trust it, save its 'model' alone with torch.save."
-        ) from error
+        raise ModelError(holds_code(path, found[1])) from error
     except Exception as error:  # a damaged pickle stream makes the unpickler stumble in any way
         raise ModelError(_damaged(path, error)) from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds a {type(content).__name__}, expected the dict of a checkpoint.")
+    if not mapped:
+        _check_stored(content, path)
     return content
+
+
+def _check_stored(content: Mapping[Any, Any], path: Path) -> None:
+    """Raise ModelError for tensors whose values a file from before PyTorch 1.6 announces and does not hold."""
+    seen: set[int] = set()
+    stored: dict[int, int] = {}
+    levels = [content]
+    while levels:
+        for value in levels.pop().values():
+            if isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                levels.append(value)
+            elif torch.is_tensor(value) and value.layout is torch.strided and value.device.type == "cpu":
+                stored[value.untyped_storage().data_ptr()] = _stored(value)
+    if sum(stored.values()) > path.stat().st_size:
+        raise ModelError(_damaged(path, f"its tensors have {sum(stored.values()):,} bytes, more than the file"))
 
 
 def _check_sizes(state: Mapping[Any, Any], where: str) -> None:

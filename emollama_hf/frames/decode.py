@@ -17,7 +17,7 @@ from .as_shown import PixelAspect, VideoPicture, pixel_shape, shown_size
 from .bitstreams import inspector
 from .clip import ClipInfo, check_indices
 from .file_end import is_cut_off
-from .film import film_stream, open_container
+from .film import check_size, find_film, open_container
 from .frame_index import FrameIndex, StreamFacts, frames_per_second, index_from_frames, index_from_packets
 from .limits import check_count, check_duration, check_pixels
 from .packets import PacketTable, read_packets
@@ -129,9 +129,10 @@ def open_video(
     with ExitStack() as stack:
         local = stack.enter_context(local_file(source, limits))
         damaged: set[int] = set()
-        with open_container(local, limits) as container:
-            film = film_stream(container, local, limits)
-            stream = container.streams[film]
+        film = find_film(local)
+        with open_container(local, limits, film) as container:
+            stream = container.streams[film.index]
+            check_size(stream, film, limits)
             check_count(_declared_packets(container, stream), limits)
             shape = pixel_shape(stream, pixel_aspect)
             table, first, errors = _scan(container, stream, limits, damaged)
@@ -140,8 +141,8 @@ def open_video(
             missing = _missing_packets(local, container, stream, table, errors)
 
         def open_stream() -> tuple[Any, Any]:
-            container = open_container(local, limits)
-            return container, container.streams[film]
+            container = open_container(local, limits, film)
+            return container, container.streams[film.index]
 
         # Packets that the header promises and the file does not hold; numbered past the end, as nobody reads them.
         damaged.update(range(len(table), len(table) + missing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,45 @@ _CONTAINERS = (
 
 _LOOKED_AT = 1_000  # packets of a file that has no list of streams, until each video stream has shown a frame
 
+_NO_DECODER = {"codec_whitelist": "none"}
+
+# First frames of all video streams of a file that has no list of streams: FFmpeg decodes one of each to open it.
+_FILMS_AT_ONCE = 2  # times max_pixels
+
 _DEFAULT_BONUS = 5_000_000  # pixels that a stream marked as the default is ahead, as in FFmpeg's program
 
 
-def open_container(local: Path | bytes, limits: DecodeLimits) -> Any:
+@dataclass(frozen=True)
+class Film:
+    """The stream of a file that shows the film.
+
+    index: of that stream.  others: indices of the other video streams, which are never decoded.
+    width, height: in pixels as the header declares them, 0 where it does not.
+    """
+
+    index: int
+    others: frozenset[int]
+    width: int
+    height: int
+
+
+def open_container(local: Path | bytes, limits: DecodeLimits, film: Film) -> Any:
     """The opened file; ClipError: missing_file, not_a_video, limit_exceeded.
 
-    FFmpeg decodes frames to open a file. It is told how large they may be for the streams that it finds in the header;
-    of a container that has no list of streams the first frames are looked at before.
+    FFmpeg decodes frames to open a file. It is told how large they may be, and which streams need no decoder, for the
+    streams that it finds in the header; of a container that has no list of streams the first frames are looked at
+    before.
     """
-    largest = decoder_pixels(limits)
+    largest = {"max_pixels": decoder_pixels(limits)}
+    each = [_NO_DECODER if i in film.others else largest for i in range(max(film.others | {film.index}) + 1)]
     try:
-        return _opened(local, {"max_pixels": largest}, stream_options=[{"max_pixels": largest}])
+        return _opened(local, largest, stream_options=each)
     except ValueError as error:
         if isinstance(error, ClipError):
             raise
         # Said by PyAV where streams are not known yet: nothing of the options would reach their decoders.
     _check_first_frames(local, limits)
-    return _opened(local, {"max_pixels": largest})
+    return _opened(local, largest)
 
 
 def _opened(local: Path | bytes, options: dict[str, str], **more: Any) -> Any:
@@ -66,13 +88,14 @@ def _opened(local: Path | bytes, options: dict[str, str], **more: Any) -> Any:
 
 def _without_decoding(local: Path | bytes) -> Any:
     """The file opened so that FFmpeg looks at packets only: sizes are those that headers declare, 0 if none does."""
-    return _opened(local, {"codec_whitelist": "none"})
+    return _opened(local, _NO_DECODER)
 
 
 def _check_first_frames(local: Path | bytes, limits: DecodeLimits) -> None:
-    """ClipError("limit_exceeded") if a video stream declares or begins with frames that are too large."""
+    """ClipError("limit_exceeded") if video streams declare or begin with frames that are too large, alone or in sum."""
     import av
 
+    decoded = 0
     with _without_decoding(local) as container:
         waiting = {s.index: s for s in container.streams.video if getattr(s, "codec_context", None) is not None}
         for stream in waiting.values():
@@ -83,7 +106,10 @@ def _check_first_frames(local: Path | bytes, limits: DecodeLimits) -> None:
                 stream = waiting.get(packet.stream_index)
                 if stream is None or not packet.size:
                     continue
-                if decode_packet(stream.codec_context, packet, position, set(), limits):
+                frames = decode_packet(stream.codec_context, packet, position, set(), limits)
+                if frames:
+                    decoded += frames[0].width * frames[0].height
+                    check_pixels(1, -(-decoded // _FILMS_AT_ONCE), limits)
                     del waiting[packet.stream_index]
                 if not waiting or position >= _LOOKED_AT:
                     break
@@ -91,32 +117,30 @@ def _check_first_frames(local: Path | bytes, limits: DecodeLimits) -> None:
             pass  # a damaged place; the scan of the chosen stream reports it
 
 
-def film_stream(container: Any, local: Path | bytes, limits: DecodeLimits) -> int:
-    """The index of the stream that shows the film: a moving picture before a still one, then as FFmpeg chooses.
+def find_film(local: Path | bytes) -> Film:
+    """The stream that shows the film: a moving picture before a still one, then as FFmpeg chooses. Decodes nothing.
 
-    container: the opened file, of which no packet is read.  local: the file, opened once more if it has several.
-    Raises ClipError: no_video_stream, no_frames, limit_exceeded.
+    Raises ClipError: missing_file, not_a_video, no_video_stream, no_frames.
     Source: FFmpeg's program, whose default is the largest stream, one marked as the default far ahead.
     """
-    streams = _video_streams(container)
-    if len(streams) > 1:
-        with _without_decoding(local) as again:
-            moving = _moving(again, [again.streams[s.index] for s in streams])
-        streams = [s for s in streams if s.index in moving] or streams
-    sizes = _sizes(streams, local)
-    index: int = max(streams, key=lambda stream: _score(stream, sizes[stream.index])).index
-    check_pixels(*sizes[index], limits)
-    return index
+    with _without_decoding(local) as container:
+        everything = {s.index for s in container.streams.video}
+        streams = _video_streams(container)
+        sizes = {s.index: (s.width or 0, s.height or 0) for s in streams}
+        if len(streams) > 1:
+            moving = _moving(container, streams)
+            streams = [s for s in streams if s.index in moving] or streams
+        index: int = max(streams, key=lambda stream: _score(stream, sizes[stream.index])).index
+    return Film(index, frozenset(everything - {index}), *sizes[index])
 
 
-def _sizes(streams: list[Any], local: Path | bytes) -> dict[int, tuple[int, int]]:
-    """Width and height of each stream by its index. A decoder that refuses a size leaves 0 in its place."""
-    sizes = {s.index: (s.width or 0, s.height or 0) for s in streams}
-    if not all(width * height for width, height in sizes.values()):
-        with _without_decoding(local) as again:
-            declared = {s.index: (s.width or 0, s.height or 0) for s in again.streams.video}
-        sizes = {index: size if size[0] * size[1] else declared.get(index, size) for index, size in sizes.items()}
-    return sizes
+def check_size(stream: Any, film: Film, limits: DecodeLimits) -> None:
+    """ClipError("limit_exceeded") for a film of frames that are too large. stream: of the opened file.
+
+    FFmpeg's decoder knows the size better than a header, and leaves 0 if it refuses it.
+    """
+    width, height = stream.width or 0, stream.height or 0
+    check_pixels(*((width, height) if width * height else (film.width, film.height)), limits)
 
 
 def _video_streams(container: Any) -> list[Any]:

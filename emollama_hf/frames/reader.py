@@ -25,6 +25,9 @@ OpenStream = Callable[[], tuple[Any, Any]]
 
 _LEANS_ON_OTHERS = (2, 3)  # FFmpeg's picture types P and B
 
+# Damaged packets of a clip that are asked whether the size of their frame was refused: it takes a decoder each.
+_LOOKED_AT = 1_000
+
 # Decoders that can be told before any packet to leave it out if no other depends on it. Others read that word once,
 # when they open (dav1d), or leave out more than a picture.
 _DROPPING_DECODERS = ("h264", "hevc")
@@ -49,7 +52,8 @@ def decode_packet(
 ) -> list[av.VideoFrame]:
     """The frames that a packet (None: the end) brings out; a packet that fails is noted and brings none.
 
-    Raises ClipError("limit_exceeded") if the decoder refused the size of its frame.
+    Raises ClipError("limit_exceeded") if the decoder refused the size of its frame; in a clip with more than a thousand
+    damaged packets that is one more of them.
     """
     import av
 
@@ -59,7 +63,8 @@ def decode_packet(
     except av.FFmpegError:
         if position >= 0:
             damaged.add(position)
-            check_refused(context, packet, limits)
+            if len(damaged) <= _LOOKED_AT:
+                check_refused(context, packet, limits)
         return []
 
 

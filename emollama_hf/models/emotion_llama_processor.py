@@ -13,11 +13,14 @@ import torch
 from transformers import BatchFeature, ProcessorMixin
 from transformers.utils import cached_file
 
+from emollama_hf.checkpoints.config_keys import processor_config
+from emollama_hf.checkpoints.directory import check_links
 from emollama_hf.errors import ModelError
 from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.models.scaling import clip_normalised
 from emollama_hf.pixels import resize_uint8
 from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, encode_prompt, pad_prompts
+from emollama_hf.strict_json import read_object
 
 #: Clip features that each layout hands to the decoder.
 FEATURES = {"fork": 2, "upstream": 3}
@@ -98,12 +101,17 @@ class EmotionLlamaProcessor(ProcessorMixin):
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike[str], *, subfolder: str = "", **kwargs: Any) -> Any:  # type: ignore[override]
-        """The processor of a model directory or Hub id.
+        """The processor of a model directory or Hub id; of its files only sizes and the vocabulary are read.
 
-        Raises ModelError if it has no tokenizer, OSError if it has no processor_config.json.
+        Raises ModelError if it has no tokenizer, values out of bounds, or links to elsewhere, OSError if it has no
+        processor_config.json.
         """
         options = {key: value for key, value in kwargs.items() if key in _HUB_OPTIONS and value is not None}
-        settings, _ = cls.get_processor_dict(name, subfolder=subfolder, **options)
+        if os.path.isdir(name):
+            check_links(Path(name), *([subfolder] if subfolder else []))
+        path = cached_file(name, "processor_config.json", subfolder=subfolder, **options)
+        assert path is not None  # it raises instead
+        settings = _settings(Path(path))
         found = [
             cached_file(name, file, subfolder=subfolder, _raise_exceptions_for_missing_entries=False, **options)
             for file in TOKENIZER_FILES
@@ -112,7 +120,7 @@ class EmotionLlamaProcessor(ProcessorMixin):
         if folder is None:
             where = f"{name}/{subfolder}" if subfolder else str(name)
             raise ModelError(f"{where} has no tokenizer. Copy {TOKENIZER_FILES[0]} there from Llama-2's directory.")
-        return cls(LlamaTokenizer(folder), int(settings["image_size"]), int(settings["image_tokens"]))
+        return cls(LlamaTokenizer(folder), settings["image_size"], settings["image_tokens"])
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> list[str]:  # type: ignore[override]
         """Write processor_config.json and the tokenizer's files; returns their names."""
@@ -144,6 +152,14 @@ class EmotionLlamaProcessor(ProcessorMixin):
                 f"images: got {array.dtype} of shape {array.shape}, expected PIL images or (H, W, 3) uint8 RGB arrays"
             )
         return clip_normalised(resize_uint8(array, (self.image_size, self.image_size), "bicubic"))
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        found = read_object(path)
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON of a processor ({error}). Fetch or convert it again.") from error
+    return processor_config(found, str(path))
 
 
 def _a_row(name: str, value: str | Sequence[str], pictures: Sequence[Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import pickle
 import struct
@@ -15,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emollama_hf.conversion.archive_check import MAX_PICKLE_BYTES
+from emollama_hf.conversion.pickle_check import MAX_PICKLE_BYTES
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
 from emollama_hf.errors import ModelError
 
@@ -115,7 +116,7 @@ def test_a_pickle_that_is_too_large_is_refused(tmp_path: Path, zipped: bool) -> 
 def test_a_global_that_takes_memory_and_no_checkpoint_needs_is_refused(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "checkpoint.pth"
     torch.save({**WEIGHTS, "log": bytearray(b"x")}, path, _use_new_zipfile_serialization=zipped, pickle_protocol=2)
-    with pytest.raises(ModelError, match="bytearray, which no checkpoint needs"):
+    with pytest.raises(ModelError, match=r"holds __builtin__.bytearray, which is code"):
         read_checkpoint(path)
 
 
@@ -164,3 +165,33 @@ def test_a_changed_archive_is_read_as_it_was_or_refused(saved: Path, data: st.Da
         assert "\n" not in str(error)  # noqa: PT017
     else:
         assert sum(tensor.numel() for tensor in state.values()) < 1000
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_tensor_keeps_what_it_was_saved_with(tmp_path: Path, zipped: bool) -> None:
+    shared = torch.arange(12.0)
+    state = {"a": torch.nn.Parameter(shared[:6]), "b": shared[6:], "h": torch.ones(2, dtype=torch.bfloat16)}
+    marked = torch.nn.Parameter(torch.ones(3))
+    marked.tag = "kept as an attribute"  # type: ignore[attr-defined]
+    more = {
+        "set": {1, 2},
+        "complex": 1j,
+        "dtype": torch.float16,
+        "size": torch.Size([2]),
+        "device": torch.device("cpu"),
+    }
+    content = {"model": collections.OrderedDict(state, p=marked), "counts": collections.Counter("abca"), **more}
+    torch.save(content, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    read = read_checkpoint(tmp_path / "a.pth")
+    assert {name: read[name] for name in more} == more
+    assert all(torch.equal(read["model"][name], tensor) for name, tensor in content["model"].items())
+
+
+def test_values_that_an_old_file_announces_and_does_not_hold_are_no_weights(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pth"
+    torch.save({"w": torch.arange(1000.0)}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    content = content[: content.rindex(b"\x80\x02]")] + b"\x80\x02]."  # the list of stored values, empty
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="4,000 bytes, more than the file"):
+        read_checkpoint(path)

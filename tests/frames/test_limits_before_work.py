@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from emollama_hf.errors import ClipError
-from emollama_hf.frames import DecodeLimits, open_pictures, open_video
+from emollama_hf.frames import DecodeLimits, open_pictures, open_video, reader
 from tests import videos
 
 SIDE = 4080  # 17 million pixels: 25 to 100 MB once decoded
@@ -109,6 +109,81 @@ def test_no_kind_of_file_takes_memory_for_a_frame_that_is_too_large(tmp_path: Pa
     found = [json.loads(line) for line in said.splitlines()]
     assert len(found) == len(KINDS) + 2
     assert [one for one in found if one[1] != "limit_exceeded" or one[2] > ALLOWED_MB] == []
+
+
+def with_tracks(path: Path, codec: str, count: int, side: int, declared: int) -> Path:
+    """A clip with many tracks of equal frames. declared: their side as the header says it."""
+    pix_fmt, options = ("rgb24", {}) if codec == "png" else ("yuv420p", FAST if codec == "libx264" else {})
+    packets = encoded(codec, pix_fmt, options, side, 2)
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream(codec, rate=10) for _ in range(count)]
+        for stream in streams:
+            stream.width = stream.height = declared
+            stream.pix_fmt, stream.options = pix_fmt, dict(options)
+        for number, content in enumerate(packets):
+            for stream in streams:
+                packet = av.Packet(bytes(content))
+                packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 10), content.is_keyframe
+                packet.pts = packet.dts = number
+                container.mux(packet)
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are counted in kilobytes on Linux")
+def test_tracks_that_are_within_the_limit_each_do_not_add_up(tmp_path: Path) -> None:
+    files = {
+        with_tracks(tmp_path / "a.mov", "png", 40, 980, 980): "ok",
+        with_tracks(tmp_path / "b.mov", "png", 40, 980, SMALL): "ok",
+        with_tracks(tmp_path / "c.avi", "png", 40, 980, 980): "ok",
+        with_tracks(tmp_path / "d.mp4", "libx264", 40, 980, 980): "ok",
+        with_tracks(tmp_path / "e.ts", "libx264", 40, 980, 980): "ok",
+        # No list of streams in its header, so that FFmpeg cannot be told which of them to decode.
+        with_tracks(tmp_path / "f.mpg", "mpeg2video", 16, 976, 976): "limit_exceeded",
+    }
+    command = [sys.executable, "-c", _MEASURE, str(videos.write_video(tmp_path / "good.mp4", videos.pan(2)))]
+    said = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=True).stdout
+    found = [json.loads(line) for line in said.splitlines()]
+    assert [(Path(path), kind) for path, kind, _ in found] == list(files.items())
+    assert [one for one in found if one[2] > ALLOWED_MB] == []
+
+
+@pytest.mark.parametrize("name", ["a.mov", "b.mp4", "c.mkv", "d.ts"])
+def test_the_film_is_found_among_pictures_and_small_tracks(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264" if name != "c.mkv" else "libvpx", rate=10) for _ in range(3)]
+        for stream, side in zip(streams, (160, 64, 96), strict=True):
+            stream.width = stream.height = side
+            stream.pix_fmt = "yuv420p"
+        for number in range(4):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(np.full((stream.height, stream.width, 3), 40 * number, np.uint8))
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    with open_video(path) as clip:
+        frames = list(clip.frames(range(clip.info.frame_count)))
+    assert [pixels.shape for _, pixels in frames] == [(160, 160, 3)] * 4
+    assert [round(float(pixels.mean()) / 40) for _, pixels in frames] == [0, 1, 2, 3]
+
+
+def test_damaged_packets_are_looked_at_a_thousand_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, count = bytes(encoded("png", "rgb24", {}, SMALL, 1)[0]), 3000
+    with av.open(str(tmp_path / "a.mov"), "w") as container:
+        stream = container.add_stream("png", rate=10)
+        stream.width = stream.height = SMALL
+        stream.pix_fmt = "rgb24"
+        for number in range(count):
+            packet = av.Packet(good if number in (0, count - 1) else good[:20])
+            packet.stream, packet.time_base, packet.pts, packet.dts = stream, Fraction(1, 10), number, number
+            container.mux(packet)
+    looks: list[int] = []
+    check = reader.check_refused
+    monkeypatch.setattr(reader, "check_refused", lambda *args: (looks.append(1), check(*args)))
+    with open_video(tmp_path / "a.mov") as clip:
+        assert [number for number, _ in clip.frames([0, 5, count - 1])] == [0, 5, count - 1]
+        assert clip.damaged_packets > 2 * 1000
+    assert len(looks) == 1000
 
 
 def sparse(path: Path, shape: tuple[int, ...]) -> Path:

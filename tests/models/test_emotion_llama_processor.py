@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,49 @@ def test_saving_and_loading(processor: EmotionLlamaProcessor, tmp_path: Path) ->
         (tmp_path / "saved" / name).unlink()
     with pytest.raises(ModelError, match=r"has no tokenizer. Copy tokenizer.model there"):
         AutoProcessor.from_pretrained(tmp_path / "saved")
+
+
+@pytest.fixture
+def saved(processor: EmotionLlamaProcessor, tmp_path: Path) -> Path:
+    processor.save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def test_only_listed_keys_of_its_file_are_read(processor: EmotionLlamaProcessor, saved: Path) -> None:
+    path = saved / "processor_config.json"
+    code = {"auto_map": {"AutoProcessor": "evil.Evil"}, "processor_class": "Evil", "tokenizer": {"x": 1}}
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), **code, "custom_pipelines": {}, "chat_template": "{{x}}"})
+    )
+    again = EmotionLlamaProcessor.from_pretrained(saved)
+    assert vars(again).keys() == vars(processor).keys()
+    assert again.chat_template is None
+    assert again.to_dict() == processor.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"image_size": 10**6, "image_tokens": 16}, "image_size=1000000 .expected a whole number from 1 to 8192"),
+        ({"image_size": 112, "image_tokens": 10**9}, "image_tokens=1000000000"),
+        ({"image_size": "112", "image_tokens": 16}, "image_size='112'"),
+        ({"image_size": True, "image_tokens": 16}, "image_size=True"),
+        ({"image_size": 112}, "image_tokens=None"),
+        ([112, 16], "a list, expected an object"),
+        ({"image_size": 112, "image_tokens": float("nan")}, "NaN"),
+        ({"image_size": 112, "image_tokens": 16, "log": "x" * 2**24}, "expected at most"),
+    ],
+)
+def test_values_out_of_bounds_are_refused(saved: Path, content: object, said: str) -> None:
+    (saved / "processor_config.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=said) as error:
+        EmotionLlamaProcessor.from_pretrained(saved)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["processor_config.json", "tokenizer.model"])
+def test_a_link_to_elsewhere_is_refused(saved: Path, tmp_path: Path, file: str) -> None:
+    (saved / file).rename(tmp_path / file)
+    (saved / file).symlink_to(tmp_path / file)
+    with pytest.raises(ModelError, match="outside of"):
+        EmotionLlamaProcessor.from_pretrained(saved)
