@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emollama_hf.errors import SourceError
+from emollama_hf.small_file import TABLE_BYTES, OddFileError, read_small
 
 TAB_SUFFIXES = (".tsv", ".tab")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -105,11 +106,13 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
         {'uuid': '0012', 'label': 'MW'}
     """
     try:
-        content = path.read_bytes()
+        content = read_small(path, at_most=TABLE_BYTES)
     except FileNotFoundError as error:
         raise SourceError(f"{path}: there is no such file. Check the path.") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); expected a CSV file.") from error
+    except OddFileError as error:
+        raise SourceError(f"{path}: {error} with a table of labels. Copy the table to a file.") from error
     suffix = path.suffix.lower()
     if suffix == PARQUET_SUFFIX:
         table = _from_parquet(path, content)

@@ -9,9 +9,11 @@ from typing import Any
 import typer
 
 from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
 from emollama_hf.plural import counted
+from emollama_hf.small_file import read_small_text
 from emollama_hf.terminal import for_terminal, shown_text
 
 
@@ -40,7 +42,7 @@ def run_push(
         media=media,
         include=include,
         review=ask,
-        citation=None if citation is None else _text(citation, "citation"),
+        citation=_citation(citation),
         key_secret=read_secret(key_secret),
         **options,
     )
@@ -75,18 +77,11 @@ def _confirm(target: str) -> None:
         raise ShareError("nothing was published.")
 
 
-def read_secret(path: Path | None) -> str | None:
-    """The secret in a file. Raises ShareError if it cannot be read or is empty."""
+def _citation(path: Path | None) -> str | None:
     if path is None:
         return None
-    secret = _text(path, "secret").strip()
-    if not secret:
-        raise ShareError(f"{path}: the secret is empty. Put some random characters into it, and keep it.")
-    return secret
-
-
-def _text(path: Path, what: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ShareError(f"{path}: the {what} cannot be read ({error}).") from error
+        return read_small_text(path).replace("\r\n", "\n")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ShareError(f"{path}: the citation cannot be read ({said}). Give a file of BibTeX in UTF-8.") from error

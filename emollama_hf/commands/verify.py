@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.commands.extract import quiet_unless_terminal
-from emollama_hf.commands.push import read_secret
+from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console, table
 from emollama_hf.terminal import shown_text
 

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from emollama_hf.errors import StoreError
 from emollama_hf.logs import package_logger
+from emollama_hf.small_file import MANIFEST_BYTES, OddFileError, read_small, read_small_text
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
 from emollama_hf.store.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
@@ -154,8 +155,12 @@ def _with_edits(out: Path, card: str, known: tuple[str, ...], manifest: Manifest
     if not known or not (out / README).exists():
         return card
     try:
-        there = (out / README).read_text(encoding="utf-8")
+        there = read_small_text(out / README)
         return card if text_digest(there) in known else update_card(there, manifest)
+    except OddFileError as error:
+        raise StoreError(
+            f"{out / README} is {error}. What was computed is kept: remove it, and run the same again."
+        ) from error
     except Exception as error:  # of a YAML reader, of huggingface_hub, of text that is not UTF-8
         what = " ".join(str(error).split())
         raise StoreError(
@@ -216,8 +221,8 @@ def write_feature_file(
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except OSError:
+        return read_small(path, at_most=MANIFEST_BYTES)
+    except (OSError, OddFileError):
         return None
 
 
