@@ -87,7 +87,7 @@ class ExistingSet:
             check_regular(path.stat())
             with pq.ParquetFile(path, pre_buffer=False) as opened:
                 values = opened.read(columns=[column], use_threads=False).column(column).to_pylist()
-        except (OSError, ValueError, KeyError):  # damaged, or a pipe: nothing more can be said of its rows than their number
+        except (OSError, ValueError, KeyError):  # damaged, or no file: only the number of its rows is known
             return unknown
         return named_by(column, values) if len(values) == file.counts.rows else unknown
 
