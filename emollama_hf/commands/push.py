@@ -14,6 +14,7 @@ from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
 from emollama_hf.plural import counted
 from emollama_hf.small_file import read_small_text
+from emollama_hf.store.feature_set import CARD_DIFFERS
 from emollama_hf.terminal import for_terminal, shown_text
 
 
@@ -65,7 +66,10 @@ def run_push(
     if done.names_table is not None:
         screen.print(f"Which row is whose is in {done.names_table}, which stays here.", markup=False)
     if done.card_kept:
-        screen.print("README.md was edited there: its text was kept, its list of files brought up to date.")
+        screen.print(
+            f"README.md there {CARD_DIFFERS} Its text was kept, its list of files brought up to date; --rewrite-card "
+            "writes it anew."
+        )
     screen.print(f"\nOpen it with: {done.opening}", markup=False)
 
 

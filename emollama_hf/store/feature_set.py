@@ -47,6 +47,8 @@ from emollama_hf.store.written_file import is_as_written, read_written
 logger = package_logger(__name__)
 
 SHARD_BYTES = 256_000_000
+#: Of a card whose bytes nobody vouches for.
+CARD_DIFFERS = "is not as it was written: edited, or damaged."
 
 
 def write_feature_set(
@@ -155,8 +157,10 @@ def _with_edits(out: Path, card: str, known: tuple[str, ...], manifest: Manifest
     if not known or not (out / README).exists():
         return card
     try:
-        there = read_small_text(out / README)
-        return card if text_digest(there) in known else update_card(there, manifest)
+        there = read_small_text(out / README).replace("\r\n", "\n")
+        if text_digest(there) in known:
+            return card
+        kept = update_card(there, manifest)
     except OddFileError as error:
         raise StoreError(
             f"{out / README} is {error}. What was computed is kept: remove it, and run the same again."
@@ -167,6 +171,8 @@ def _with_edits(out: Path, card: str, known: tuple[str, ...], manifest: Manifest
             f"{out / README} was edited, and its text or metadata cannot be read ({what}). What was computed is kept: "
             "mend or remove it, and run the same again."
         ) from error
+    logger.warning("%s %s Its text stays; delete it to have it written anew.", out / README, CARD_DIFFERS)
+    return kept
 
 
 def text_digest(text: str) -> str:
