@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import local_path
+from emollama_hf.given_path import given_path
 from emollama_hf.links import leads_out
 from emollama_hf.secrets import public_url, without_secrets
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
@@ -42,7 +43,7 @@ class FolderPlace(Place):
         folder = local_path(url)
         self.is_local = folder is not None
         if folder is not None:
-            url = os.path.abspath(folder.expanduser())
+            url = os.path.abspath(given_path(folder, error=ShareError))
         elif not urlsplit(url).netloc:
             raise ShareError(f"{without_secrets(url)!r} names no folder: expected a URL such as s3://bucket/path.")
         self.name = url if self.is_local else public_url(url).rstrip("/")

@@ -16,6 +16,7 @@ from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError, SourceError
 from emollama_hf.frames.source import local_path, shown_name
+from emollama_hf.given_path import given_path
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import CANDIDATES
 from emollama_hf.sharing.without_features import refuse_directory, unusable
@@ -66,7 +67,7 @@ def open_rows(
     a data set that has none get one. Raises ShareError.
     """
     if isinstance(source, str | os.PathLike):
-        return _from_directory(Path(source).expanduser(), config_name, key)
+        return _from_directory(given_path(source, error=ShareError), config_name, key)
     if isinstance(source, DatasetDict) and len(source) == 1:
         source = next(iter(source.values()))
     if not isinstance(source, Dataset):
