@@ -201,11 +201,12 @@ def _from_parquet(path: Path, content: bytes) -> Table:
 
     try:
         read = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: cannot be read as Parquet ({error}).") from error
+        kinds = list(Features.from_arrow_schema(read.schema).values())
+        values = [column.to_pylist() for column in read.columns]
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a type that `datasets` has not, no UTF-8
+        what = " ".join(str(error).split())
+        raise SourceError(f"{path}: cannot be read as Parquet of labels ({what}). Save it as a CSV.") from error
     columns = [name.strip() for name in read.column_names]
-    kinds = list(Features.from_arrow_schema(read.schema).values())
-    values = [column.to_pylist() for column in read.columns]
     texts = [
         [as_text(kind.int2str(one) if isinstance(kind, ClassLabel) and one is not None else one) for one in column]
         for kind, column in zip(kinds, values, strict=True)
@@ -265,6 +266,8 @@ def _check_columns(table: Table, filled: Sequence[str], one_of: Sequence[str]) -
                 f"{where}: column {number + 1} has no name. Name it, or remove it (an index that pandas wrote: "
                 "to_csv(path, index=False))."
             )
+        if "\0" in name:
+            raise SourceError(f"{where}: the column {name!r} has a NUL in its name, where Arrow ends it. Rename it.")
         if name in columns[:number]:
             raise SourceError(f"{where}: the column {name!r} is there twice. Rename or remove one.")
     if one_of and not set(one_of).intersection(columns):

@@ -99,3 +99,9 @@ def test_json_has_lines_separators_and_nulls(tmp_path: Path) -> None:
     ]
     assert [row.line for row in table.rows] == [1, 3]
     assert table.values["n"] == [None, 1.5]
+
+
+def test_a_nul_in_the_name_of_a_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("uuid,label\0x\na,b\n")
+    with pytest.raises(SourceError, match=r"labels\.csv, line 1: the column 'label\\x00x' has a NUL in its name"):
+        read_table(tmp_path / "labels.csv")
