@@ -104,13 +104,13 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
         raise ValueError("no place was named. Give a directory, a data set on the Hub (org/name), or a URL.")
     config: FeatureConfig | None = None
     local = local_path(place) if place.startswith(FILE_URL) else Path(place)
-    is_url = "://" in place
-    plain = local is not None and (not is_url or place.startswith(FILE_URL))
-    folder = given_path(local or place, error=ShareError) if plain else Path(place)
+    named = local is not None and (place.startswith(FILE_URL) or "://" not in place)
+    folder = given_path(local or place, error=ShareError) if named else Path(place)
     if local is not None and folder.is_dir():
         place = str(folder)
     if folder.is_file():
         raise ValueError(f"{place!r} is a file, expected a directory, a data set on the Hub, or a URL.")
+    is_url = "://" in place
     if not is_url and not folder.is_dir() and (place.count("/") > 1 or place.startswith((".", "/", "~"))):
         raise FileNotFoundError(f"there is no directory {place!r}. Give the one that extract wrote (--out).")
     if folder.is_dir() and is_feature_set(folder):
