@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from emollama_hf.small_file import KEY_BYTES, open_regular, read_small
+
 #: Smaller files are hashed sooner than their hash is looked up.
 REMEMBERED_BYTES = 250_000
 #: A file that was changed so lately may be changed again without its time showing it.
@@ -110,7 +112,7 @@ def combined(*texts: str) -> str:
 
 def hash_file(path: Path) -> str:
     """sha256 of a file's bytes, read now."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -124,7 +126,7 @@ def _note(place: str) -> Path:
 
 def _read_note(note: Path, state: tuple[str | int, ...]) -> str | None:
     try:
-        recorded, sha256, check = json.loads(note.read_text(encoding="utf-8"))
+        recorded, sha256, check = json.loads(read_small(note, at_most=KEY_BYTES))
         intact = recorded == json_digest(state) and check == combined(recorded, sha256)
     except (OSError, ValueError, TypeError):
         return None

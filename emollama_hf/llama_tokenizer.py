@@ -10,6 +10,7 @@ from typing import Any
 
 from emollama_hf.digest import combined, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.small_file import read_small
 from emollama_hf.strict_json import read_object
 
 #: Files that a tokenizer may consist of; the first two hold the vocabulary.
@@ -102,10 +103,7 @@ def _processor(model: Path, *, dummy_prefix: bool) -> Any:
 
     proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     try:
-        size = model.stat().st_size
-        if size > _MAX_MODEL_BYTES:
-            raise ValueError(f"{size:,} bytes, expected at most {_MAX_MODEL_BYTES:,}")
-        proto.ParseFromString(model.read_bytes())
+        proto.ParseFromString(read_small(model, at_most=_MAX_MODEL_BYTES))
         proto.normalizer_spec.add_dummy_prefix = dummy_prefix
         return SentencePieceProcessor(model_proto=proto.SerializeToString())
     except Exception as error:  # protobuf and sentencepiece raise kinds of their own

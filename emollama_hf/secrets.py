@@ -59,6 +59,10 @@ _ASSIGNED = re.compile(
     r"""(?P<value>(?<=")[^"\n]+|(?<=')[^'\n]+|[^\s&,;"'<>()\[\]{}]+)""",
     re.IGNORECASE,
 )
+#: patches_per_token=4: a whole number is a count, but behind the name of a password, which people choose.
+_COUNT = re.compile(
+    r"(?!.*(?:secret|passw|pwd|phrase)).*(?:token|key|signature|sig)\s?=\s?-?\d{1,12}[.:]?", re.IGNORECASE | re.DOTALL
+)
 #: "name": "value" in JSON and in a dict.
 _IN_DICT = re.compile(
     rf"""(?P<name>["']{_WORD}{_SECRET_NAME}\\?["']\s?:\s?b?\\?(?P<quote>["']))(?!\*\*\*)(?P<value>(?:(?!\\?(?P=quote)).)+)""",
@@ -239,6 +243,8 @@ def _without_encoded(found: re.Match[str]) -> str:
 
 
 def _without_value(found: re.Match[str]) -> str:
+    if _COUNT.fullmatch(found[0]):
+        return found[0]
     return found[0][: found.start("value") - found.start()] + HIDDEN
 
 

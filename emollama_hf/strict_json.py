@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
-#: Bytes of a settings file; an index of a model's tensors has a few hundred thousand.
-MAX_BYTES = 16 * 2**20
+from emollama_hf.small_file import TEXT_BYTES, read_small
+
 _MAX_DEPTH = 64
 
 
-def read_object(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+def read_object(path: Path, *, max_bytes: int = TEXT_BYTES) -> dict[str, Any]:
     """The object that a JSON file holds.
 
     Args:
@@ -24,13 +23,7 @@ def read_object(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
             nested deeper than 64, numbers of thousands of digits, no object. Its text says which, in a few words.
         OSError: if the file cannot be read.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise ValueError("not a regular file")
-    if found.st_size > max_bytes:
-        raise ValueError(f"{found.st_size:,} bytes, expected at most {max_bytes:,}")
-    with path.open("rb") as file:
-        return parse_object(file.read(max_bytes + 1))
+    return parse_object(read_small(path, at_most=max_bytes))
 
 
 def parse_object(content: bytes, *, infinite: bool = False) -> dict[str, Any]:

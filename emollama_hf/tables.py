@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emollama_hf.errors import SourceError
+from emollama_hf.small_file import TABLE_BYTES, OddFileError, read_small
 
 TAB_SUFFIXES = (".tsv", ".tab")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -108,11 +109,13 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
         {'uuid': '0012', 'label': 'MW'}
     """
     try:
-        content = path.read_bytes()
+        content = read_small(path, at_most=TABLE_BYTES)
     except FileNotFoundError as error:
         raise SourceError(f"{path}: there is no such file. Check the path.") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); expected a CSV file.") from error
+    except OddFileError as error:
+        raise SourceError(f"{path}: {error} with a table of labels. Copy the table to a file.") from error
     suffix = path.suffix.lower()
     if suffix == PARQUET_SUFFIX:
         table = _from_parquet(path, content)
@@ -204,11 +207,14 @@ def _from_parquet(path: Path, content: bytes) -> Table:
     try:
         read = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: cannot be read as Parquet ({error}).") from error
+        raise SourceError(_no_labels(path, error)) from error
     columns = [name.strip() for name in read.column_names]
     _check_width(path, columns)
-    kinds = list(Features.from_arrow_schema(read.schema).values())
-    values = [column.to_pylist() for column in read.columns]
+    try:
+        kinds = list(Features.from_arrow_schema(read.schema).values())
+        values = [column.to_pylist() for column in read.columns]
+    except (pa.ArrowException, ValueError) as error:  # a type that `datasets` has not, no UTF-8
+        raise SourceError(_no_labels(path, error)) from error
     texts = [
         [as_text(kind.int2str(one) if isinstance(kind, ClassLabel) and one is not None else one) for one in column]
         for kind, column in zip(kinds, values, strict=True)
@@ -255,6 +261,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _no_labels(path: Path, error: Exception) -> str:
+    return f"{path}: cannot be read as Parquet of labels ({' '.join(str(error).split())}). Save it as a CSV."
+
+
 def _check_width(path: Path, columns: Sequence[str]) -> None:
     if len(columns) > MAX_COLUMNS:
         raise SourceError(
@@ -277,6 +287,8 @@ def _check_columns(table: Table, filled: Sequence[str], one_of: Sequence[str]) -
                 f"{where}: column {number + 1} has no name. Name it, or remove it (an index that pandas wrote: "
                 "to_csv(path, index=False))."
             )
+        if "\0" in name:
+            raise SourceError(f"{where}: the column {name!r} has a NUL in its name, where Arrow ends it. Rename it.")
         if name in seen:
             raise SourceError(f"{where}: the column {name!r} is there twice. Rename or remove one.")
         seen.add(name)

@@ -309,3 +309,12 @@ def test_a_url_that_lost_a_slash_is_one(scheme: str) -> None:
     told = without_secrets(f"nothing at {Path(f'{scheme}://anna:passw0rd@host.invalid/a.mp4?Policy=SECRETPOL')}")
     assert "passw0rd" not in told
     assert "SECRETPOL" not in told
+
+
+@given(st.integers(-(10**11), 10**11), st.sampled_from(["patches_per_token", "bytes_per_api_key", "n_signature"]))
+def test_a_count_is_no_secret_and_the_number_of_a_password_is(number: int, name: str) -> None:
+    text = f"config.json: {name}={number}, expected a whole number"
+    assert without_secrets(text) == text
+    assert without_secrets(f"password={number}") == "password=***"
+    assert without_secrets(f"secret_key={number}") == "secret_key=***"
+    assert without_secrets(f"{name}={number}abc") == f"{name}=***"

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollama_hf.strict_json import MAX_BYTES, parse_object, read_object
+from emollama_hf.small_file import TEXT_BYTES
+from emollama_hf.strict_json import parse_object, read_object
 
 PLAIN = st.recursive(
     st.none()
@@ -65,11 +66,11 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b"{}")
     os.truncate(path, 2**40)
-    with pytest.raises(ValueError, match=f"expected at most {MAX_BYTES:,}"):
+    with pytest.raises(ValueError, match=f"expected at most {TEXT_BYTES:,}"):
         read_object(path)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
-    with pytest.raises(ValueError, match="not a regular file"):
+    with pytest.raises(ValueError, match="a pipe, expected a file"):
         read_object(tmp_path / "config.json")

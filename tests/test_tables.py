@@ -128,3 +128,9 @@ def test_json_that_is_nested_too_deep_is_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}\n")
     with pytest.raises(SourceError, match="line 1: cannot be read as JSON"):
         read_table(tmp_path / "a.jsonl")
+
+
+def test_a_nul_in_the_name_of_a_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("uuid,label\0x\na,b\n")
+    with pytest.raises(SourceError, match=r"labels\.csv, line 1: the column 'label\\x00x' has a NUL in its name"):
+        read_table(tmp_path / "labels.csv")

@@ -26,7 +26,7 @@ from tests.store.crops import write_crops
 #: What moves a cursor, colours, reverses, hides or forges, beside any other text.
 HOSTILE = [
     "\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\x07", "\b\b\b", "\r", "\n", "\nfailed: everything", "\x7f",
-    "\x00", "\u202e",
+    "\x00", "\u202e", "\u202a", "\u2068", "\u061c", "\U000e0041", "a\u0301\u0301",
     "\u2066", "\u200b", "\u200d", "\u2028", "\u2029", "\ufeff", "\u00ad", "\x85", "[red]", "[link=http://x]a[/link]",
     "[/]", ":smile:", "\t", "\x1b[8m", "\ue000",
 ]  # fmt: skip

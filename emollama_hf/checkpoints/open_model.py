@@ -11,6 +11,7 @@ from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_fold
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS, RandomSource
 from emollama_hf.checkpoints.source import PARTS, ModelSource
 from emollama_hf.errors import ModelError
+from emollama_hf.given_path import given_path
 from emollama_hf.llama_tokenizer import LlamaTokenizer
 from emollama_hf.prompt import PromptTokenizer
 
@@ -39,7 +40,7 @@ def open_model(
     other = None if tokenizer is None else _open_tokenizer(os.fspath(tokenizer))
     if name in RANDOM_MODELS:
         return RandomSource(name, other)
-    path = Path(name).expanduser()
+    path = given_path(name, error=ModelError)
     if path.is_dir():
         if not any((path / part).is_dir() for part in PARTS):
             raise ModelError(_not_a_model(path))
@@ -69,7 +70,7 @@ def _not_a_model(path: Path) -> str:
 
 
 def _open_tokenizer(name: str) -> PromptTokenizer:
-    path = Path(name).expanduser()
+    path = given_path(name, error=ModelError)
     if path.is_dir():
         return LlamaTokenizer(tokenizer_folder(path))
     if not path.exists() and _HUB_ID.fullmatch(name):

@@ -16,6 +16,7 @@ from emollama_hf.checkpoints.tensor_names import check_names, split_unused
 from emollama_hf.checkpoints.weight_values import check_types, unusable, value_fault
 from emollama_hf.checkpoints.wrapped_names import wrapping_hint
 from emollama_hf.errors import ModelError
+from emollama_hf.small_file import OddFileError, open_regular
 
 
 def load_strict(module: nn.Module, files: WeightFiles, *, device: str, ignore: Iterable[str] = (), where: str) -> None:
@@ -62,10 +63,14 @@ def open_safetensors(path: Path, device: str = "cpu") -> safe_open:
 
 
 def check_not_pointer(path: Path) -> None:
-    """Raise ModelError if a file is what Git leaves in the place of a large file that was not fetched."""
-    with path.open("rb") as file:
-        if file.read(40).startswith(b"version https://git-lfs"):
-            raise ModelError(
-                f"{path} is a Git LFS pointer, not the weights. Run git lfs pull in its repository, "
-                "or download the file from the Hub."
-            )
+    """Raise ModelError for a pipe or a device, and for what Git leaves instead of a large file that was not fetched."""
+    try:
+        with open_regular(path) as file:
+            start = file.read(40)
+    except OddFileError as error:
+        raise ModelError(f"{path} is {error} of weights. Give the file as its authors published it.") from error
+    if start.startswith(b"version https://git-lfs"):
+        raise ModelError(
+            f"{path} is a Git LFS pointer, not the weights. Run git lfs pull in its repository, "
+            "or download the file from the Hub."
+        )

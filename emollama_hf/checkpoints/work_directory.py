@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from emollama_hf.errors import ModelError
+from emollama_hf.given_path import given_path
 
 _LOCK = ".lock"
 
@@ -22,7 +23,7 @@ def work_directory(target: str | os.PathLike[str]) -> Iterator[Path]:
     What a killed process left of an earlier try is removed first; a running one is left alone. Raises ModelError if
     `target` holds something, if it cannot be made, and if another process is writing it now.
     """
-    target = Path(os.path.realpath(Path(target).expanduser()))
+    target = Path(os.path.realpath(given_path(target, error=ModelError)))
     try:
         _check_free(target)
     except OSError as error:

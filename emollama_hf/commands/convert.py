@@ -17,6 +17,7 @@ from emollama_hf.checkpoints.directory import PARTS, read_provenance
 from emollama_hf.commands.report import console, table
 from emollama_hf.conversion.convert import run_conversion
 from emollama_hf.errors import ModelError
+from emollama_hf.given_path import given_path
 from emollama_hf.strict_json import read_object
 
 
@@ -29,7 +30,7 @@ def run_convert(
     dtype: str | None,
 ) -> None:
     """Convert and print a summary."""
-    target = Path(os.path.abspath(out.expanduser()))  # "." names another folder once it was replaced
+    target = Path(os.path.abspath(given_path(out, error=ModelError)))  # "." names another folder once it was replaced
     locations = {kind: location for kind, location in sources.items() if location is not None}
     sizes = None if architecture is None else read_architecture(architecture)
     # A bar for people; a log gets the summary alone (rich 13 ends even a disabled bar with a new line).

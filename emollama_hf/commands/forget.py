@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emollama_hf.commands.extract import quiet_unless_terminal
-from emollama_hf.commands.push import read_secret
+from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
 from emollama_hf.plural import counted

@@ -8,6 +8,7 @@ from typing import Any
 from emollama_hf.checkpoints import PARTS, open_model
 from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.errors import ModelError, ShareError
+from emollama_hf.given_path import given_path
 from emollama_hf.plural import counted
 from emollama_hf.store.card_sections import describe_column, label_lines, settings_of, status_words
 from emollama_hf.store.destination import is_feature_set
@@ -33,6 +34,8 @@ def show_info(target: str, *, revision: str | None = None) -> None:
 
 def _manifest(target: str, revision: str | None) -> Manifest | None:
     """The manifest of a feature data set; None if `target` may be a model."""
+    if "://" not in target:
+        given_path(target)
     if is_feature_set(Path(target)):
         return read_manifest(Path(target))
     if is_work_store(Path(target) / INSIDE_OUT):

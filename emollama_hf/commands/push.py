@@ -9,9 +9,12 @@ from typing import Any
 import typer
 
 from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console
 from emollama_hf.errors import ShareError
 from emollama_hf.plural import counted
+from emollama_hf.small_file import read_small_text
+from emollama_hf.store.feature_set import CARD_DIFFERS
 from emollama_hf.terminal import for_terminal, shown_text
 
 
@@ -40,7 +43,7 @@ def run_push(
         media=media,
         include=include,
         review=ask,
-        citation=None if citation is None else _text(citation, "citation"),
+        citation=_citation(citation),
         key_secret=read_secret(key_secret),
         **options,
     )
@@ -63,7 +66,10 @@ def run_push(
     if done.names_table is not None:
         screen.print(f"Which row is whose is in {done.names_table}, which stays here.", markup=False)
     if done.card_kept:
-        screen.print("README.md was edited there: its text was kept, its list of files brought up to date.")
+        screen.print(
+            f"README.md there {CARD_DIFFERS} Its text was kept, its list of files brought up to date; --rewrite-card "
+            "writes it anew."
+        )
     screen.print(f"\nOpen it with: {done.opening}", markup=False)
 
 
@@ -75,18 +81,11 @@ def _confirm(target: str) -> None:
         raise ShareError("nothing was published.")
 
 
-def read_secret(path: Path | None) -> str | None:
-    """The secret in a file. Raises ShareError if it cannot be read or is empty."""
+def _citation(path: Path | None) -> str | None:
     if path is None:
         return None
-    secret = _text(path, "secret").strip()
-    if not secret:
-        raise ShareError(f"{path}: the secret is empty. Put some random characters into it, and keep it.")
-    return secret
-
-
-def _text(path: Path, what: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ShareError(f"{path}: the {what} cannot be read ({error}).") from error
+        return read_small_text(path).replace("\r\n", "\n")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ShareError(f"{path}: the citation cannot be read ({said}). Give a file of BibTeX in UTF-8.") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.commands.extract import quiet_unless_terminal
-from emollama_hf.commands.push import read_secret
+from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console, table
 from emollama_hf.terminal import shown_text
 
@@ -15,12 +15,15 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
     """Verify, print what was compared, and return the number of rows that deviate. options: as `sharing.verify`."""
     quiet_unless_terminal(log_shards=False)
     from emollama_hf.sharing.verify import verify
+    from emollama_hf.store.feature_set import CARD_DIFFERS
 
     done = verify(target, source, key_secret=read_secret(key_secret), **options)
     screen = console()
     files = f"{done.checked_files} of {done.checked_files + done.unchecked_files} files were checked by their sha256"
     unchecked = ", the others would have to be read for that" if done.unchecked_files else ""
     screen.print(f"{shown_text(done.place)}, configuration {done.config}: {files}{unchecked}.\n", markup=False)
+    if done.card_differs:
+        screen.print(f"README.md there {CARD_DIFFERS} The rows do not hang on it.\n", markup=False)
     columns = list(dict.fromkeys(check.column for row in done.rows for check in row.columns))
     report = table("row", *columns)
     for row in done.rows:

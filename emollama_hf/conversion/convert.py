@@ -32,6 +32,7 @@ from emollama_hf.conversion.parts import Recipe, check_sources, check_values, pa
 from emollama_hf.conversion.recognise import WANTED, option
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.errors import ModelError
+from emollama_hf.given_path import given_path
 from emollama_hf.safe_errors import no_secrets
 from emollama_hf.secrets import without_secrets_inside
 
@@ -130,7 +131,7 @@ def convert(
     """
     given = {"facemae": facemae, "videomae": videomae, "eva": eva, "emotion_llama": emotion_llama, "llama": llama}
     locations = {kind: os.fspath(location) for kind, location in given.items() if location is not None}
-    target = Path(out).expanduser()
+    target = given_path(out, error=ModelError)
     run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
     return target
 

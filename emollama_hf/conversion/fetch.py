@@ -13,6 +13,7 @@ from emollama_hf.checkpoints.hub import snapshot
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
 from emollama_hf.frames.source import is_url, local_path
+from emollama_hf.given_path import given_path
 from emollama_hf.plain_names import revision_fault
 from emollama_hf.secrets import without_secrets
 
@@ -150,7 +151,7 @@ def _is_remote(location: str) -> bool:
 
 def _local(location: str) -> Path:
     """A path of this machine at which there is something."""
-    path = (local_path(location) or Path(location)).expanduser()
+    path = given_path(local_path(location) or location, error=ModelError)
     if not path.exists():
         advice = f"For a Hub repository write hf://{location}." if _HUB_ID.fullmatch(location) else "Check the path."
         raise ModelError(f"{location}: there is nothing of that name. {advice}")

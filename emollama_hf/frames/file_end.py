@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
+from ..small_file import open_regular
+
 
 def is_cut_off(local: Path | bytes, container: str) -> bool | None:
     """Whether the last part of a file, by its header, goes on beyond the file's end; None if its format has no parts.
@@ -16,7 +18,7 @@ def is_cut_off(local: Path | bytes, container: str) -> bool | None:
     sizes = {"avi": _chunks, "mov,mp4,m4a,3gp,3g2,mj2": _boxes}.get(container)
     if sizes is None:
         return None
-    with BytesIO(local) if isinstance(local, bytes) else open(local, "rb") as file:
+    with BytesIO(local) if isinstance(local, bytes) else open_regular(local) as file:
         end = file.seek(0, 2)
         return any(at > end for at in sizes(file, end))
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ClipError, SourceError
+from ..small_file import TABLE_BYTES, OddFileError, read_small
 from ..tables import csv_lines
 from .clip import Clip
 from .settings import SampleSettings
-from .source import check_regular, local_path
+from .source import local_path
 
 _SIGMA = 2.0  # frames
 _GATE_PERCENTILE = 25
@@ -116,11 +117,9 @@ def openface_peak(folder: Path, clip_name: str | None, frame_count: int) -> int:
         raise ClipError("bad_peak", f"a clip without a file name, so no OpenFace CSV in {folder} can be its own.")
     path = openface_file(folder, clip_name)
     try:
-        if path.exists():
-            check_regular(path.stat())
-        lines = list(csv_lines(path, path.read_bytes()))
-    except ClipError as error:
-        raise ClipError("bad_peak", f"{path}: {error}") from error
+        lines = list(csv_lines(path, read_small(path, at_most=TABLE_BYTES)))
+    except OddFileError as error:
+        raise ClipError("bad_peak", f"{path}: this is {error}. Run OpenFace on the clip again.") from error
     except OSError as error:
         raise ClipError("bad_peak", f"no OpenFace file {path} ({error.strerror}). Run OpenFace on the clip.") from error
     except SourceError as error:

@@ -16,11 +16,11 @@ from urllib.parse import unquote_to_bytes
 from ..errors import ClipError
 from ..safe_errors import without_secrets_in_error
 from ..secrets import without_secrets
+from ..small_file import OddFileError, check_regular
 from .limits import check_bytes
 from .settings import DecodeLimits
 
 FILE_URL = "file://"
-_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 ClipSource = str | os.PathLike[str] | bytes
 
@@ -89,7 +89,7 @@ def local_file(source: ClipSource, limits: DecodeLimits) -> Iterator[Path | byte
                 "not_a_video",
                 "this is a folder and not a video file. A folder of pictures belongs in the column 'frames'.",
             )
-        check_regular(found)
+        check_clip_file(found)
         check_bytes(found.st_size, limits)
         yield path
 
@@ -109,13 +109,12 @@ def file_status(path: Path) -> os.stat_result:
         raise ClipError("missing_file", f"no such file ({reason}). Check the path, or remove the row.") from error
 
 
-def check_regular(found: os.stat_result) -> None:
+def check_clip_file(found: os.stat_result) -> None:
     """ClipError("missing_file") for a pipe, a socket or a device: reading one may wait or go on for ever."""
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a special file")
-        raise ClipError(
-            "missing_file", f"this is {kind}, expected a file. Copy its content to a file, or remove the row."
-        )
+    try:
+        check_regular(found)
+    except OddFileError as error:
+        raise ClipError("missing_file", f"this is {error}. Copy its content to a file, or remove the row.") from error
 
 
 def _fetch(url: str, copy: IO[bytes], limits: DecodeLimits) -> None:

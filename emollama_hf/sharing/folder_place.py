@@ -21,10 +21,12 @@ from filelock import FileLock
 
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import local_path
+from emollama_hf.given_path import given_path
 from emollama_hf.links import leads_out
 from emollama_hf.secrets import public_url, without_secrets
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.target_directory import LOCK, check_apart, check_directory
+from emollama_hf.small_file import open_regular, read_small
 from emollama_hf.store.manifest import MOST_BYTES, PROVENANCE, FeatureConfig
 from emollama_hf.store.opening import open_directory
 from emollama_hf.store.set_paths import DATA, OWN_FILE, README, config_fault, is_partial, partial_name
@@ -41,7 +43,7 @@ class FolderPlace(Place):
         folder = local_path(url)
         self.is_local = folder is not None
         if folder is not None:
-            url = os.path.abspath(folder.expanduser())
+            url = os.path.abspath(given_path(folder, error=ShareError))
         elif not urlsplit(url).netloc:
             raise ShareError(f"{without_secrets(url)!r} names no folder: expected a URL such as s3://bucket/path.")
         self.name = url if self.is_local else public_url(url).rstrip("/")
@@ -121,7 +123,7 @@ class FolderPlace(Place):
                 if self._system.exists(self._at(path)):
                     self._system.rm_file(self._at(path))
         if PROVENANCE in changes.write:
-            self._seen = changes.write[PROVENANCE].read_bytes()
+            self._seen = read_small(changes.write[PROVENANCE], at_most=MOST_BYTES)
 
     def opening(self, name: str, config: FeatureConfig) -> str:
         if self.is_local:
@@ -171,7 +173,7 @@ class FolderPlace(Place):
 
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(partial).unlink(missing_ok=True)
-        with file.open("rb") as source, Path(partial).open("xb") as written:  # x: never through a link
+        with open_regular(file) as source, Path(partial).open("xb") as written:  # x: never through a link
             shutil.copyfileobj(source, written, 2**20)
             written.flush()
             os.fsync(written.fileno())

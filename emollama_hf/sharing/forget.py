@@ -26,6 +26,7 @@ from emollama_hf.sharing.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
 from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
+from emollama_hf.small_file import read_small
 from emollama_hf.store.forgetting import keep_only, remove_store
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
@@ -246,7 +247,7 @@ def _said_still(
     nested = dict.fromkeys(name for config in after.configs.values() for name in nested_class_names(config.features))
     lines = [f"The names of classes within {name} are part of its type, and stay: drop the column." for name in nested]
     if texts.card_kept:
-        card = texts.write[README].read_bytes() if README in texts.write else place.read(README) or b""
+        card = read_small(texts.write[README]) if README in texts.write else place.read(README) or b""
         rows = {row for path, one in rewritten.items() for row, stays in
                 zip(_files(before)[path].rows, one.kept, strict=False) if not stays}  # fmt: skip
         classes = {one for name, config in after.configs.items() for column, kind in config.features.items()

@@ -16,6 +16,7 @@ from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.place import Place
 from emollama_hf.sharing.rewrite import Rewritten
 from emollama_hf.sharing.row_names import CANDIDATES
+from emollama_hf.small_file import TABLE_BYTES, read_small_text
 from emollama_hf.store.manifest import Manifest
 
 ENDING = ".names.csv"
@@ -60,7 +61,7 @@ def _clear(table: Path, names: Collection[str]) -> None:
     try:
         if table.is_symlink() or not table.is_file():
             raise ValueError("it is no file of its own")
-        header, *rows = list(csv.reader(io.StringIO(table.read_text(encoding="utf-8"), newline="")))
+        header, *rows = list(csv.reader(io.StringIO(read_small_text(table, at_most=TABLE_BYTES), newline="")))
         if header[:2] != COLUMNS:
             raise ValueError(f"expected the columns {', '.join(COLUMNS)}, found {', '.join(header)}")
         left = [row for row in rows if not set(row[:2]) & set(names)]

@@ -32,7 +32,8 @@ from huggingface_hub.hf_api import RepoFile
 from emollama_hf.errors import ShareError
 from emollama_hf.secrets import without_secrets
 from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
+from emollama_hf.small_file import OddFileError, read_small
+from emollama_hf.store.manifest import DEFAULT_CONFIG, MOST_BYTES, FeatureConfig
 from emollama_hf.store.set_paths import OWN_FILE
 
 T = TypeVar("T")
@@ -77,9 +78,11 @@ class HubPlace(Place):
         if self.commit is None:
             return None
         try:
-            return self._ask(lambda: self._download(path)).read_bytes()
+            return read_small(self._ask(lambda: self._download(path)), at_most=MOST_BYTES)
         except _Absent:
             return None
+        except OddFileError as error:
+            raise ShareError(f"{self.name}: {path} is {error}. Nothing was read or changed.") from None
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:

@@ -15,6 +15,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, l
 from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.frames.source import FILE_URL, local_path
+from emollama_hf.given_path import given_path
 from emollama_hf.logs import package_logger
 from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card_files import check_card_files
@@ -103,7 +104,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
         raise ValueError("no place was named. Give a directory, a data set on the Hub (org/name), or a URL.")
     config: FeatureConfig | None = None
     local = local_path(place) if place.startswith(FILE_URL) else Path(place)
-    folder = Path(place) if local is None else local.expanduser()
+    named = local is not None and (place.startswith(FILE_URL) or "://" not in place)
+    folder = given_path(local or place, error=ShareError) if named else Path(place)
     if local is not None and folder.is_dir():
         place = str(folder)
     if folder.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
@@ -13,6 +14,7 @@ from filelock import FileLock
 
 from emollama_hf.errors import ShareError
 from emollama_hf.sharing.row_names import RowNames, forgotten_name
+from emollama_hf.small_file import TABLE_BYTES, read_small_text
 
 COLUMNS = ["published", "name"]
 ENDING = ".names.csv"
@@ -69,11 +71,11 @@ def remember_names(table: Path, names: Mapping[str, str]) -> None:
 def read_names(table: Path) -> dict[str, str]:
     """The name of each row by its published name; none where there is no table. Raises ShareError, OSError."""
     try:
-        with table.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
+        text = read_small_text(table, at_most=TABLE_BYTES)
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except FileNotFoundError:
         return {}
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise _no_table(table, str(error)) from error
     if lines and lines[0] != COLUMNS:
         raise _no_table(table, f"its first line is {','.join(lines[0])!r}")

@@ -20,6 +20,7 @@ from emollama_hf.sharing.encoded_texts import find_encoded
 from emollama_hf.sharing.local_paths import find_local_path
 from emollama_hf.sharing.media_headers import find_media
 from emollama_hf.sharing.secret_texts import find_secret
+from emollama_hf.small_file import MANIFEST_BYTES, open_regular, read_small
 
 #: Findings of one file that are reported.
 MOST_FINDINGS = 5
@@ -47,7 +48,7 @@ def scan_file(
     recordings and pictures that are meant to be there; a path in one is a finding all the same.
     """
     found = [Finding(name, "its name", what) for what in _in_text(name)]
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         is_parquet = file.read(len(PARQUET)) == PARQUET or name.endswith(".parquet")
     if is_parquet:
         try:
@@ -55,7 +56,7 @@ def scan_file(
         except (pa.ArrowException, OSError, ValueError) as error:
             found.append(Finding(name, "the file", f"no readable Parquet ({error})"))
     elif hash_file(path) not in allowed_sha256:
-        content = path.read_bytes()
+        content = read_small(path, at_most=MANIFEST_BYTES)
         found += [Finding(name, "the file", what) for what in [*_in_bytes(content), *_in_text(_decoded(content))]]
     return found[:MOST_FINDINGS]
 

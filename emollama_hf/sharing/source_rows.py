@@ -16,7 +16,9 @@ from emollama_hf import schema
 from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError, SourceError
 from emollama_hf.frames.source import local_path, shown_name
+from emollama_hf.given_path import given_path
 from emollama_hf.rows import Rows
+from emollama_hf.sharing.plain_texts import checked_texts, ordinary_features
 from emollama_hf.sharing.row_names import CANDIDATES
 from emollama_hf.sharing.without_features import refuse_directory, unusable
 from emollama_hf.store.carried import carried_making
@@ -54,7 +56,8 @@ class SourceRows:
     def tables(self, columns: Sequence[str], *, one_by_one: bool = False) -> Iterator[pa.Table]:
         """All rows, in pieces that fit into memory. one_by_one: rows hold recordings, whose size no type tells."""
         size = piece_rows(Features({name: self.features[name] for name in columns}))
-        return self.rows.tables(columns, 1 if one_by_one else size)
+        tables = self.rows.tables(columns, 1 if one_by_one else size)
+        return (checked_texts(table, self.features) for table in tables)
 
 
 def open_rows(
@@ -66,7 +69,7 @@ def open_rows(
     a data set that has none get one. Raises ShareError.
     """
     if isinstance(source, str | os.PathLike):
-        return _from_directory(Path(source).expanduser(), config_name, key)
+        return _from_directory(given_path(source, error=ShareError), config_name, key)
     if isinstance(source, DatasetDict) and len(source) == 1:
         source = next(iter(source.values()))
     if not isinstance(source, Dataset):
@@ -98,7 +101,7 @@ def _from_dataset(ds: Dataset, key: str | None) -> SourceRows:
     made = carried_making(ds)
     if key is None and len(ds) and not any(name in ds.column_names for name in CANDIDATES):
         ds = _named(ds)
-    return SourceRows(ds.features, made, _DatasetRows(ds), len(ds))
+    return SourceRows(ordinary_features(ds.features), made, _DatasetRows(ds), len(ds))
 
 
 def _named(ds: Dataset) -> Dataset:

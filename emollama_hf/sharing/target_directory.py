@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from emollama_hf.errors import ShareError
+from emollama_hf.given_path import given_path
 from emollama_hf.store.destination import is_feature_set
 from emollama_hf.store.set_paths import DATA, OWN_FILE, PROVENANCE, config_fault, is_partial, picture_fault
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
@@ -53,7 +54,7 @@ def check_apart(source: object, target: str) -> None:
     """
     real = Path(os.path.realpath(target))
     if isinstance(source, str | os.PathLike):
-        pushed = Path(os.path.realpath(Path(source).expanduser()))
+        pushed = Path(os.path.realpath(given_path(source, error=ShareError)))
         if pushed == real:
             raise ShareError(f"{target} is what would be pushed. Choose another directory: what is published is apart.")
         if pushed.is_dir() and (real.is_relative_to(pushed) or pushed.is_relative_to(real)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.store.media import undecoded
 from emollama_hf.store.memory_check import check_memory
+from emollama_hf.store.set_paths import README
 from emollama_hf.store.sources import open_source
 
 #: Facts of a clip, relative: a detector's boxes come out of another network than the features.
@@ -71,6 +73,7 @@ class Verified:
     """rows: those that were computed again. limits: of each feature column that was compared.
 
     checked_files: files whose sha256 is the stated one; unchecked_files: those whose place does not tell it.
+    card_differs: whether README.md is not as it was written, which people may change on purpose.
     """
 
     place: str
@@ -79,6 +82,7 @@ class Verified:
     limits: dict[str, Limit]
     checked_files: int
     unchecked_files: int
+    card_differs: bool = False
 
     @property
     def holds(self) -> bool:
@@ -158,7 +162,7 @@ def verify(
     rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]]), compared) for row in chosen)
     compared_columns = dict.fromkeys(check.column for row in rows for check in row.columns)
     limits = {column: _limit(column, config) for column in compared_columns if column in _FEATURES}
-    return Verified(place.name, name, rows, limits, checked, unchecked)
+    return Verified(place.name, name, rows, limits, checked, unchecked, _card_differs(place, manifest))
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,12 @@ def _check_files(place: Place, config: FeatureConfig) -> tuple[int, int]:
         raise ShareError(f"{place.name}: {wrong[0]} is not the file that its provenance.json states (other sha256).")
     unknown = sum(one is None for one in found.values())
     return len(found) - unknown, unknown
+
+
+def _card_differs(place: Place, manifest: Manifest) -> bool:
+    """Whether README.md is none of the cards that the manifest says were written; an early manifest says none."""
+    card = place.read(README) if manifest.cards else None
+    return card is not None and hashlib.sha256(card).hexdigest() not in manifest.cards
 
 
 def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> list[_PublishedRow]:

@@ -14,6 +14,7 @@ from emollama_hf.errors import ERROR_KINDS, ShareError, published_error
 from emollama_hf.frames.source import local_path
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.row_names import FILE_NAMES, RowNames
+from emollama_hf.small_file import OddFileError, open_regular
 from emollama_hf.store.allowed_columns import left_out, reasons_held_back, shown_column
 from emollama_hf.store.column_values import ColumnValues, is_text
 from emollama_hf.store.included_columns import why_media
@@ -200,11 +201,12 @@ def _embedded(value: Any, feature: Any) -> Any:
 
         local = local_path(path)
         try:
-            with fsspec.open(path, "rb") if local is None else local.open("rb") as file:
+            with fsspec.open(path, "rb") if local is None else open_regular(local) as file:
                 content = file.read()
-        except OSError as error:
+        except (OSError, OddFileError) as error:
+            said = getattr(error, "strerror", None) or error
             raise ShareError(
-                f"{file_name_of(path)}: cannot be read ({error.strerror or error}), and media=True publishes "
+                f"{file_name_of(path)}: cannot be read ({said}), and media=True publishes "
                 "recordings. Bring it back, or remove the row."
             ) from error
     return {"bytes": content, "path": None}

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from emollama_hf.frames.source import shown_name
+from emollama_hf.given_path import given_path
 from emollama_hf.links import leads_out
 from emollama_hf.store.manifest import PROVENANCE, ManifestError, NewerManifest, UnsafeManifest, read_manifest
 from emollama_hf.store.set_paths import DATA
@@ -20,7 +21,7 @@ def check_destination(out: Path, *, existing: str) -> Path:
     or PermissionError if nothing can be made there; ValueError if a newer version wrote it, if it names or leads to
     files outside of it, or if its name is not UTF-8.
     """
-    out = Path(os.path.abspath(out.expanduser()))
+    out = Path(os.path.abspath(given_path(out)))
     name = shown_name(str(out))
     if name != str(out):
         raise ValueError(

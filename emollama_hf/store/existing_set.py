@@ -16,6 +16,7 @@ from emollama_hf.digest import combined
 from emollama_hf.errors import StoreError
 from emollama_hf.logs import package_logger
 from emollama_hf.rows import Rows
+from emollama_hf.small_file import check_regular
 from emollama_hf.store.content import value_digest
 from emollama_hf.store.file_counts import FileCounts
 from emollama_hf.store.manifest import (
@@ -83,9 +84,10 @@ class ExistingSet:
         if column is None:
             return unknown
         try:
+            check_regular(path.stat())
             with pq.ParquetFile(path, pre_buffer=False) as opened:
                 values = opened.read(columns=[column], use_threads=False).column(column).to_pylist()
-        except (OSError, pa.ArrowInvalid, KeyError):  # damaged: nothing more can be said of its rows than their number
+        except (OSError, ValueError, KeyError):  # damaged, or no file: only the number of its rows is known
             return unknown
         return named_by(column, values) if len(values) == file.counts.rows else unknown
 
@@ -188,7 +190,7 @@ def _config_of_files(out: Path, work: Path) -> FeatureConfig | None:
     contents = list(known_rows(work))
     files: dict[str, FeatureFile] = {}
     features = Features()
-    for path in sorted((out / DATA).glob("train-*.parquet")):
+    for path in filter(Path.is_file, sorted((out / DATA).glob("train-*.parquet"))):
         content = next((one for one in contents if path.stem.endswith(f"-{one[:CONTENT_DIGITS]}")), "")
         with contextlib.suppress(OSError, pa.ArrowInvalid), pq.ParquetFile(path, pre_buffer=False) as file:
             features |= declared_features(file.schema_arrow)

@@ -14,6 +14,7 @@ from datasets import Dataset, Features, IterableDataset
 
 from emollama_hf import schema
 from emollama_hf.errors import SafeMessage
+from emollama_hf.given_path import given_path
 from emollama_hf.rows import Rows
 from emollama_hf.safe_errors import no_secrets
 from emollama_hf.stage import check_choice
@@ -73,7 +74,7 @@ def export_npy(
     _check_columns(ds, wanted)
     key = _key(ds, name)
     names = _names(ds, key)
-    target = Path(directory).expanduser()
+    target = given_path(directory)
     folders = {column: target / column if len(wanted) > 1 else target for column in wanted}
     for folder in (target, *folders.values()):
         if folder.exists() and not folder.is_dir():

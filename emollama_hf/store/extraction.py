@@ -24,6 +24,7 @@ from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.errors import ModelError
 from emollama_hf.face_coverage import LOW_COVERAGE, coverage_note
+from emollama_hf.given_path import given_path
 from emollama_hf.logs import package_logger
 from emollama_hf.progress import Progress, hashing_bar
 from emollama_hf.safe_errors import no_secrets
@@ -394,7 +395,7 @@ def open_run(
     if out is None:
         destination = None
     elif look_only:
-        destination = Path(out).expanduser().absolute()
+        destination = given_path(out).absolute()
     else:
         destination = check_destination(Path(out), existing=existing)
     ds = undecoded(ds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from huggingface_hub import DatasetCard
 
 from emollama_hf.store import card_sections as sections
+from emollama_hf.store.card_yaml import card_yaml
 from emollama_hf.store.coverage_picture import coverage_picture
 from emollama_hf.store.manifest import Manifest
 from emollama_hf.store.markdown import inline
@@ -42,7 +43,10 @@ def update_card(edited: str, manifest: Manifest) -> str:
     card, now = DatasetCard(edited, ignore_metadata_errors=True), DatasetCard(_metadata(manifest))
     for name in ("dataset_info", "configs"):
         card.data[name] = now.data.get(name)
-    return str(card)
+    end = "\r\n" if "\r\n" in edited else "\n"
+    str(card)  # puts the metadata into the order of the edited card
+    head = f"---\n{card_yaml(card.data.to_dict())}\n---\n".replace("\n", end)
+    return head + card.text
 
 
 def card_pictures(manifest: Manifest) -> dict[str, bytes]:

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from emollama_hf.errors import StoreError
 from emollama_hf.logs import package_logger
+from emollama_hf.small_file import MANIFEST_BYTES, OddFileError, read_small, read_small_text
 from emollama_hf.store.existing_set import open_existing
 from emollama_hf.store.feature_card import card_pictures, update_card, write_card
 from emollama_hf.store.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
@@ -46,6 +47,8 @@ from emollama_hf.store.written_file import is_as_written, read_written
 logger = package_logger(__name__)
 
 SHARD_BYTES = 256_000_000
+#: Of a card whose bytes nobody vouches for.
+CARD_DIFFERS = "is not as it was written: edited, or damaged."
 
 
 def write_feature_set(
@@ -154,14 +157,22 @@ def _with_edits(out: Path, card: str, known: tuple[str, ...], manifest: Manifest
     if not known or not (out / README).exists():
         return card
     try:
-        there = (out / README).read_text(encoding="utf-8")
-        return card if text_digest(there) in known else update_card(there, manifest)
+        there = read_small_text(out / README).replace("\r\n", "\n")
+        if text_digest(there) in known:
+            return card
+        kept = update_card(there, manifest)
+    except OddFileError as error:
+        raise StoreError(
+            f"{out / README} is {error}. What was computed is kept: remove it, and run the same again."
+        ) from error
     except Exception as error:  # of a YAML reader, of huggingface_hub, of text that is not UTF-8
         what = " ".join(str(error).split())
         raise StoreError(
             f"{out / README} was edited, and its text or metadata cannot be read ({what}). What was computed is kept: "
             "mend or remove it, and run the same again."
         ) from error
+    logger.warning("%s %s Its text stays; delete it to have it written anew.", out / README, CARD_DIFFERS)
+    return kept
 
 
 def text_digest(text: str) -> str:
@@ -216,8 +227,8 @@ def write_feature_file(
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except OSError:
+        return read_small(path, at_most=MANIFEST_BYTES)
+    except (OSError, OddFileError):
         return None
 
 

@@ -16,6 +16,7 @@ from datasets import Features
 from emollama_hf.digest import json_digest
 from emollama_hf.errors import SafeMessage
 from emollama_hf.links import leads_out
+from emollama_hf.small_file import MANIFEST_BYTES, read_small
 from emollama_hf.store import manifest_values as values
 from emollama_hf.store.file_counts import FileCounts, merged_counts
 from emollama_hf.store.set_paths import DEFAULT_CONFIG as DEFAULT_CONFIG
@@ -26,7 +27,7 @@ from emollama_hf.strict_json import parse_object
 FORMAT = 2
 DIGEST = "digest"
 #: Of provenance.json: a million rows, and no disk that is read into memory.
-MOST_BYTES = 100_000_000
+MOST_BYTES = MANIFEST_BYTES
 #: Of a row's values, and of the name of one that was forgotten.
 ROW_DIGITS = FORGOTTEN_DIGITS = 16
 
@@ -215,10 +216,7 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / PROVENANCE
     _check_inside(directory, path)
     try:
-        if not path.is_file():  # a pipe would be waited for
-            raise FileNotFoundError("no file")
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = read_small(path, at_most=MOST_BYTES)
     except (OSError, ValueError) as error:
         raise ManifestError(f"{path} cannot be read ({error}). Is {directory} a feature data set?") from error
     manifest = parse_manifest(content, str(path))

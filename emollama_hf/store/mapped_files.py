@@ -11,6 +11,7 @@ from datasets import Dataset, DatasetInfo, Features
 from datasets.table import MemoryMappedTable
 
 from emollama_hf.digest import hash_file
+from emollama_hf.small_file import KEY_BYTES, OddFileError, read_small
 from emollama_hf.store.work_store import words_for_people
 from emollama_hf.store.written_file import xxh3_of
 
@@ -33,7 +34,12 @@ def mapped_dataset(
 
 def _is_intact(path: Path) -> bool:
     notes = [(note, hashed) for note, hashed in _notes(path) if note.is_file()]
-    return path.is_file() and bool(notes) and all(hashed(path).encode() == note.read_bytes() for note, hashed in notes)
+    if not path.is_file() or not notes:
+        return False
+    try:
+        return all(hashed(path).encode() == read_small(note, at_most=KEY_BYTES) for note, hashed in notes)
+    except OddFileError:
+        return False
 
 
 def _notes(path: Path) -> list[tuple[Path, Callable[[Path], str]]]:

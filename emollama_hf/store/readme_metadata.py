@@ -10,6 +10,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
+from emollama_hf.store.card_yaml import card_yaml
 from emollama_hf.store.manifest import DEFAULT_CONFIG
 
 
@@ -46,4 +47,4 @@ def readme_metadata(configs: Mapping[str, tuple[Features, str | Sequence[str]]],
     if len(entries) > 1 and DEFAULT_CONFIG not in entries:
         next(iter(entries.values()))["default"] = True
     MetadataConfigs(entries).to_dataset_card_data(card)
-    return f"---\n{card}\n---\n"
+    return f"---\n{card_yaml(card.to_dict())}\n---\n"

@@ -21,6 +21,7 @@ from datasets import Dataset, Features
 from emollama_hf import schema
 from emollama_hf.digest import combined, json_digest, sha256_file
 from emollama_hf.rows import Rows
+from emollama_hf.small_file import OddFileError
 from emollama_hf.stage import Stage
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.store.content import PLACES, content_digest
@@ -131,5 +132,5 @@ def _beside(stage: Stage, rows: Rows, index: int) -> str:
         return ""
     try:
         return sha256_file(path)
-    except OSError:
+    except (OSError, OddFileError):
         return "absent"

@@ -10,6 +10,7 @@ from typing import Any
 
 import xxhash
 
+from emollama_hf.small_file import TABLE_BYTES, read_small, read_small_text
 from emollama_hf.store.row_identity import UNKNOWN, RowIdentity
 from emollama_hf.store.work_store import make_root, words_for_people
 
@@ -44,7 +45,7 @@ def note_rows(root: Path, notes: Mapping[str, Sequence[RowNote]]) -> None:
     text = f"{_head(files)}{files}{TAIL}"
     path = root / ROW_NOTES
     with words_for_people(root):
-        if path.is_file() and path.read_bytes() == text.encode():
+        if _is_noted(path, text.encode()):
             return
         make_root(root)
         partial = root / f"{ROW_NOTES}.part"
@@ -64,7 +65,7 @@ def read_notes(root: Path) -> dict[str, list[RowNote]]:
     """What `note_rows` noted; empty if nothing. Raises DamagedNotes."""
     path = root / ROW_NOTES
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small_text(path, at_most=TABLE_BYTES)
         if text.startswith(HEAD):
             files = text[len(_head("")) : -len(TAIL)]
             if text != f"{_head(files)}{files}{TAIL}":
@@ -76,6 +77,13 @@ def read_notes(root: Path) -> dict[str, list[RowNote]]:
         return {}
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise DamagedNotes(f"{path} is damaged: it is not as it was written ({error})") from error
+
+
+def _is_noted(path: Path, content: bytes) -> bool:
+    try:
+        return read_small(path, at_most=len(content)) == content
+    except (FileNotFoundError, ValueError):  # also a pipe or a device, which the notes replace
+        return False
 
 
 def _head(files: str) -> str:

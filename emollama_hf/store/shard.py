@@ -23,6 +23,7 @@ from emollama_hf.digest import FileState, file_state, json_digest
 from emollama_hf.errors import ClipError, ErrorKind, SafeMessage, StoreError
 from emollama_hf.logs import package_logger
 from emollama_hf.plain_names import name_fault
+from emollama_hf.small_file import MANIFEST_BYTES, read_small
 from emollama_hf.store.arrow_columns import to_arrow
 from emollama_hf.store.media_cells import CELL
 from emollama_hf.store.written_file import Hashes, WrittenFile, is_as_written
@@ -31,6 +32,8 @@ logger = package_logger(__name__)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+#: What reading something else as a manifest raises.
+NOT_A_MANIFEST = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 BATCH_BYTES = 16_000_000
 
 
@@ -184,9 +187,9 @@ class Shard:
     def open(cls, folder: Path) -> Shard:
         """Raises DamagedShard if the manifest is not what was written, StoreError if a newer version wrote it."""
         try:
-            content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            content = json.loads(read_small(folder / MANIFEST, at_most=MANIFEST_BYTES))
             claimed = content.pop("sha256")
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (FileNotFoundError, NotADirectoryError, *NOT_A_MANIFEST) as error:
             raise DamagedShard(f"its {MANIFEST} cannot be read ({error})") from error
         except OSError as error:
             raise _unreadable(folder / MANIFEST, error) from error

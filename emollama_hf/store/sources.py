@@ -10,6 +10,7 @@ from datasets import Dataset, DatasetDict, Video, load_dataset, load_from_disk
 from emollama_hf import schema
 from emollama_hf.errors import SourceError
 from emollama_hf.frames.source import path_as_text, shown_name
+from emollama_hf.given_path import given_path
 from emollama_hf.logs import package_logger
 from emollama_hf.safe_errors import no_secrets
 from emollama_hf.store.destination import is_feature_set
@@ -37,7 +38,7 @@ def open_source(source: str, *, split: str | None = None, labels: Path | None = 
     """
     if not source.strip():
         raise SourceError("SOURCE is empty. Give a folder of videos, a data set directory or a Hub id.")
-    folder = Path(source)
+    folder = given_path(source)
     if folder.is_file():
         raise SourceError(f"{source!r} is a file, expected a folder of videos. Put the clip into a folder.")
     if folder.is_dir():

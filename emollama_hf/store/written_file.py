@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import xxhash
 
 from emollama_hf.digest import FileState, file_state, hash_file, is_settled
+from emollama_hf.small_file import open_regular
 
 READ_BYTES = 2**20
 
@@ -108,6 +109,6 @@ def is_as_written(path: Path, written: Written, *, read_again: bool = True) -> b
 def _read_into(hashed: Any, path: Path) -> None:
     block = bytearray(READ_BYTES)
     view = memoryview(block)
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         while count := file.readinto(block):
             hashed.update(view[:count])

@@ -54,6 +54,18 @@ def test_a_few_rows_are_what_they_say(place: Path) -> None:
     assert [row.name for row in others.rows] != [row.name for row in done.rows]
 
 
+def test_a_flipped_letter_of_the_card_is_told(encoders: Path, tmp_path: Path) -> None:
+    shared = shutil.copytree(encoders / "shared", tmp_path / "shared")
+    assert not verify(shared, rows(tmp_path / "again", 1), sample=1).card_differs
+    card = (shared / "README.md").read_bytes()
+    (shared / "README.md").write_bytes(card.replace(b"Limits and ethics", b"Mimits and ethics"))
+    done = verify(shared, rows(tmp_path / "again", 1), sample=1)
+    assert done.card_differs
+    assert done.holds
+    (shared / "README.md").unlink()
+    assert not verify(shared, rows(tmp_path / "again", 1), sample=1).card_differs
+
+
 def test_the_directory_of_extract_is_verified_as_well(place: Path) -> None:
     assert verify(place / "features", rows(place / "again", 1, 2), sample=9).holds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -298,6 +299,31 @@ def test_what_somebody_wrote_into_the_readme_stays(tmp_path: Path, out: Path) ->
         assert "Recorded in room 5." in readme.read_text()
         assert "license: cc-by-4.0" in readme.read_text()
         assert len(load_dataset(str(out), split="train", keep_in_memory=True)) == len(numbers)
+
+
+def test_a_card_that_is_not_as_it_was_written_is_named(
+    tmp_path: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    computed(crops(tmp_path / "clips", 1), out)
+    computed(crops(tmp_path / "clips", 1), out)
+    assert "README.md" not in caplog.text
+    readme = out / "README.md"
+    written = readme.read_bytes()
+    readme.write_bytes(written.replace(b"Limits and ethics", b"Mimits and ethics"))
+    computed(crops(tmp_path / "clips", 1), out)
+    assert f"{readme} is not as it was written: edited, or damaged." in caplog.text
+    assert b"Mimits" in readme.read_bytes()
+    readme.unlink()
+    computed(crops(tmp_path / "clips", 1), out)
+    assert readme.read_bytes() == written
+
+
+def test_a_readme_that_is_a_pipe_is_an_error(tmp_path: Path, out: Path) -> None:
+    computed(crops(tmp_path / "clips", 1), out)
+    (out / "README.md").unlink()
+    os.mkfifo(out / "README.md")
+    with pytest.raises(StoreError, match=r"README\.md is a pipe, expected a file\..*remove it"):
+        extract(crops(tmp_path / "clips", 1), "random-tiny", out=out, **OPTIONS)
 
 
 def test_the_card_of_a_run_that_was_killed_before_it_was_replaced(tmp_path: Path, out: Path) -> None:

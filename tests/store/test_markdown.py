@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import yaml
 from datasets import ClassLabel, Features, List, Value
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, DatasetCardData
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from emollama_hf.store.card_yaml import card_yaml
 from emollama_hf.store.feature_card import update_card, write_card
 from emollama_hf.store.file_counts import COVERAGE_BINS, FileCounts
 from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
@@ -29,7 +31,8 @@ HOSTILE = [
     "\n\n", "\r", "\n```\n", "\n    ", "$x$", "*", "_", "**b**",
     "~", "# ", "- ", "1. ", "> ", ": ", "'", '"', "\\", "!",
     "\n- a: b\n",
-    "\x1b[31m", "\u202e", "\u2028", "true", "null", "1e3", "0x1", "yes", "%TAG", "&anchor", "*alias",
+    "\x1b[31m", "\u202e", "\u202a", "\u2066", "\u200b", "\u2028", "\ue000", "\U000e0041", "a\u0301\u0301",
+    "true", "null", "1e3", "0x1", "yes", "%TAG", "%YAML 1.1", "? a", "...", "\x85", "\ufeff", "&anchor", "*alias",
     "!!python/object:os.system",
 ]  # fmt: skip
 texts = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=4)), max_size=6).map("".join)
@@ -170,8 +173,10 @@ def test_a_card_shows_nothing_that_the_package_did_not_write(manifest: Manifest,
     assert pictures == {"face_coverage.png", *["face_coverage-b.png"] * (len(manifest.configs) > 1)}
     plain = write_card(SIMPLE if len(manifest.configs) == 1 else TWO, open_directory, name="a")
     assert headings(card.text) == headings(DatasetCard(plain).text)
-    assert shown_text(card.text, lines=True) == card.text
-    assert DatasetCard(update_card(text, manifest)).data.to_dict() == data
+    assert shown_text(text, lines=True) == text  # the metadata, too
+    updated = update_card(text, manifest)
+    assert DatasetCard(updated).data.to_dict() == data
+    assert shown_text(updated, lines=True) == updated
 
 
 def headings(text: str) -> int:
@@ -200,3 +205,26 @@ def test_a_link_to_data_is_refused_by_none_of_the_above() -> None:
 @pytest.mark.parametrize("text", ["hf_SECRETsecretSECRETsecretSECRET12", "https://u:pw@h/a?sig=x"])
 def test_cards_hold_no_secrets(text: str) -> None:
     assert text not in code(text) + inline(text) + sentence(text) + block(text)
+
+
+@given(st.dictionaries(names, storable, min_size=1, max_size=3))
+@example({"a\u202ab": "c\u202ad"})
+@example({"\ufeff": "\x85"})
+def test_metadata_is_printable_and_says_what_was_meant(values: dict[str, str]) -> None:
+    text = card_yaml({"pretty_name": "a", "features": [values, {"names": values}]})
+    assert shown_text(text, lines=True) == text
+    assert yaml.safe_load(text) == {"pretty_name": "a", "features": [values, {"names": values}]}
+
+
+def test_plain_metadata_is_written_as_huggingface_hub_writes_it() -> None:
+    data = DatasetCardData(
+        pretty_name="Müller: 'a' 日本", tags=["a", "1", "true"], license="mit", size_categories=["n<1K"]
+    )
+    assert card_yaml(data.to_dict()) == data.to_yaml()
+
+
+def test_an_edited_card_keeps_the_order_of_its_metadata_and_its_line_breaks() -> None:
+    edited = "---\r\ntask: b\u202a\r\nlicense: mit\r\nconfigs: []\r\n---\r\n\r\nText.\r\n"
+    updated = update_card(edited, SIMPLE)
+    assert updated.startswith('---\r\ntask: "b\\u202A"\r\nlicense: mit\r\n')
+    assert updated.endswith("---\r\n\r\nText.\r\n")
