@@ -25,9 +25,8 @@ def names_that_stay(after: Manifest, title: str, names: Collection[str]) -> tupl
     Returns:
         A sentence for each place. Values of the rows that stay are theirs, and not looked at.
     """
-    within = frozenset(
-        one for one in spellings(names, least=LEAST_WITHIN) if not one.isdigit() or len(one) > LEAST_WITHIN
-    )
+    found = spellings(names, least=LEAST_WITHIN)
+    within = frozenset(one for one in found if len(one) > LEAST_WITHIN or not one.isdigit())
     whole = {folded(name) for name in names}
 
     def is_said(text: str) -> bool:
@@ -43,18 +42,15 @@ def _texts(after: Manifest, title: str) -> Iterator[tuple[str, str]]:
         yield (
             name,
             (
-                f"Configuration {name!r}, whose folder has its name, stays: push its rows to a set with a configuration of "
-                "another name (--config, config_name=), and delete this set."
+                f"Configuration {name!r}, whose folder has its name, stays: push its rows to a set with a "
+                "configuration of another name (--config, config_name=), and delete this set."
             ),
         )
         for column, kind in config.features.items():
             advice = f"push the rows to another set without it (--drop, drop=({column!r},)), and delete this set."
             yield column, f"Column {column!r} of configuration {name!r} stays: {advice}"
             for text in _names_within(kind):
-                yield (
-                    text,
-                    f"The type of column {column!r} of configuration {name!r} says {text!r}, and stays: {advice}",
-                )
+                yield text, f"The type of column {column!r} of configuration {name!r} says {text!r}: {advice}"
         for line in config.withheld:
             yield line, f"README.md and provenance.json say {line!r} of configuration {name!r}: mend them."
         for text in _json_texts({**config.made}):
