@@ -97,11 +97,11 @@ class _Repeats:
         for text, stems in zip(texts, own, strict=True):
             if text is None or not text.strip():
                 continue
-            said = _forms(text)
+            said, whole = _forms(text), _folded(text)
             self.counts["rows"] += 1
             self.counts["any"] += _names_video(text) or any(self._tells(one) for one in said & self.known)
             self.counts["own"] += any(map(self._is_own, said & stems)) or any(
-                stem in folded(text) for stem in stems if self._tells(stem)
+                stem in whole and self._tells(stem) for stem in stems
             )
             self.counts["paths"] += self.names_rows and "/" in text.strip("/\\").replace("\\", "/")
 
@@ -168,6 +168,10 @@ def _texts(column: pa.ChunkedArray, kind: Any) -> list[str | None]:
     return [None if one is None else str(one) for one in found]
 
 
+_folded = lru_cache(maxsize=65_536)(folded)
+
+
+@lru_cache(maxsize=65_536)
 def _names_video(text: str) -> bool:
     """Whether a text has the name of a video within: `anna.mp4#t=3`, `see anna schmidt.mov`."""
     return "." in text and _VIDEO.search(text.lower()) is not None

@@ -124,8 +124,9 @@ def push(
         first, and for a set of other columns one named after these.
     revision: branch of the repository. tag: a name for the new commit, such as "v1".
     key: column that names rows; by default the first of uuid, id, clip_id, name, file_name. Names of files, as those in
-        name and file_name, and names that repeat those of the rows' files are published as hashes. hash_keys: publish other names as hashes, too. key_secret: hash
-        with this secret, so that nobody else can check a guess. names: publish names of files in clear.
+        name and file_name, and names that repeat those of the rows' files are published as hashes. hash_keys: publish
+        other names as hashes, too. key_secret: hash with this secret, so that nobody else can check a guess. names:
+        publish names of files in clear.
     include: columns to publish all the same: lists, arrays, long texts, structures, names of files; what shows people,
         or is bytes, needs media=True as well. drop: columns to keep back.
     review: is called with the columns that are about to leave, before anything is written, and returns the names of
