@@ -50,7 +50,7 @@ def file_names(rows: SourceRows, values: Mapping[str, ColumnValues], key: str | 
     """Look for columns that repeat names of files.
 
     A column repeats them if one of its texts is the name of a file of the source, with or without folder and ending,
-    or if most rows have the name of their own file within their text. Case and Unicode form do not count. Names of
+    or if most rows have the name of their own file, or of any video, within their text. Case and Unicode form do not count. Names of
     fewer than `LEAST_CHARACTERS` count where most rows repeat their own and they are letters alone. Names that are
     words of labels alone (`happy.mp4`) count only in a column that could name rows; such a column also counts if most
     of its values are paths.
@@ -99,7 +99,8 @@ class _Repeats:
                 continue
             said, whole = _forms(text), _folded(text)
             self.counts["rows"] += 1
-            self.counts["any"] += _names_video(text) or any(self._tells(one) for one in said & self.known)
+            self.counts["videos"] += _names_video(text)
+            self.counts["any"] += any(self._tells(one) for one in said & self.known)
             self.counts["own"] += any(map(self._is_own, said & stems)) or any(
                 stem in whole and self._tells(stem) for stem in stems
             )
@@ -113,7 +114,7 @@ class _Repeats:
     @property
     def are_repeated(self) -> bool:
         most = MOST * self.counts["rows"]
-        return self.counts["any"] > 0 or self.counts["own"] > most or self.counts["paths"] > most
+        return self.counts["any"] > 0 or any(self.counts[what] > most for what in ("own", "paths", "videos"))
 
     def _tells(self, stem: str) -> bool:
         return len(stem) >= LEAST_CHARACTERS and (self.names_rows or not only_label_words(stem))
