@@ -50,10 +50,10 @@ def file_names(rows: SourceRows, values: Mapping[str, ColumnValues], key: str | 
     """Look for columns that repeat names of files.
 
     A column repeats them if one of its texts is the name of a file of the source, with or without folder and ending,
-    or if most rows have the name of their own file, or of any video, within their text. Case and Unicode form do not count. Names of
-    fewer than `LEAST_CHARACTERS` count where most rows repeat their own and they are letters alone. Names that are
-    words of labels alone (`happy.mp4`) count only in a column that could name rows; such a column also counts if most
-    of its values are paths.
+    or if most rows have the name of their own file, or of any video, within their text. Case and Unicode form do not
+    count. Names of fewer than `LEAST_CHARACTERS` count where most rows repeat their own and they are letters alone.
+    Names that are words of labels alone (`happy.mp4`) count only in a column that could name rows; such a column also
+    counts if most of its values are paths.
 
     Args:
         rows: the source.
