@@ -31,4 +31,4 @@ def run_forget(
     written = f"{counted(done.rewritten, 'file')} written again, {done.deleted} removed"
     screen.print(f"{shown_text(done.place)}: {counted(done.rows, 'row')} forgotten; {written}.\n", markup=False)
     for line in done.still_held_by:
-        screen.print(f"- {line}", markup=False)
+        screen.print(f"- {shown_text(line)}", markup=False)

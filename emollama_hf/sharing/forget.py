@@ -17,10 +17,13 @@ from emollama_hf.links import leads_out, links_out
 from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card import Texts, stage_texts
 from emollama_hf.sharing.class_names import Condition, Rule, nested_class_names, unused_names, without_names
+from emollama_hf.sharing.file_names import stems_of
 from emollama_hf.sharing.folder_place import FolderPlace
-from emollama_hf.sharing.forgotten_names import clear_names_table
+from emollama_hf.sharing.forgotten_names import clear_names_table, names_that_go
 from emollama_hf.sharing.gate import check_files
 from emollama_hf.sharing.hub_place import HubPlace
+from emollama_hf.sharing.left_out_lines import public_lines
+from emollama_hf.sharing.names_that_stay import names_that_stay
 from emollama_hf.sharing.open_place import open_place
 from emollama_hf.sharing.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
@@ -28,7 +31,7 @@ from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
 from emollama_hf.small_file import read_small
 from emollama_hf.store.forgetting import keep_only, remove_store
-from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
+from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest
 from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
 from emollama_hf.store.set_paths import README
 from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
@@ -62,7 +65,8 @@ def forget(
     target: a repository on the Hub, a URL, a directory, also one that `extract` writes: there the work store, which has
     face crops, is cleared of all rows but those that stay, too.
     where: values that the rows to be forgotten have, such as {"participant_id": "P12"}; all of them have to fit. A
-        value of a hashed key is given as it was before it was hashed. key_secret: what it was hashed with.
+        value of a hashed key is given as it was before it was hashed, or as its hash. key_secret: what it was hashed
+        with.
     revision: branch. squash: on the Hub, also remove the branch's history and the contents of the old files for good.
 
     Run again after an interruption, it goes on. Raises ShareError if no row fits, or no such column is there.
@@ -113,7 +117,7 @@ def _without(
     goes: dict[str, Condition] = {}
     for name, config in manifest.configs.items():
         if all(column in config.features for column in where):
-            wanted = _published(where, config.key, secret)
+            wanted = _published(where, config, secret)
             holding = [path for path, file in config.files.items() if _holds(place, path, file, wanted, config)]
             goes[name] = Condition(list(where), _rule(wanted, config.features), holding)
     gone = unused_names(place, manifest, goes, {column: {str(value)} for column, value in where.items()})
@@ -140,18 +144,26 @@ def _without(
     if not left:
         raise ShareError(f"every row of {place.name} would be forgotten. Delete it instead: nothing would be left.")
     # What a configuration that is gone had forgotten stays forgotten.
-    left = {name: replace(config, forgotten=manifest.forgotten) for name, config in left.items()}
+    left = {name: replace(config, forgotten=manifest.forgotten, withheld=_left_out(config))
+            for name, config in left.items()}  # fmt: skip
     return replace(manifest, configs=left), rewritten
+
+
+def _left_out(config: FeatureConfig) -> tuple[str, ...]:
+    """What is said of columns that were left out: earlier versions published the names of all."""
+    return config.withheld if config.key is None else public_lines(config.withheld, config.features)
 
 
 def _none(table: pa.Table) -> list[bool]:
     return [False] * table.num_rows
 
 
-def _published(where: Mapping[str, object], key: RowKey | None, secret: bytes | None) -> dict[str, str]:
-    """The values as they stand in the published rows."""
-    wanted = {column: str(value) for column, value in where.items()}
+def _published(where: Mapping[str, object], config: FeatureConfig, secret: bytes | None) -> dict[str, str]:
+    """The values as they stand in the published rows; the name of a row may be given as it was, or as its hash."""
+    wanted, key = {column: str(value) for column, value in where.items()}, config.key
     if key is not None and key.hashed and key.column in wanted:
+        if any(wanted[key.column] in file.rows for file in config.files.values()):
+            return wanted
         if key.hashed == "hmac-sha256" and secret is None:
             raise ShareError(
                 f"{key.column} is hashed with a secret. Give it (--key-secret, key_secret=), or name the rows by "
@@ -246,17 +258,18 @@ def _said_still(
     """Where a name stays that no row has any more."""
     nested = dict.fromkeys(name for config in after.configs.values() for name in nested_class_names(config.features))
     lines = [f"The names of classes within {name} are part of its type, and stay: drop the column." for name in nested]
+    rows = names_that_go(place, before, rewritten)
+    classes = {one for name, config in after.configs.items() for column, kind in config.features.items()
+               if isinstance(kind, ClassLabel)
+               for one in set(before.configs[name].features[column].names) - set(kind.names)}  # fmt: skip
+    names = {one for one in {*map(str, where.values()), *rows, *classes} if one}
     if texts.card_kept:
         card = read_small(texts.write[README]) if README in texts.write else place.read(README) or b""
-        rows = {row for path, one in rewritten.items() for row, stays in
-                zip(_files(before)[path].rows, one.kept, strict=False) if not stays}  # fmt: skip
-        classes = {one for name, config in after.configs.items() for column, kind in config.features.items()
-                   if isinstance(kind, ClassLabel)
-                   for one in set(before.configs[name].features[column].names) - set(kind.names)}  # fmt: skip
-        named = sorted(one for one in {*map(str, where.values()), *rows, *classes} if one and one.encode() in card)
+        named = sorted(one for one in names if one.encode() in card)
         if named:
             lines.append(f"README.md was edited there, and still says {', '.join(map(repr, named))}: take it out.")
-    return tuple(lines)
+    stems = {stem for name in names for stem in stems_of(name)}
+    return (*lines, *names_that_stay(after, place.title, names | stems))
 
 
 def _held(place: Place, squash: bool, found: int) -> tuple[str, ...]:

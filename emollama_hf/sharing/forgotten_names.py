@@ -40,13 +40,23 @@ def clear_names_table(place: Place, manifest: Manifest, rewritten: Mapping[str, 
     tables = [table for folder in folders if os.path.lexists(table := Path(f"{folder}{ENDING}"))]
     if not tables:
         return
-    names: set[str] = set()
-    for config in manifest.configs.values():
-        for path in config.files:
-            if path in rewritten:
-                names |= _names(place, path, list(config.features), rewritten[path].kept)
+    names = names_that_go(place, manifest, rewritten)
     for found in tables:
         _clear(found, names)
+
+
+def names_that_go(place: Place, manifest: Manifest, rewritten: Mapping[str, Rewritten]) -> set[str]:
+    """All that names a row which goes: published names, and on this machine the values of other naming columns."""
+    names: set[str] = set()
+    is_local = isinstance(place, FolderPlace) and place.is_local
+    for config in manifest.configs.values():
+        for path, file in config.files.items():
+            if path in rewritten:
+                kept = rewritten[path].kept
+                names |= {row for row, stays in zip(file.rows, kept, strict=False) if not stays}
+                if is_local:
+                    names |= _names(place, path, list(config.features), kept)
+    return names
 
 
 def _names(place: Place, path: str, columns: Collection[str], kept: list[bool]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from emollama_hf.sharing.scan import may_hold_text, values_in
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
 from emollama_hf.store.card_sections import describe_column
-from emollama_hf.store.personal_columns import look_of_column
+from emollama_hf.store.personal_columns import look_of_column, may_name_people, people_in
 from emollama_hf.terminal import shown_text
 
 EXAMPLE_LENGTH = 40
@@ -41,8 +41,18 @@ class PublishedColumn:
     names_rows: bool = False
 
 
-def list_columns(rows: SourceRows, publication: Publication, published: Features | None) -> tuple[PublishedColumn, ...]:
-    """The columns that are about to leave. published: those of the rows that these join, named as these will be."""
+def list_columns(
+    rows: SourceRows, publication: Publication, published: Features | None, private: Collection[str] = ()
+) -> tuple[PublishedColumn, ...]:
+    """The columns that are about to leave.
+
+    Args:
+        rows: the source.
+        publication: how its rows are published.
+        published: columns of the rows that these join, named as these will be.
+        private: spellings of names of files: a column whose name has one looks like a person, as one does whose name
+            has that of somebody in the rows.
+    """
     key = publication.names.key.column
     features = {name: kind for name, kind in publication.features.items() if name not in publication.media}
     narrow = [name for name, kind in features.items() if not _is_wide(kind) and name != schema.ERROR]
@@ -57,17 +67,33 @@ def list_columns(rows: SourceRows, publication: Publication, published: Features
     if publication.names.key.hashed:
         _add_examples(examples, rows, publication, [key])
     hashed = key if publication.names.key.hashed else None
+    people = frozenset(private) | _people(rows, publication, values)
     return tuple(
         PublishedColumn(
             name,
             "hash of a name" if name == hashed else describe_column(kind),
             examples.get(name, ""),
-            None if name == hashed else look_of_column(name, kind, values.get(name, ())),
+            None if name == hashed else look_of_column(name, kind, values.get(name, ()), people=people),
             published is not None and name in published,
             name == key,
         )
         for name, kind in publication.features.items()
     )
+
+
+def _people(rows: SourceRows, publication: Publication, published: Mapping[str, Collection[Any]]) -> frozenset[str]:
+    """Spellings of the people whom the source's rows name, in columns that are published or are not."""
+    others = [
+        name
+        for name, kind in rows.features.items()
+        if name not in published and name not in schema.MEDIA and may_name_people(name, kind)
+    ]
+    values: dict[str, dict[Any, None]] = {name: {} for name in others}
+    for table in rows.tables(others) if others else ():
+        for name in others:
+            values[name].update(dict.fromkeys(_values(table.column(name))))
+    looked_at = {**{name: values[name] for name in others}, **published}
+    return people_in({name: (rows.features[name], held) for name, held in looked_at.items()})
 
 
 def one_line(text: str) -> str:

@@ -24,8 +24,10 @@ from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.class_names import joined_names, renumbered
 from emollama_hf.sharing.difference import check_same, choose_config
+from emollama_hf.sharing.file_names import file_names, unrepeated
 from emollama_hf.sharing.folder_place import FolderPlace
 from emollama_hf.sharing.gate import check_files
+from emollama_hf.sharing.left_out_lines import public_lines
 from emollama_hf.sharing.missing_files import check_sent_again, split_present
 from emollama_hf.sharing.names_table import names_of, names_table, remember_names
 from emollama_hf.sharing.open_place import check_config_name, check_revision, open_place
@@ -47,6 +49,8 @@ from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, Row
 from emollama_hf.store.numbered_columns import named_columns
 from emollama_hf.store.opening import ANYWHERE
 from emollama_hf.store.provenance import describe_run, made_with, merged
+from emollama_hf.store.spelled_names import spellings
+from emollama_hf.terminal import shown_text
 from emollama_hf.transform import Transform
 
 logger = package_logger(__name__)
@@ -122,8 +126,9 @@ def push(
         first, and for a set of other columns one named after these.
     revision: branch of the repository. tag: a name for the new commit, such as "v1".
     key: column that names rows; by default the first of uuid, id, clip_id, name, file_name. Names of files, as those in
-        name and file_name, are published as hashes. hash_keys: publish other names as hashes, too. key_secret: hash
-        with this secret, so that nobody else can check a guess. names: publish names of files in clear.
+        name and file_name, and names that repeat those of the rows' files are published as hashes. hash_keys: publish
+        other names as hashes, too. key_secret: hash with this secret, so that nobody else can check a guess. names:
+        publish names of files in clear.
     include: columns to publish all the same: lists, arrays, long texts, structures, names of files; "p*" names all of
         p0, p1, ... What shows people, is bytes, or is numbers that look like a picture, a film or a sound needs
         media=True as well. drop: columns to keep back.
@@ -228,7 +233,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     _check_published(place, before)
     forgotten = () if wishes.include_forgotten else before.forgotten
     there, gone = split_present(place, stated)
-    review = _reviewed(rows, there, wishes)
+    review = _reviewed(rows, there, wishes, [one.key for one in before.configs.values() if one.key is not None])
     publication = review.publication
     if there is not None:
         _check_same(place, name, there, rows.made, publication.features)
@@ -320,27 +325,40 @@ def _joined(there: FeatureConfig, source: _Published, key: str, gone: Collection
     return joined_names(there.features, source.features, lambda: source.tables("Comparing classes"), is_sent)
 
 
-def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes) -> Reviewed:
+def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes, of_set: Collection[RowKey]) -> Reviewed:
     if not rows.count:
         raise ShareError("the data set has no rows: there is nothing to push.")
     named = named_columns(wishes.include, rows.features)
     looked_at = columns_to_look_at(rows.features, [*computed_shapes(), *named])
     values = look_at_values(rows.tables(looked_at)) if looked_at else {}
     values = look_for_signals(rows.features, values, named, rows.tables)
+    files = file_names(rows, values, wishes.key)
+    columns = None if there is None else there.features
 
     def plan(held_back: Collection[str]) -> Publication:
         names = choose_names(
             rows.features, key=wishes.key, hash_keys=wishes.hash_keys, in_clear=wishes.names, secret=wishes.secret,
             source=rows.key, published=None if there is None else there.key,
             file_names=[name for name, held in values.items() if held.are_file_names],
+            repeating=files.repeating, of_set=of_set,
         )  # fmt: skip
         if names.key.column in held_back:
             names = names.hashed()
         drop = [*wishes.drop, *(name for name in held_back if name != names.key.column)]
         include = [name for name in named if name not in held_back]
-        return plan_publication(rows.features, values, names, media=wishes.media, drop=drop, include=include)
+        repeating = unrepeated(rows.features, files, columns)
+        return plan_publication(
+            rows.features, values, names, media=wishes.media, drop=drop, include=include, repeating=repeating
+        )
 
-    return reviewed(rows, plan, None if there is None else there.features, wishes.review)
+    found = reviewed(rows, plan, columns, wishes.review, spellings(files.stems))
+    key = found.publication.names.key
+    if key.hashed is None and key.column in files.repeating and not wishes.names:
+        logger.warning(
+            "%s repeats names of files, and the set has such names in clear already: it goes on so. A set of its own "
+            "gets hashes.", shown_text(key.column),
+        )  # fmt: skip
+    return found
 
 
 def _names_table(rows: SourceRows, names: RowNames, forgotten: Collection[str]) -> str | None:
@@ -400,7 +418,7 @@ def _merge(
     made = rows.made
     if there is not None and there.made:
         made = {**there.made, **merged([_versions(there.made), _versions(rows.made)])}
-    return FeatureConfig(made, features, files, publication.names.key, tuple(dict.fromkeys(withheld)), forgotten)
+    return FeatureConfig(made, features, files, publication.names.key, public_lines(withheld, features), forgotten)
 
 
 def _versions(made: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def reviewed(
     plan: Callable[[Collection[str]], Publication],
     published: Features | None,
     review: ReviewOnce | None,
+    private: Collection[str] = (),
 ) -> Reviewed:
     """Plan what is published, show it, and plan it again without what is held back.
 
@@ -61,16 +62,17 @@ def reviewed(
         plan: plans the publication without some columns, and with hashes of the key if it is among them.
         published: columns of the published rows that these join, if any.
         review: holds columns back; None for nothing.
+        private: spellings of names that the name of no column should have (`spellings`).
     """
     publication = plan(())
-    columns = list_columns(rows, publication, published)
+    columns = list_columns(rows, publication, published, private)
     held_back = set() if review is None else review(columns)
     if not held_back:
         return Reviewed(publication, columns)
     names = tuple(column.name for column in columns if column.name in held_back)
     publication = plan(names)
     if publication.names.key.column in held_back:  # its values have become hashes
-        return Reviewed(publication, list_columns(rows, publication, published), names)
+        return Reviewed(publication, list_columns(rows, publication, published, private), names)
     return Reviewed(publication, tuple(column for column in columns if column.name not in held_back), names)
 
 

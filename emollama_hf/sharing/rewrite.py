@@ -55,6 +55,8 @@ def rewrite_without(
     """
     found = place.fetch(path, folder)
     check_as_published(place, path, found, file)
+    if file.rows and key is not None:
+        _check_names(place, path, found, file, key)
     kept = [not one for table in _tables(found, features) for one in dropped(table)]
     if not any(kept):
         return Rewritten(kept, None)
@@ -80,6 +82,17 @@ def rewrite_without(
         content=content,
     )
     return Rewritten(kept, new)
+
+
+def _check_names(place: Place, path: str, found: Path, file: FeatureFile, key: str) -> None:
+    """Raise ShareError unless the rows of a file have the names that provenance.json says, in this order."""
+    with pq.ParquetFile(found, pre_buffer=False) as opened:
+        names = opened.read(columns=[key], use_threads=False).column(0).to_pylist()
+    if [str(name) for name in names] != list(file.rows):
+        raise ShareError(
+            f"{place.name}: {path} has other rows than provenance.json names, by {key}. Nothing was changed. Restore "
+            "provenance.json from a copy, or delete the file there and push its rows again."
+        )
 
 
 def check_as_published(place: Place, path: str, found: Path, file: FeatureFile) -> None:

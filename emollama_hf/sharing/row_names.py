@@ -66,10 +66,12 @@ def choose_names(
     source: RowKey | None = None,
     published: RowKey | None = None,
     file_names: Collection[str] = (),
+    repeating: Collection[str] = (),
+    of_set: Collection[RowKey] = (),
 ) -> RowNames:
     """Choose the column that names rows, and whether its values are published as hashes.
 
-    Names of files are hashed by default, other names are published as they are.
+    Names of files, and names that repeat them, are hashed by default, other names are published as they are.
 
     Args:
         features: columns of the rows.
@@ -80,6 +82,9 @@ def choose_names(
         source: how the source's rows are named, if they were published before.
         published: how the published rows that these join are named.
         file_names: columns whose values are names of files, beside `FILE_NAMES`.
+        repeating: columns that repeat names of files in part. A set that has their values in clear already goes on so,
+            for its rows would be published once more under other names.
+        of_set: how the rows of all configurations of the set are named.
 
     Returns:
         The names of the rows.
@@ -101,8 +106,12 @@ def choose_names(
     else:
         wished = hash_keys or secret is not None
         by_default = not in_clear and (column in FILE_NAMES or column in file_names)
-        joined = not in_clear and published is not None and published.hashed == "sha256"  # hashed without a secret
-        hashed = ("sha256" if secret is None else "hmac-sha256") if wished or by_default or joined else None
+        # A set whose rows are hashed without a secret goes on so.
+        hashed_there = RowKey(column, "sha256") in ([*of_set] if published is None else [published])
+        joined = not in_clear and hashed_there
+        repeats = not in_clear and column in repeating and RowKey(column) not in (published, *of_set)
+        is_hashed = wished or by_default or joined or repeats
+        hashed = ("sha256" if secret is None else "hmac-sha256") if is_hashed else None
         names = RowNames(RowKey(column, hashed), secret)
         if by_default and not wished and published == RowKey(column):
             raise ShareError(

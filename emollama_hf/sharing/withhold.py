@@ -93,6 +93,7 @@ def plan_publication(
     media: bool,
     drop: Collection[str],
     include: Collection[str] = (),
+    repeating: Collection[str] = (),
 ) -> Publication:
     """Decide what of a data set is published.
 
@@ -103,6 +104,7 @@ def plan_publication(
         media: publish recordings and pictures, too.
         drop: columns that somebody wants to keep back.
         include: columns to publish although `allowed_columns` would hold them back.
+        repeating: columns that repeat names of files.
 
     Returns:
         The columns that are published, and a sentence for each that is not.
@@ -145,6 +147,8 @@ def plan_publication(
                 _check_key(name, reasons.get(name))
         elif (name in FILE_NAMES or held.are_file_names) and not named:
             lines.append(f"`{told}`: names of files; rows are named by `{names.key.column}`")
+        elif name in repeating and not named:
+            lines.append(left_out(name, "repeats names of files"))
         elif getattr(feature, "dtype", None) == "null":  # no row has a value, so that nobody has said its type
             kept[name] = Value("string")
         elif not named and name in reasons:

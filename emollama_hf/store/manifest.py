@@ -270,11 +270,14 @@ def _config_to_json(config: FeatureConfig) -> dict[str, Any]:
 def _config_from_json(found: dict[str, Any]) -> FeatureConfig:
     own = {"rows", "status", "key", "withheld", "forgotten", "features", "files"}
     features = values.features(found["features"])
+    key = None if found["key"] is None else _key_from_json(values.table(found["key"], "key"), features)
+    files = {name: _file_from_json(file, name) for name, file in found["files"].items()}
+    values.named_once({name: file.rows for name, file in files.items()}, named=key is not None)
     return FeatureConfig(
         made=values.making({name: value for name, value in found.items() if name not in own}),
         features=features,
-        files={name: _file_from_json(file, name) for name, file in found["files"].items()},
-        key=None if found["key"] is None else _key_from_json(values.table(found["key"], "key"), features),
+        files=files,
+        key=key,
         withheld=values.several(found["withheld"], "withheld", values.text),
         forgotten=tuple(values.digest(one, "forgotten", digits=FORGOTTEN_DIGITS) for one in found["forgotten"]),
     )
@@ -302,13 +305,8 @@ def _file_to_json(file: FeatureFile) -> dict[str, Any]:
 
 def _file_from_json(found: dict[str, Any], name: str) -> FeatureFile:
     counts = values.counts(found["counts"], f"{name}, counts")
-    what = f"{name}, rows"
-    rows = {
-        row: values.digest(digest, what, digits=ROW_DIGITS) for row, digest in values.table(found["rows"], what).items()
-    }
-    failed = values.several(found["failed"], f"{name}, failed", values.text)
-    if (rows and len(rows) != counts.rows) or not set(failed) <= set(rows):
-        raise ValueError(f"{name}, rows: they are not the {counts.rows} rows that are counted")
+    rows = values.row_names(found["rows"], f"{name}, rows", rows=counts.rows, digits=ROW_DIGITS)
+    failed = values.failed_names(found["failed"], f"{name}, failed", rows)
     return FeatureFile(
         sha256=values.digest(found["sha256"], f"{name}, sha256"),
         bytes=values.count(found["bytes"], f"{name}, bytes", most=values.MOST_BYTES),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from datasets import Features
@@ -86,6 +86,48 @@ def features(value: object) -> Features:
     except Exception as error:  # `datasets` and pyarrow raise whatever comes of a wrong type
         raise ValueError(f"features: no types of columns ({type(error).__name__}: {_shown(str(error))})") from None
     return found
+
+
+def row_names(value: object, what: str, *, rows: int, digits: int) -> dict[str, str]:
+    """The digest of each row of a published file by its name; nothing of a file that was not published.
+
+    Args:
+        value: the object of the file.
+        what: what to call it.
+        rows: how many rows the file has.
+        digits: hexadecimal digits of a digest.
+    """
+    found = {name: digest(each, what, digits=digits) for name, each in table(value, what).items()}
+    if "" in found:
+        raise ValueError(f"{what}: a row has an empty name, expected a name of its own for each row")
+    if found and len(found) != rows:
+        raise ValueError(f"{what}: {len(found)} names, expected one for each of the {rows} rows that are counted")
+    return found
+
+
+def failed_names(value: object, what: str, names: Collection[str]) -> tuple[str, ...]:
+    """Names of rows without features, each one of `names`, and once."""
+    found = several(value, what, text)
+    if len(set(found)) != len(found) or not set(found) <= set(names):
+        raise ValueError(f"{what}: {_shown(value)}, expected names of rows of the file, each once")
+    return found
+
+
+def named_once(names_of_files: Mapping[str, Collection[str]], *, named: bool) -> None:
+    """Check the names of all rows of a configuration together.
+
+    Args:
+        names_of_files: by file the names of its rows.
+        named: whether the configuration says which column they are of.
+    """
+    seen: set[str] = set()
+    for path, names in names_of_files.items():
+        if names and not named:
+            raise ValueError(f"{path}, rows: names of rows, expected none where no key says which column they are of")
+        for name in names:
+            if name in seen:
+                raise ValueError(f"{path}, rows: {_shown(name)} names two rows, expected a name of its own for each")
+            seen.add(name)
 
 
 def hashed(value: object) -> str | None:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from datasets import ClassLabel, Value
 
 from emollama_hf import schema
 from emollama_hf.stages import is_computed
-from emollama_hf.store.personal_values import MOMENT, PERSON, PLACE, look_of_values, word_set
+from emollama_hf.store.column_values import look_at_names
+from emollama_hf.store.personal_values import MOMENT, PERSON, PLACE, is_name, look_of_values, word_set
+from emollama_hf.store.spelled_names import spelled_in, spellings
 
 #: Inputs of this package, and what names rows or says what a model learns: their names never look like a person.
 OWN = frozenset(
@@ -82,20 +84,27 @@ _LABELS = word_set("""
     """)
 #: A time of these is how long something took: reaction_time, time_on_task.
 _SPANS = word_set("reaction response dwell fixation on elapsed reading viewing total mean median")
+#: Characters of a text that is taken for somebody's name.
+_LONGEST_NAME = 80
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 
 
-def look_of_column(name: str, feature: Any, values: Collection[Any] = ()) -> str | None:
+def look_of_column(
+    name: str, feature: Any, values: Collection[Any] = (), *, people: Collection[str] = ()
+) -> str | None:
     """What a column looks like: "a person", "a moment" or "a place"; None for what looks like neither.
 
     Args:
         name: of the column.
         feature: its type, a `datasets` feature.
         values: its values, or those that differ; None among them counts for nothing.
+        people: spellings of names of people and files (`people_in`, `spellings`), of which the name may have one.
     """
     kind = getattr(feature, "dtype", "") if isinstance(feature, Value) else ""
     if name in (schema.STATUS, schema.ERROR) or (is_computed(name) and "string" not in kind):
         return None
+    if name not in OWN and (look := _look_of_own_name(name, people)) is not None:
+        return look
     if kind == "bool":
         return None
     if kind.startswith(("timestamp", "date", "time")):
@@ -108,6 +117,37 @@ def look_of_column(name: str, feature: Any, values: Collection[Any] = ()) -> str
         return by_name
     held = list(feature.names or ()) if isinstance(feature, ClassLabel) else values
     return look_of_values(held, names=_LABELS.isdisjoint(_words(name)))
+
+
+def may_name_people(name: str, feature: Any) -> bool:
+    """Whether a column is one of texts or classes, and its name is that of a column of people."""
+    texts = isinstance(feature, ClassLabel) or (isinstance(feature, Value) and "string" in feature.dtype)
+    return texts and not is_computed(name) and name not in OWN and look_of_name(name) == PERSON
+
+
+def people_in(columns: Mapping[str, tuple[Any, Collection[Any]]]) -> frozenset[str]:
+    """The spellings of the people whom some columns name, and of the parts of their names.
+
+    Args:
+        columns: for each column its type and its values, or those that differ.
+
+    Returns:
+        Spellings (`spelled_names.spellings`) of the values of columns that look like a person.
+    """
+    found: set[str] = set()
+    for name, (feature, values) in columns.items():
+        if look_of_column(name, feature, values) == PERSON:
+            held = list(feature.names or ()) if isinstance(feature, ClassLabel) else values
+            texts = [text for text in held if isinstance(text, str) and len(text) <= _LONGEST_NAME]
+            found.update(texts, *(re.findall(r"[^\W\d_]+", text) for text in texts if is_name(text)))
+    return spellings(found)
+
+
+def _look_of_own_name(name: str, people: Collection[str]) -> str | None:
+    """What a column's name is itself: the name of a person or a file, a mail address, a day."""
+    if spelled_in(name, people) is not None or look_at_names([name]).are_file_names:
+        return PERSON
+    return look_of_values([name], names=False)
 
 
 def look_of_name(name: str) -> str | None:

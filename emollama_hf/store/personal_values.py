@@ -122,17 +122,24 @@ def look_of_values(values: Iterable[Any], *, names: bool = True) -> str | None:
         if any(map(found, texts)):
             return look
     for look, found in _MOST_ARE:
-        if _most(found, texts) and (names or found is not _is_name):
+        if _most(found, texts) and (names or found is not is_name):
             return look
     numbers = others + [float(text) if re.fullmatch(r"\d{8,19}(?:\.\d+)?", text) else 0.0 for text in texts]
     return MOMENT if _most(_is_moment, numbers) else None
+
+
+def only_label_words(text: str) -> bool:
+    """Whether a text is words of labels and titles and nothing else, such as "neutral" or "Very Happy"."""
+    words = re.findall(r"[^\W_]+", text.lower())
+    return bool(words) and _LABEL_WORDS.issuperset(words)
 
 
 def _most(found: Callable[[Any], bool], values: list[Any]) -> bool:
     return sum(map(found, values)) > MOST * len(values)
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Whether a text looks like a name of a person, of two parts or with a title."""
     if _NAMES.fullmatch(text) is None:
         return False
     return _LABEL_WORDS.isdisjoint(word.lower() for word in re.findall(r"[^\W\d_]+", text))
@@ -193,5 +200,5 @@ _ONE_IS_ENOUGH: tuple[tuple[str, Callable[[str], bool]], ...] = (
 _MOST_ARE: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (PERSON, lambda text: _is_phone(text) or _SOCIAL_SECURITY.fullmatch(text) is not None),
     (MOMENT, lambda text: _is_time(text) or _SHORT_DATES.fullmatch(text) is not None),
-    (PERSON, _is_name),
+    (PERSON, is_name),
 )

@@ -134,6 +134,24 @@ def test_without_a_terminal_it_is_held_back_and_said(tmp_path: Path) -> None:
     assert "2 were there already" in again.stdout
 
 
+def test_a_column_that_is_named_after_somebody_in_the_rows_or_after_a_file_is_held_back(tmp_path: Path) -> None:
+    more: dict[str, list[Any]] = {"who": ["Anna Meier", "Ben Schulz"], "file_name": ["qz_0815.mp4", "b.mp4"]}
+    raters = {"anna_meier_valence": [1, 2], "SchulzArousal": [1, 2], "qz_0815_score": [1, 2], "valence": [1, 2]}
+    ran = run("push", str(source(tmp_path, **more, **raters)), str(tmp_path / "shared"))
+    assert columns(tmp_path / "shared") == ["uuid", "label", "facemae", "valence"]
+    for name in ("anna_meier_valence", "SchulzArousal", "qz_0815_score"):
+        assert f"held back: {name} looks like a person" in ran.stderr
+        for path in (tmp_path / "shared").rglob("*.*"):
+            assert name.encode() not in path.read_bytes()
+    terminal = Terminal("push", source(tmp_path / "again", **raters, who=more["who"]), tmp_path / "asked")
+    terminal.answer("Publish participant_id", "n\n")
+    terminal.answer("Publish anna_meier_valence (1, ...)? [y/N]", "y\n")
+    terminal.answer("Publish SchulzArousal", "n\n")
+    terminal.answer("Publish who", "n\n")
+    assert terminal.end() == 0
+    assert columns(tmp_path / "asked") == ["uuid", "label", "facemae", "anna_meier_valence", "qz_0815_score", "valence"]
+
+
 @pytest.mark.parametrize("uuids", [("anna@example.org", "ben@example.org"), ("Anna Meier", "Ben Schulz")])
 def test_names_of_rows_that_look_like_people_are_hashed(uuids: tuple[str, str], tmp_path: Path) -> None:
     features = source(tmp_path, uuids)

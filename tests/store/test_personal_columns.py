@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import emollama_hf
 from emollama_hf.sharing.difference import FEATURE_COLUMNS
 from emollama_hf.stages import STAGES
-from emollama_hf.store.personal_columns import look_of_column, look_of_name
+from emollama_hf.store.personal_columns import look_of_column, look_of_name, people_in
 from emollama_hf.store.personal_values import MOMENT, PERSON, PLACE, look_of_values
+from emollama_hf.store.spelled_names import spellings
 
 TEXT = Value("string")
 
@@ -235,3 +236,17 @@ def test_every_type_of_datasets_has_an_answer() -> None:
         {"x": List(Value("float32")), "y": Value("binary"), "z": ClassLabel(num_classes=2)}
     ).items():
         assert look_of_column(name, kind, [None]) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["anna@uni.de", "anna_schmidt.mp4", "2021-03-04", "rating_AnnaSchmidt", "schmidt_valence", "take_01_score"]
+)
+def test_a_name_of_a_column_may_be_one_of_a_person_or_a_file(name: str) -> None:
+    people = people_in({"participant": (Value("string"), ["Anna Schmidt", "P2"])}) | spellings(["take_01"])
+    assert look_of_column(name, Value("int64"), people=people) is not None
+
+
+@pytest.mark.parametrize("name", ["valence", "face_coverage", "AU12", "p2_score", "Reaction_Rate", "label", "annas"])
+def test_names_of_other_columns_are_nobody(name: str) -> None:
+    people = people_in({"participant": (Value("string"), ["Anna Schmidt", "P2", "valence", "label"])})
+    assert look_of_column(name, Value("int64"), people=people | spellings(["face", "AU"])) is None
