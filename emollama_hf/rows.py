@@ -82,6 +82,17 @@ class Rows:
             return _from_arrow(values.slice(index, 1))
         return values[index]
 
+    def values(self, name: str) -> list[Any]:
+        """All values of a column, each as `value` gives it; of vectors of one length without a step for each."""
+        column = self._columns.get(name)
+        if isinstance(column, pa.ChunkedArray | pa.Array):
+            array = _storage(column)
+            if not pa.types.is_nested(array.type):
+                return array.to_pylist()
+            if array.null_count == 0 and (dense := _dense(array)) is not None:
+                return list(dense)
+        return [self.value(name, index) for index in range(self.length)]
+
     def select(self, indices: list[int]) -> Rows:
         """Some of the rows, in the given order, without copying Arrow data row by row."""
         return Rows({name: _take(values, indices) for name, values in self._columns.items()}, len(indices))
@@ -163,20 +174,23 @@ def _take(values: Any, indices: list[int]) -> Any:
 
 def _from_arrow(values: pa.ChunkedArray | pa.Array) -> Any:
     """The single value of `values`: numbers in nested lists as one numpy array, everything else as Python."""
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if isinstance(array, pa.ChunkedArray):  # older pyarrow keeps a chunked array of one chunk
-        array = array.chunk(0)
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+    array = _storage(values)
     if not array[0].is_valid:
         return None
     dense = _dense(array)
-    return array[0].as_py() if dense is None else dense
+    return array[0].as_py() if dense is None else dense[0]
+
+
+def _storage(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if isinstance(array, pa.ChunkedArray):  # older pyarrow keeps a chunked array of one chunk
+        array = array.chunk(0) if array.num_chunks == 1 else pa.concat_arrays(array.chunks)
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
 
 
 def _dense(array: pa.Array) -> np.ndarray | None:
-    """A one-row nested list of numbers as an array; None if it is ragged, holds nulls or other things."""
-    shape: list[int] = []
+    """Nested lists of numbers, one a row, as one array; None if they are ragged, hold nulls or other things."""
+    shape = [len(array)]
     while pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
         lengths = array.value_lengths().to_numpy(zero_copy_only=False)
         if array.null_count or len(lengths) == 0 or (lengths != lengths[0]).any():
@@ -184,6 +198,6 @@ def _dense(array: pa.Array) -> np.ndarray | None:
         shape.append(int(lengths[0]))
         array = array.flatten()
     numeric = pa.types.is_integer(array.type) or pa.types.is_floating(array.type)
-    if not shape or not numeric or array.null_count:
+    if len(shape) == 1 or not numeric or array.null_count:
         return None
     return array.to_numpy(zero_copy_only=False).reshape(shape)

@@ -142,7 +142,7 @@ def names_secret(text: str) -> bool:
     A value counts from `LEAST_LENGTH` characters on, or with a digit or a sign in it: "a secret=of the trade" has none.
     Behind a colon it has a digit: "secret: Emotion-LLaMA features" is the title of a set.
     """
-    if not _SUSPECT.search(text):
+    if text.isalnum() or not _SUSPECT.search(text):  # each of them has a sign: most names of rows have none
         return False
     named = (found for pattern in (_AUTHORIZATION, _ASSIGNED, _IN_DICT) for found in pattern.finditer(text))
     if any(len(found["value"]) >= LEAST_LENGTH or not found["value"].isalpha() for found in named):

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets import Array4D, Dataset, Features, Image, Value, Video
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emollama_hf.rows import Rows
 
@@ -131,3 +133,30 @@ def test_pickled_rows_hold_what_they_show_and_no_more(stacks: list[np.ndarray]) 
     assert again.length == 1
     np.testing.assert_array_equal(again.value("frames", 0), stacks[0])
     assert [again.value(name, 0) for name in ("name", "more")] == ["0", {"any": "value"}]
+
+
+NUMBERS = st.lists(st.floats(width=32, allow_nan=False), min_size=2, max_size=2)
+COLUMNS = {
+    pa.string(): st.none() | st.text(),
+    pa.int32(): st.none() | st.integers(-9, 9),
+    pa.list_(pa.float32(), 2): st.none() | NUMBERS,
+    pa.list_(pa.float32()): st.none() | st.lists(st.none() | st.floats(width=32, allow_nan=False), max_size=3),
+    pa.list_(pa.list_(pa.float32(), 2)): st.lists(NUMBERS, min_size=1, max_size=2),
+    pa.list_(pa.string()): st.lists(st.text(), max_size=2),
+    pa.struct({"a": pa.list_(pa.int8(), 2)}): st.none() | st.just({"a": [1, 2]}),
+    pa.dictionary(pa.int8(), pa.string()): st.none() | st.sampled_from("ab"),
+}
+
+
+@given(st.data(), st.integers(0, 4), st.integers(0, 2))
+def test_all_values_are_the_single_ones(data: st.DataObject, count: int, more: int) -> None:
+    """In one chunk and in several, with and without nulls, of equal lengths and of others."""
+    kind, cells = data.draw(st.sampled_from(list(COLUMNS.items())))
+    chunks = [data.draw(st.lists(cells, min_size=size, max_size=size)) for size in (count, more)]
+    rows = Rows.from_batch(pa.table({"x": pa.chunked_array([pa.array(chunk, kind) for chunk in chunks], kind)}))
+    found = rows.values("x")
+    assert len(found) == count + more
+    for index, one in enumerate(found):
+        alone = rows.value("x", index)
+        assert type(one) is type(alone)
+        np.testing.assert_array_equal(one, alone)

@@ -47,11 +47,12 @@ def row_digests(tables: Iterable[pa.Table], key: str) -> dict[str, tuple[str, st
     for table in tables:
         rows = Rows.from_batch(table)
         columns = [name for name in rows.names if name != schema.ERROR]
-        for row in range(rows.length):
-            name = rows.value(key, row)
+        digests = {name: [value_digest(value) for value in rows.values(name)] for name in columns}
+        statuses = rows.values(schema.STATUS)
+        for row, name in enumerate(rows.values(key)):
             names.append(None if name is None else str(name))
-            digest = combined(*(part for column in columns for part in (column, value_digest(rows.value(column, row)))))
-            found.append((digest[:ROW_DIGITS], rows.value(schema.STATUS, row) or schema.OK))
+            digest = combined(*(part for column in columns for part in (column, digests[column][row])))
+            found.append((digest[:ROW_DIGITS], statuses[row] or schema.OK))
     unique(names, key, HINT)
     return dict(zip((str(name) for name in names), found, strict=True))
 

@@ -25,6 +25,8 @@ MEDIA_SUFFIXES = (
 #: Control characters, and what separates lines and paragraphs.
 _LINE_ENDS = r"[\p{Cc}\x{2028}\x{2029}]"
 _FILE_NAME = r"\.(" + "|".join(re.escape(suffix[1:]) for suffix in MEDIA_SUFFIXES) + r")$"
+#: `0.265` is a number, although `.265` and `.264` are endings of videos.
+_NUMBER = r"^[-+]?\d*\.\d+$"
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ def _facts(array: pa.Array, *, more: bool) -> ColumnValues:
         # The column is held back, or was asked for by its name: what its texts are like decides nothing more.
         return ColumnValues(count=len(array) - array.null_count, longest=longest)
     trimmed = pc.utf8_lower(pc.utf8_trim_whitespace(array))
-    named = pc.match_substring_regex(trimmed, _FILE_NAME)
+    named = pc.and_(
+        pc.match_substring_regex(trimmed, _FILE_NAME), pc.invert(pc.match_substring_regex(trimmed, _NUMBER))
+    )
     words = pc.and_(named, pc.invert(pc.match_substring(trimmed, " ")))
     lines = pc.any(pc.match_substring_regex(array, _LINE_ENDS)).as_py()
     return ColumnValues(

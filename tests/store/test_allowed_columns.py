@@ -265,3 +265,11 @@ def test_named_columns_are_written_and_pictures_and_bytes_never(tmp_path: Path) 
     with pytest.raises(ValueError, match=r"include=\('notes',\) would have no effect"):
         extract(ds, "random-tiny", include="notes", **OPTIONS)
     assert not (tmp_path / "other").exists()
+
+
+def test_numbers_in_texts_are_no_names_of_files() -> None:
+    """`.264` and `.265` are endings of videos, too."""
+    table = pa.table({"score": ["0.264", "-.265", "1.265"], "clip": ["a.264", "1.2.265", "b.mp4"]})
+    found = look_at_values([table])
+    assert not found["score"].are_file_names
+    assert found["clip"].are_file_names
