@@ -28,7 +28,9 @@ import xxhash
 from datasets import Array2D, Array4D, Dataset, Features, List, Value, disable_progress_bars
 
 from emollama_hf import FaceMAEEmbed, extract
-from emollama_hf.store import feature_set, shard, written_file
+from emollama_hf.feature_set import feature_set
+from emollama_hf.files import written_file
+from emollama_hf.work_store import shard
 
 BLOCK = 2**20
 

@@ -13,7 +13,7 @@ from datasets import Array4D, Dataset, DatasetInfo, Features, Image
 from datasets.table import InMemoryTable
 from PIL import Image as Pictures
 
-from emollama_hf.store.arrow_columns import to_arrow
+from emollama_hf.work_store.arrow_columns import to_arrow
 
 CROPS, PEAK = (16, 224, 224, 3), (480, 640, 3)
 #: Rows of one Arrow chunk: a list of `datasets` counts its numbers in 32 bits.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
-from tests.models import golden
+from tests.encoders import golden
 
 DTYPES = ("float32", "float16-mixed", "bfloat16", "float16")
 

@@ -22,9 +22,10 @@ import numpy as np
 import PIL.Image
 from datasets import Dataset, Features, Image
 
-from emollama_hf import extract, timing
+from emollama_hf import extract
 from emollama_hf.checkpoints.architecture import FULL
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
+from emollama_hf.console import timing
 from emollama_hf.stages import EmoLlamaEmbed
 
 MODEL = "random-wide"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.frames import even_indices, open_video, sample_clip, segment_indices
-from emollama_hf.frames.faces import detect_faces
+from emollama_hf.frames.faces.detect import detect_faces
 from tests import videos
 
 SIZES = {"240p": (320, 240), "480p": (640, 480), "1080p": (1920, 1080)}

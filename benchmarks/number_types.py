@@ -23,7 +23,7 @@ from benchmarks.gpu.mixture import DEFAULT_LIMIT, DTYPES, as_the_original
 from benchmarks.half_products import HalfProducts
 from emollama_hf.checkpoints.architecture import FULL
 from emollama_hf.checkpoints.build import empty_network, ready
-from emollama_hf.checkpoints.random_weights import fill_randomly
+from emollama_hf.tensors.random_weights import fill_randomly
 
 ORIGINAL = "the original's mixture"
 

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from datasets import Array2D, Features, List, Value, disable_progress_bars, load_dataset
 
 from benchmarks.hidden_states import hidden_states, noise
-from emollama_hf.store.arrow_columns import to_arrow
-from emollama_hf.store.parquet_file import rows_per_group, stored_schema
+from emollama_hf.feature_set.parquet_file import rows_per_group, stored_schema
+from emollama_hf.work_store.arrow_columns import to_arrow
 
 CHOSEN: dict[str, Any] = {
     "compression": "zstd",

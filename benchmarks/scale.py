@@ -27,9 +27,9 @@ from emollama_hf.engines.local import run_local
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.engines.workers import Workers
-from emollama_hf.store.computation import Report
-from emollama_hf.store.extraction import open_run
-from emollama_hf.store.provenance import made_with
+from emollama_hf.extraction.extraction import open_run
+from emollama_hf.feature_set.provenance import made_with
+from emollama_hf.planning.computation import Report
 
 WORKERS = (1, 2)
 
@@ -38,8 +38,8 @@ def write_middle_model(folder: Path) -> Path:
     """A model directory with a face encoder of a third of the real one's work."""
     from emollama_hf.checkpoints.architecture import facemae_config
     from emollama_hf.checkpoints.build import empty_network, ready, weights_of
-    from emollama_hf.checkpoints.random_weights import fill_randomly
     from emollama_hf.checkpoints.write import write_model
+    from emollama_hf.tensors.random_weights import fill_randomly
 
     config = facemae_config(image_size=224, patch_size=16, embed_dim=384, depth=12, num_heads=6)
     network = empty_network("facemae", config, "float32")

@@ -26,9 +26,9 @@ import numpy as np
 import pyarrow as pa
 from datasets import Array2D, Features, Value
 
-from emollama_hf.store.arrow_columns import to_arrow
-from emollama_hf.store.feature_rows import FeatureRows
-from emollama_hf.store.feature_set import rows_a_file, write_feature_set
+from emollama_hf.feature_set.feature_rows import FeatureRows
+from emollama_hf.feature_set.feature_set import rows_a_file, write_feature_set
+from emollama_hf.work_store.arrow_columns import to_arrow
 
 
 def main() -> None:

@@ -34,9 +34,9 @@ import torch
 from datasets import Array2D, Dataset, Features, disable_progress_bars, load_dataset
 
 from benchmarks.hidden_states import hidden_states, noise
-from emollama_hf.store.arrow_columns import to_arrow
-from emollama_hf.store.parquet_file import write_parquet
-from emollama_hf.store.shard import ShardWriter
+from emollama_hf.feature_set.parquet_file import write_parquet
+from emollama_hf.work_store.arrow_columns import to_arrow
+from emollama_hf.work_store.shard import ShardWriter
 
 #: Rows that are written or read together.
 BATCH = 16

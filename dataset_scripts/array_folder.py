@@ -11,7 +11,7 @@ import numpy as np
 
 from dataset_scripts.clip_folder import check_folder, check_inside, check_utf8
 from emollama_hf.errors import SourceError
-from emollama_hf.store.clip_names import as_read
+from emollama_hf.extraction.clip_names import as_read
 
 Kind = Literal["stack", "vector", "states"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_scripts.content_builder import listed
+from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import SourceError
+from emollama_hf.extraction.clip_names import as_read
+from emollama_hf.files.tables import Row, Table
+from emollama_hf.files.video_files import VIDEO_SUFFIXES, find_videos
 from emollama_hf.frames.source import shown_name
-from emollama_hf.logs import package_logger
-from emollama_hf.store.clip_names import as_read
-from emollama_hf.store.video_files import VIDEO_SUFFIXES, find_videos
-from emollama_hf.tables import Row, Table
 
 logger = package_logger(__name__)
 

@@ -25,9 +25,9 @@ from datasets import (
 )
 from datasets.exceptions import DatasetGenerationError
 
-from emollama_hf.digest import json_digest, sha256_file
+from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ClipError, SourceError
-from emollama_hf.logs import package_logger
+from emollama_hf.files.digest import json_digest, sha256_file
 
 logger = package_logger(__name__)
 

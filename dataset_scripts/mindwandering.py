@@ -24,10 +24,10 @@ from datasets import DatasetInfo, Features, Value, Video
 
 from dataset_scripts.clip_folder import match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
-from emollama_hf.column_types import MIND_WANDERING, typed_column
 from emollama_hf.errors import SourceError
-from emollama_hf.store.labels import RESERVED
-from emollama_hf.tables import Table, read_table
+from emollama_hf.extraction.labels import RESERVED
+from emollama_hf.files.column_types import MIND_WANDERING, typed_column
+from emollama_hf.files.tables import Table, read_table
 
 COLUMNS = tuple(MIND_WANDERING)
 LABELS = MIND_WANDERING["mw_label"].names

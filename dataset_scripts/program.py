@@ -16,11 +16,11 @@ from datasets import Dataset, Features, Value, Video, concatenate_datasets
 from dataset_scripts.content_builder import IDENTITIES, ContentBuilder, stored_paths
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import columns_table, console, table
+from emollama_hf.console.logs import clean_all_logs
+from emollama_hf.console.terminal import write_line
 from emollama_hf.errors import SourceError
-from emollama_hf.logs import clean_all_logs
-from emollama_hf.safe_errors import traceback_text
-from emollama_hf.store.card_sections import describe_column
-from emollama_hf.terminal import write_line
+from emollama_hf.feature_set.card.card_sections import describe_column
+from emollama_hf.text.safe_errors import traceback_text
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -17,12 +17,12 @@ from emollama_hf.errors import ClipError, ModelError, ShareError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
+    from emollama_hf.extraction.extraction import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
-    from emollama_hf.store.extraction import extract
 
 try:
     __version__ = version("emollama_hf")
@@ -42,7 +42,7 @@ _HOMES = {
     "facemae_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
-    "extract": "emollama_hf.store.extraction",
+    "extract": "emollama_hf.extraction.extraction",
     "load": "emollama_hf.sharing.load",
     "push": "emollama_hf.sharing.push",
 }

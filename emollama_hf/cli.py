@@ -10,9 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from emollama_hf import __version__
-from emollama_hf.logs import clean_all_logs
-from emollama_hf.safe_errors import traceback_text
-from emollama_hf.terminal import write_line
+from emollama_hf.console.logs import clean_all_logs
+from emollama_hf.console.terminal import write_line
+from emollama_hf.text.safe_errors import traceback_text
 
 app = typer.Typer(
     name="emollama-hf",

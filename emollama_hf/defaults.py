@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from emollama_hf.number_types import DTYPES
+from emollama_hf.computing.number_types import DTYPES
 
 MODEL_VARIABLE = "EMOLLAMA_MODEL"
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from emollama_hf.secrets import without_secrets
-from emollama_hf.terminal import shown_text
+from emollama_hf.console.terminal import shown_text
+from emollama_hf.text.secrets import without_secrets
 
 ErrorKind = Literal[
     "missing_file",  # nothing is there, or it cannot be read or fetched

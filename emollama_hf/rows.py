@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from emollama_hf.secrets import without_secrets
+from emollama_hf.text.secrets import without_secrets
 
 
 class Rows:

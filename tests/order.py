@@ -7,8 +7,8 @@ import pytest
 #: Files that take a minute or more, most of it in other processes: each line begins the share of one process.
 LONG = (
     ("engines/test_ray_command_line.py", "engines/test_read_ahead.py"),
-    ("engines/test_ray_data.py", "models/test_quantized.py"),
-    ("store/test_killed.py", "map_cache/test_second_process.py"),
+    ("engines/test_ray_data.py", "encoders/test_quantized.py"),
+    ("extraction/test_killed.py", "map_cache/test_second_process.py"),
 )
 
 

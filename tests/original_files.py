@@ -16,7 +16,7 @@ from zlib import crc32
 import torch
 from safetensors.torch import save_file
 
-from emollama_hf.llama_tokenizer import TOKENIZER_FILES
+from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES
 
 Shapes = dict[str, tuple[int, ...]]
 #: A prime, so that the rows of a matrix longer than the block are not the same ones again.

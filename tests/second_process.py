@@ -253,7 +253,7 @@ def _fork_and_watch(reply: int, streams: list[int], described: int) -> dict[str,
 
 def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Give this process all that `python -c` would begin with."""
-    if (process := sys.modules.get("emollama_hf.process")) is not None:
+    if (process := sys.modules.get("emollama_hf.computing.process")) is not None:
         process._forked_with_torch = False  # the server has computed nothing: there is no pool of threads to miss
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emollama_hf.frames.demo_clips import astronaut, view
-from emollama_hf.frames.faces import detect_faces
+from emollama_hf.frames.faces.detect import detect_faces
 
 Frame = NDArray[np.uint8]
 

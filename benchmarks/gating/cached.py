@@ -22,12 +22,12 @@ CACHED = Ratio(
     "cached",
     "processor time of an extract that finds all clips computed to reading and hashing the clips and their features "
     f"{READINGS} times",
-    "emollama_hf/store/ and emollama_hf/digest.py",
+    "emollama_hf/store/ and emollama_hf/files/digest.py",
 )
 CACHED_MAP = Ratio(
     "cached-map",
     "a map of emollama_embed that finds all rows in the cache of datasets to the same of a plain function",
-    "emollama_hf/transform.py and emollama_hf/stage.py",
+    "emollama_hf/stages/transform.py and emollama_hf/stages/stage.py",
 )
 
 

@@ -27,7 +27,7 @@ FRAMES = Ratio(
 READING = Ratio(
     "reading",
     "processor time of indexing a clip and reading a third of its frames to the same with PyAV, which decodes all",
-    "emollama_hf/frames/decode.py and reader.py",
+    "emollama_hf/frames/video/decode.py and reader.py",
 )
 
 

@@ -22,7 +22,7 @@ NEEDED_BYTES = 3 * 2 * ROWS * LENGTH * HIDDEN
 WRITE = Ratio(
     "write",
     "a shard of hidden states, hashed and flushed, to np.save, fsync and sha256 of the same rows, in memory",
-    "emollama_hf/store/shard.py and arrow_columns.py",
+    "emollama_hf/work_store/shard.py and arrow_columns.py",
 )
 
 

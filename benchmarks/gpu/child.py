@@ -40,7 +40,7 @@ def main() -> None:
 def _prepare(settings: Settings) -> str | None:
     """Import everything; why no step can run here, if so. Makes no CUDA context, which would take memory."""
     try:
-        from emollama_hf.process import resolve_device
+        from emollama_hf.computing.process import resolve_device
 
         resolve_device(settings.device)
         for name in IMPORTS:

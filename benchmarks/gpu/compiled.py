@@ -45,7 +45,7 @@ def compiled(settings: Settings) -> Iterator[Line]:
     import torch
     from torch._dynamo.utils import counters
 
-    from emollama_hf.model_cache import forget_models
+    from emollama_hf.computing.model_cache import forget_models
     from emollama_hf.stages.model_stage import compile_blocks
 
     sizes = (settings.together, settings.together // 3)

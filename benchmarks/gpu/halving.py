@@ -66,7 +66,7 @@ class Lanes:
 def _line(stage: Any, lanes: Lanes, settings: Settings) -> Line:
     import torch
 
-    from emollama_hf import fitting_batches
+    from emollama_hf.computing import fitting_batches
 
     items, dtype = prepared(stage, settings.together), stage.resolved_config()["dtype"]
     what = f"{stage.name} on {stage.device()}"

@@ -26,7 +26,7 @@ def mixture(settings: Settings) -> Iterator[Line]:
     """Deviations at ln_vision and of the last hidden states: the original's, and ours in each type of 16 bits."""
     import torch
 
-    from emollama_hf.model_cache import forget_models
+    from emollama_hf.computing.model_cache import forget_models
 
     kind = torch.device(settings.device).type
     with torch.inference_mode(), allowed(products=False, convolutions=False):

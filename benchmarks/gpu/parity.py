@@ -25,7 +25,7 @@ def parity(settings: Settings) -> Iterator[Line]:
     """Ratios to the limits of MANIFEST.json, the largest of all recorded clips; above 1 a value is not reproduced."""
     import torch
 
-    from tests.models import golden
+    from tests.encoders import golden
 
     model = _model(settings)
     with torch.inference_mode(), allowed(products=False, convolutions=False):
@@ -36,7 +36,7 @@ def parity(settings: Settings) -> Iterator[Line]:
             ratio = golden.ratio_to_limit(columns[name], alone[name], limit)
             yield checked(f"{name}, three clips together against each alone, float32", ratio <= 1, of_limit=ratio)
     if settings.on_gpu:
-        from emollama_hf.model_cache import forget_models
+        from emollama_hf.computing.model_cache import forget_models
 
         forget_models()
         with torch.inference_mode():
@@ -47,7 +47,7 @@ def parity(settings: Settings) -> Iterator[Line]:
 def dtypes(settings: Settings) -> Iterator[Line]:
     """Deviations from float32 on the CPU, relative to a column's spread."""
     from benchmarks.dtypes import columns, deviation
-    from emollama_hf.number_types import type_of_part
+    from emollama_hf.computing.number_types import type_of_part
 
     model = _model(settings)
     exact = columns(model, "float32", "cpu")
@@ -62,7 +62,7 @@ def dtypes(settings: Settings) -> Iterator[Line]:
 
 
 def _model(settings: Settings) -> Path:
-    from tests.models import golden
+    from tests.encoders import golden
 
     directory = settings.folder("golden") / "model"
     return directory if directory.exists() else golden.convert_golden(directory)
@@ -71,8 +71,8 @@ def _model(settings: Settings) -> Path:
 def _ratios(model: Path, device: str) -> dict[str, tuple[float, int]]:
     """(largest ratio to its limit, arrays compared) of each kind of array, through the public transforms."""
     from emollama_hf import EmoLlamaEmbed
-    from tests.models import golden
-    from tests.models.golden import DECODER_LIMIT, ENCODER_LIMIT
+    from tests.encoders import golden
+    from tests.encoders.golden import DECODER_LIMIT, ENCODER_LIMIT
 
     found: dict[str, list[float]] = {}
 
@@ -103,7 +103,7 @@ def _ratios(model: Path, device: str) -> dict[str, tuple[float, int]]:
 def _encoded(model: Path, device: str, clips: list[str], batch_size: int = 1) -> dict[str, Any]:
     """The recorded frames of some clips with the columns `facemae` and `videomae`, in float32."""
     from emollama_hf import FaceMAEEmbed, VideoMAEEmbed
-    from tests.models import golden
+    from tests.encoders import golden
 
     rows: dict[str, Any] = {"facemae_frames": [], "videomae_frames": [], "peak_frame": []}
     for clip in clips:
@@ -120,7 +120,7 @@ def _encoded(model: Path, device: str, clips: list[str], batch_size: int = 1) ->
 def _several(model: Path, device: str, together: int) -> dict[str, np.ndarray]:
     """Columns of all recorded clips, so many of them computed together."""
     from emollama_hf import EmoLlamaEmbed
-    from tests.models import golden
+    from tests.encoders import golden
 
     rows = _encoded(model, device, list(golden.CLIPS), together)
     embed = EmoLlamaEmbed(model, device=device, dtype="float32", store_dtype="float32", batch_size=together)

@@ -36,7 +36,7 @@ def parts_of(stage: Any) -> list[Part]:
     """The networks of a stage, loaded."""
     import torch
 
-    from emollama_hf.number_types import product_type
+    from emollama_hf.computing.number_types import product_type
 
     network = stage.model()
     weight = next(parameter for parameter in network.parameters() if parameter.is_floating_point())

@@ -11,7 +11,7 @@ from benchmarks.gpu.lines import Line, checked
 from benchmarks.gpu.parts import column, prepared, stage_of
 from benchmarks.gpu.settings import Settings
 from benchmarks.peak import median_seconds
-from emollama_hf.checkpoints.quantized import Quantize
+from emollama_hf.tensors.quantized import Quantize
 
 #: Of the standard deviation: four bits lose 9 % of a weight, and layers follow each other; no relation is 1.4 away.
 LIMITS: dict[Quantize, float] = {"8bit": 0.2, "4bit": 0.9}
@@ -20,8 +20,8 @@ CLIPS = 4
 
 def quantized(settings: Settings) -> Iterator[Line]:
     """Against the same decoder in the type that it computes in."""
-    from emollama_hf.memory import predict, weight_bytes
-    from emollama_hf.model_cache import forget_models
+    from emollama_hf.checkpoints.memory import predict, weight_bytes
+    from emollama_hf.computing.model_cache import forget_models
 
     stage = stage_of("emollama_embed", settings, store_dtype="float32")
     items = prepared(stage, CLIPS)

@@ -37,7 +37,7 @@ def flop_a_clip(part: Part) -> float:
 
 
 def _stage(name: str, settings: Settings) -> Iterator[Line]:
-    from emollama_hf.model_cache import forget_models
+    from emollama_hf.computing.model_cache import forget_models
 
     for dtype in settings.dtypes:
         forget_models()
@@ -47,7 +47,7 @@ def _stage(name: str, settings: Settings) -> Iterator[Line]:
 def _in_one_type(stage: Any, settings: Settings) -> Iterator[Line]:
     import torch
 
-    from emollama_hf.number_types import product_type
+    from emollama_hf.computing.number_types import product_type
 
     started = time.perf_counter()
     parts = parts_of(stage)
@@ -90,7 +90,7 @@ def _transform_line(stage: Any, clips: int, dtype: str, settings: Settings) -> L
     """The stage's `compute` as a whole: from pictures of the host to values of the host."""
     import torch
 
-    from emollama_hf.memory import predict
+    from emollama_hf.checkpoints.memory import predict
 
     items = prepared(stage, clips)
     compute = stage.compute_together  # not `compute`, which would halve what does not fit

@@ -26,7 +26,7 @@ def tf32(settings: Settings) -> Iterator[Line]:
     """A line a network and kind: its deviation from what no TF32 gives, relative to the spread, and its time."""
     import torch
 
-    from emollama_hf.model_cache import forget_models
+    from emollama_hf.computing.model_cache import forget_models
 
     for name in ("facemae_embed", "videomae_embed", "emollama_embed"):
         stage = stage_of(name, settings, dtype="float32")

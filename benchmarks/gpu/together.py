@@ -19,7 +19,7 @@ LANE_TASKS, LANE_ROWS, WORKER_ROWS = 6, 4, 8
 
 def together(settings: Settings) -> Iterator[Line]:
     """One clip after the other against all of them together, and together a second time."""
-    from emollama_hf.model_cache import forget_models
+    from emollama_hf.computing.model_cache import forget_models
 
     count = settings.together
     for name, asked in product(STAGES, settings.dtypes):
@@ -92,8 +92,8 @@ def _through(runner: Any) -> dict[str, np.ndarray]:
 
 
 def _task(number: int) -> Any:
+    from emollama_hf.planning.task import Task
     from emollama_hf.rows import Rows
-    from emollama_hf.store.task import Task
 
     rng = np.random.default_rng(number)
     batch = {

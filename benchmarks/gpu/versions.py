@@ -23,8 +23,8 @@ def versions(settings: Settings) -> Iterator[Line]:
     """Two lines and a check."""
     import torch
 
-    from emollama_hf import process
-    from emollama_hf.available_memory import cuda_memory, system_memory
+    from emollama_hf.computing import process
+    from emollama_hf.computing.available_memory import cuda_memory, system_memory
 
     packages = {name: found for name in PACKAGES if (found := _version(name)) is not None}
     packages["torch"] = torch.__version__  # says which CUDA it was built for, too

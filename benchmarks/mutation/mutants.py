@@ -50,7 +50,7 @@ class Mutant:
 
 
 def package_of(path: str, known: Container[str] | None = None) -> str:
-    """Second part of a path below a folder, such as `store` of `emollama_hf/store/task.py`; else `contracts`."""
+    """Second part of a path below a folder, such as `store` of `emollama_hf/planning/task.py`; else `contracts`."""
     parts = Path(path).parts
     return parts[1] if len(parts) > 2 and (known is None or parts[1] in known) else "contracts"
 

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from emollama_hf.checkpoints.quantized import Quantize, replace_linear_layers
+from emollama_hf.computing.number_types import DtypeName, product_type, stream_type, type_of_part
+from emollama_hf.encoders.emotion_llama.float32_stream import use_float32_stream
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, FaceMAE, VideoMAE
-from emollama_hf.models.float32_stream import use_float32_stream
-from emollama_hf.number_types import DtypeName, product_type, stream_type, type_of_part
+from emollama_hf.tensors.quantized import Quantize, replace_linear_layers
 
 Network = FaceMAE | VideoMAE | EmotionLlamaModel
 

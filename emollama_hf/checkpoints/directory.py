@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.config_keys import checked_config
-from emollama_hf.checkpoints.quantized import Quantize
-from emollama_hf.checkpoints.safetensors_header import read_safetensors_header
-from emollama_hf.checkpoints.shards import INDEX, read_index, weight_files
 from emollama_hf.checkpoints.source import PARTS, ModelSource, Part
-from emollama_hf.digest import files_digest, sha256_file
+from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
+from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.errors import ModelError
-from emollama_hf.links import leads_out
-from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
-from emollama_hf.number_types import DtypeName
-from emollama_hf.prompt import PromptTokenizer
-from emollama_hf.strict_json import parse_object, read_object
+from emollama_hf.files.digest import files_digest, sha256_file
+from emollama_hf.files.links import leads_out
+from emollama_hf.files.strict_json import parse_object, read_object
+from emollama_hf.tensors.quantized import Quantize
+from emollama_hf.tensors.safetensors_header import read_safetensors_header
+from emollama_hf.tensors.shards import INDEX, read_index, weight_files
 
 PROVENANCE = "provenance.json"
 #: The sources of each part, as `convert` names them.
@@ -79,7 +79,7 @@ class DirectorySource(ModelSource):
 
     def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
-        from emollama_hf.checkpoints.strict_load import load_strict
+        from emollama_hf.tensors.strict_load import load_strict
 
         folder = self._weights(part) / part
         network = empty_network(part, self.config(part), dtype, quantize)

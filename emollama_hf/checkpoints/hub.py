@@ -10,12 +10,12 @@ from typing import Any
 
 from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files, recorded_origin
 from emollama_hf.checkpoints.source import Part
-from emollama_hf.digest import files_digest, sha256_file
+from emollama_hf.console.terminal import for_terminal
+from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
+from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.errors import ModelError
-from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
-from emollama_hf.prompt import PromptTokenizer
-from emollama_hf.safe_errors import no_secrets
-from emollama_hf.terminal import for_terminal
+from emollama_hf.files.digest import files_digest, sha256_file
+from emollama_hf.text.safe_errors import no_secrets
 
 #: The commit that a repository's branch or tag was at when this process first asked.
 _commits: dict[tuple[str, str | None], str] = {}

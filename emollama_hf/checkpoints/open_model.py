@@ -10,10 +10,10 @@ from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
 from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_folder
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS, RandomSource
 from emollama_hf.checkpoints.source import PARTS, ModelSource
+from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
+from emollama_hf.encoders.emotion_llama.tokenizer import LlamaTokenizer
 from emollama_hf.errors import ModelError
-from emollama_hf.given_path import given_path
-from emollama_hf.llama_tokenizer import LlamaTokenizer
-from emollama_hf.prompt import PromptTokenizer
+from emollama_hf.files.given_path import given_path
 
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 

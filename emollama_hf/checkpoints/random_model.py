@@ -6,12 +6,12 @@ import copy
 from typing import Any
 
 from emollama_hf.checkpoints.architecture import FULL, TINY
-from emollama_hf.checkpoints.quantized import Quantize
-from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.checkpoints.source import ModelSource, Part
-from emollama_hf.digest import combined, json_digest
-from emollama_hf.number_types import DtypeName
-from emollama_hf.prompt import PromptTokenizer
+from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
+from emollama_hf.encoders.emotion_llama.recorded_tokenizer import RecordedTokenizer
+from emollama_hf.files.digest import combined, json_digest
+from emollama_hf.tensors.quantized import Quantize
 
 RANDOM_MODELS = {"random-tiny": TINY, "random-full": FULL}
 
@@ -39,7 +39,7 @@ class RandomSource(ModelSource):
 
     def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
         from emollama_hf.checkpoints.build import empty_network, ready, weights_of
-        from emollama_hf.checkpoints.random_weights import fill_randomly
+        from emollama_hf.tensors.random_weights import fill_randomly
 
         network = empty_network(part, self.config(part), dtype, quantize)
         fill_randomly(weights_of(network), device)

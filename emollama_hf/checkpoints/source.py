@@ -5,17 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
-from emollama_hf.checkpoints.architecture import (
-    facemae_width,
-    feature_size,
-    hidden_size,
-    videomae_width,
-    visual_tokens,
-)
-from emollama_hf.checkpoints.quantized import Quantize
-from emollama_hf.digest import combined
-from emollama_hf.number_types import DtypeName
-from emollama_hf.prompt import PromptTokenizer
+from emollama_hf.checkpoints.architecture import facemae_width, feature_size, hidden_size, videomae_width, visual_tokens
+from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
+from emollama_hf.files.digest import combined
+from emollama_hf.tensors.quantized import Quantize
 
 if TYPE_CHECKING:
     from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE

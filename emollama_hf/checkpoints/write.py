@@ -17,14 +17,14 @@ from safetensors.torch import save_file
 
 from emollama_hf.checkpoints.build import weights_of
 from emollama_hf.checkpoints.directory import PROVENANCE, part_files
-from emollama_hf.checkpoints.shards import INDEX
 from emollama_hf.checkpoints.source import PARTS
-from emollama_hf.checkpoints.work_directory import work_directory
-from emollama_hf.digest import combined, files_digest, hash_file, remember, sha256_file
+from emollama_hf.encoders.emotion_llama.processor import processor_settings
+from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES
 from emollama_hf.errors import ModelError
-from emollama_hf.llama_tokenizer import TOKENIZER_FILES
+from emollama_hf.files.digest import combined, files_digest, hash_file, remember, sha256_file
+from emollama_hf.files.work_directory import work_directory
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
-from emollama_hf.models.emotion_llama_processor import processor_settings
+from emollama_hf.tensors.shards import INDEX
 
 #: Largest file of weights; one tensor more than this has a file of its own. Tensors that are computed on the way
 #: (merged, cast) wait in memory until their file is full.

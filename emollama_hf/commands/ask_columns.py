@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from emollama_hf.commands.report import console, table
+from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ShareError
+from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.sharing.published_columns import PublishedColumn
-from emollama_hf.store.numbered_columns import named_columns
-from emollama_hf.terminal import shown_text
 
 
 class AskColumns:

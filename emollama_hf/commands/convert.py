@@ -17,8 +17,8 @@ from emollama_hf.checkpoints.directory import PARTS, read_provenance
 from emollama_hf.commands.report import console, table
 from emollama_hf.conversion.convert import run_conversion
 from emollama_hf.errors import ModelError
-from emollama_hf.given_path import given_path
-from emollama_hf.strict_json import read_object
+from emollama_hf.files.given_path import given_path
+from emollama_hf.files.strict_json import read_object
 
 
 def run_convert(

@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from emollama_hf.commands.extract import is_random, run_extract
+from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.frames.demo_clips import write_demo_clips
-from emollama_hf.store.destination import is_feature_set
 
 
 def run_demo(out: Path, model: str) -> int:

@@ -15,16 +15,16 @@ from packaging.requirements import Requirement
 
 import emollama_hf
 from emollama_hf import __version__
-from emollama_hf.available_memory import Memory, cuda_memory, system_memory
 from emollama_hf.checkpoints import PARTS, ModelSource, open_model
-from emollama_hf.checkpoints.quantized import Quantize
+from emollama_hf.checkpoints.memory import fitting_batch
 from emollama_hf.checkpoints.source import Part
 from emollama_hf.commands.report import console, table
+from emollama_hf.computing.available_memory import Memory, cuda_memory, system_memory
+from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.defaults import MODEL_VARIABLE, defaults
 from emollama_hf.errors import ModelError
-from emollama_hf.memory import fitting_batch
-from emollama_hf.number_types import MIXED, DtypeName
-from emollama_hf.store.memory_check import Plan
+from emollama_hf.planning.memory_check import Plan
+from emollama_hf.tensors.quantized import Quantize
 
 DISTRIBUTION = "emollama_hf"
 #: The folder that the package lies in: a checkout, where it is not installed.

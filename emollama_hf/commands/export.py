@@ -9,12 +9,12 @@ from datasets import Dataset
 
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console
+from emollama_hf.console.terminal import write_line
+from emollama_hf.extraction.sources import open_source
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.feature_set.export_npy import export_npy
+from emollama_hf.feature_set.parquet_rows import ParquetRows, open_config
 from emollama_hf.schema import EMOLLAMA
-from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.export_npy import export_npy
-from emollama_hf.store.parquet_rows import ParquetRows, open_config
-from emollama_hf.store.sources import open_source
-from emollama_hf.terminal import write_line
 
 
 def run_export(

@@ -12,18 +12,19 @@ from typing import Any
 
 import datasets
 
-from emollama_hf import schema, timing
+from emollama_hf import schema
 from emollama_hf.commands.report import columns_table, console, status_line, table, times_table
+from emollama_hf.console import timing
+from emollama_hf.console.terminal import shown_text, write_line
 from emollama_hf.engines.workers import DEFAULT_WORKERS, Workers
-from emollama_hf.store import memory_check
-from emollama_hf.store.card_sections import describe_column
-from emollama_hf.store.extraction import Run, check_engine, open_run
-from emollama_hf.store.manifest import DEFAULT_CONFIG, read_manifest
-from emollama_hf.store.provenance import RANDOM_WEIGHTS
-from emollama_hf.store.shard import Failure
-from emollama_hf.store.sources import open_source
-from emollama_hf.store.work_store import Stored
-from emollama_hf.terminal import shown_text, write_line
+from emollama_hf.extraction.extraction import Run, check_engine, open_run
+from emollama_hf.extraction.sources import open_source
+from emollama_hf.feature_set.card.card_sections import describe_column
+from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, read_manifest
+from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.planning import memory_check
+from emollama_hf.work_store.shard import Failure
+from emollama_hf.work_store.work_store import Stored
 
 ERRORS_SHOWN = 10
 
@@ -39,7 +40,7 @@ def run_extract(
     log_shards: bool = True,
     **options: Any,
 ) -> int:
-    """Extract, print a summary, and return the number of failed clips. options: as `store.extraction.extract`."""
+    """Extract, print a summary, and return the number of failed clips. options: as `emollama_hf.extract`."""
     if workers.engine == "ray":
         keep_standard_error()
     quiet_unless_terminal(log_shards=log_shards)

@@ -8,9 +8,9 @@ from pathlib import Path
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console
+from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ShareError
-from emollama_hf.plural import counted
-from emollama_hf.terminal import shown_text
+from emollama_hf.text.plural import counted
 
 
 def run_forget(

@@ -7,15 +7,15 @@ from typing import Any
 
 from emollama_hf.checkpoints import PARTS, open_model
 from emollama_hf.commands.report import columns_table, console, table
+from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ModelError, ShareError
-from emollama_hf.given_path import given_path
-from emollama_hf.plural import counted
-from emollama_hf.store.card_sections import describe_column, label_lines, settings_of, status_words
-from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.manifest import FeatureConfig, Manifest, read_manifest
-from emollama_hf.store.provenance import RANDOM_WEIGHTS
-from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
-from emollama_hf.terminal import shown_text
+from emollama_hf.feature_set.card.card_sections import describe_column, label_lines, settings_of, status_words
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.feature_set.manifest import FeatureConfig, Manifest, read_manifest
+from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.files.given_path import given_path
+from emollama_hf.text.plural import counted
+from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 
 
 def show_info(target: str, *, revision: str | None = None) -> None:
@@ -45,7 +45,7 @@ def _manifest(target: str, revision: str | None) -> Manifest | None:
         )
     if Path(target).exists() or ("/" not in target and "://" not in target):
         return None
-    from emollama_hf.sharing.open_place import open_place
+    from emollama_hf.sharing.places.open_place import open_place
 
     try:
         return open_place(target, revision=revision).manifest()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from emollama_hf.errors import ShareError
-from emollama_hf.small_file import KEY_BYTES, read_small
+from emollama_hf.files.small_file import KEY_BYTES, read_small
 
 #: How long a pipe may take: a password manager asks for a passphrase first.
 PIPE_S = 60.0

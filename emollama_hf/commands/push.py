@@ -11,11 +11,11 @@ import typer
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console
+from emollama_hf.console.terminal import for_terminal, shown_text
 from emollama_hf.errors import ShareError
-from emollama_hf.plural import counted
-from emollama_hf.small_file import read_small_text
-from emollama_hf.store.feature_set import CARD_DIFFERS
-from emollama_hf.terminal import for_terminal, shown_text
+from emollama_hf.feature_set.feature_set import CARD_DIFFERS
+from emollama_hf.files.small_file import read_small_text
+from emollama_hf.text.plural import counted
 
 
 def run_push(
@@ -29,7 +29,7 @@ def run_push(
     key_secret: Path | None,
     **options: Any,
 ) -> None:
-    """Push, ask about columns that look personal, and print a summary. options: as `sharing.push.push`."""
+    """Push, ask about columns that look personal, and print a summary. options: as `emollama_hf.push`."""
     quiet_unless_terminal(log_shards=False)
     from emollama_hf.commands.ask_columns import AskColumns, print_columns
     from emollama_hf.sharing.push import push

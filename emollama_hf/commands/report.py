@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from emollama_hf.terminal import for_terminal
-from emollama_hf.timing import StageTime
+from emollama_hf.console.terminal import for_terminal
+from emollama_hf.console.timing import StageTime
 
 
 class Screen(Console):
@@ -61,7 +61,7 @@ def _cell(value: Any) -> Any:
 
 
 def columns_table(columns: Mapping[str, str]) -> Table:
-    """Names and descriptions of columns, as `store.feature_set.describe_column` words them."""
+    """Names and descriptions of columns, as `feature_set.card.card_sections.describe_column` words them."""
     made = table("column", "one row")
     for name, description in columns.items():
         made.add_row(name, description)

@@ -8,14 +8,14 @@ from typing import Any
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.key_secret import read_secret
 from emollama_hf.commands.report import console, table
-from emollama_hf.terminal import shown_text
+from emollama_hf.console.terminal import shown_text
 
 
 def run_verify(target: str, source: str, *, key_secret: Path | None, **options: Any) -> int:
-    """Verify, print what was compared, and return the number of rows that deviate. options: as `sharing.verify`."""
+    """Verify, print what was compared, and return the number of rows that deviate. options: as `emollama_hf.verify`."""
     quiet_unless_terminal(log_shards=False)
+    from emollama_hf.feature_set.feature_set import CARD_DIFFERS
     from emollama_hf.sharing.verify import verify
-    from emollama_hf.store.feature_set import CARD_DIFFERS
 
     done = verify(target, source, key_secret=read_secret(key_secret), **options)
     screen = console()

@@ -23,18 +23,18 @@ from safetensors import SafetensorError
 
 from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
-from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.checkpoints.write import write_part, write_provenance
 from emollama_hf.conversion.hyperparameters import lora_targets, part_configs
 from emollama_hf.conversion.licences import LLAMA_GATE, copy_licences
 from emollama_hf.conversion.lora_scale import lora_alpha as found_alpha
 from emollama_hf.conversion.parts import Recipe, check_sources, check_values, part_contents, result_bytes
-from emollama_hf.conversion.recognise import WANTED, option
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.errors import ModelError
-from emollama_hf.given_path import given_path
-from emollama_hf.safe_errors import no_secrets
-from emollama_hf.secrets import without_secrets_inside
+from emollama_hf.files.given_path import given_path
+from emollama_hf.files.work_directory import work_directory
+from emollama_hf.tensors.recognise import WANTED, option
+from emollama_hf.text.safe_errors import no_secrets
+from emollama_hf.text.secrets import without_secrets_inside
 
 FORMAT = 1
 DTYPES = ("float32", "float16", "bfloat16")

@@ -12,10 +12,10 @@ from typing import Any
 from emollama_hf.checkpoints.hub import snapshot
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
+from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import is_url, local_path
-from emollama_hf.given_path import given_path
-from emollama_hf.plain_names import revision_fault
-from emollama_hf.secrets import without_secrets
+from emollama_hf.text.plain_names import revision_fault
+from emollama_hf.text.secrets import without_secrets
 
 _HUB = re.compile(
     r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"

@@ -16,7 +16,7 @@ from emollama_hf.checkpoints.architecture import (
     vision_config,
 )
 from emollama_hf.checkpoints.config_keys import checked_config, text_config
-from emollama_hf.conversion.lora import TARGETS
+from emollama_hf.encoders.emotion_llama.lora import TARGETS
 from emollama_hf.errors import ModelError
 
 #: Sections of an `architecture`; the last two describe what follows from the others.

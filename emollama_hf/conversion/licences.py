@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from emollama_hf.links import leads_out
+from emollama_hf.files.links import leads_out
 
 LICENCE_FILES = (
     "LICENSE",

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from emollama_hf.checkpoints.directory import check_links
-from emollama_hf.checkpoints.shards import WeightFiles, indexed_files, read_index
-from emollama_hf.checkpoints.strict_load import open_safetensors
 from emollama_hf.conversion.fetch import Folder
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
+from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.errors import ModelError
-from emollama_hf.llama_tokenizer import TOKENIZER_FILES, LlamaTokenizer
-from emollama_hf.strict_json import read_object
+from emollama_hf.files.strict_json import read_object
+from emollama_hf.tensors.shards import WeightFiles, indexed_files, read_index
+from emollama_hf.tensors.strict_load import open_safetensors
 
 #: In the order of preference: an index of shards, and the single file that stands for it.
 _WEIGHTS = (

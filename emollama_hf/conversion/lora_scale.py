@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emollama_hf.conversion.hyperparameters import architecture_lora
-from emollama_hf.conversion.lora import FACTOR, recorded, recorded_alpha
 from emollama_hf.conversion.sources import Source
+from emollama_hf.encoders.emotion_llama.lora import FACTOR, recorded, recorded_alpha
 from emollama_hf.errors import ModelError
 
 #: How errors call the places, by the names that provenance.json has for them.

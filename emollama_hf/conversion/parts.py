@@ -10,18 +10,18 @@ import torch
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.directory import PART_SOURCES
-from emollama_hf.checkpoints.tensor_names import split_unused
-from emollama_hf.checkpoints.weight_values import check_finite, check_types
 from emollama_hf.checkpoints.write import PartContent
-from emollama_hf.conversion.emotion_llama import projection_tensors
-from emollama_hf.conversion.eva import eva_tensors
-from emollama_hf.conversion.facemae import facemae_tensors
-from emollama_hf.conversion.llama import llama_tensors
-from emollama_hf.conversion.lora import Lora, lora_factors
 from emollama_hf.conversion.sources import Source, raise_all
-from emollama_hf.conversion.videomae import videomae_tensors
+from emollama_hf.encoders.emotion_llama.eva import eva_tensors
+from emollama_hf.encoders.emotion_llama.llama import llama_tensors
+from emollama_hf.encoders.emotion_llama.lora import Lora, lora_factors
+from emollama_hf.encoders.emotion_llama.processor import processor_settings
+from emollama_hf.encoders.emotion_llama.projections import projection_tensors
+from emollama_hf.encoders.facemae.conversion import facemae_tensors
+from emollama_hf.encoders.videomae.conversion import videomae_tensors
 from emollama_hf.errors import ModelError
-from emollama_hf.models.emotion_llama_processor import processor_settings
+from emollama_hf.tensors.tensor_names import split_unused
+from emollama_hf.tensors.weight_values import check_finite, check_types
 
 State = Mapping[str, torch.Tensor]
 Tensors = Iterator[tuple[str, torch.Tensor]]

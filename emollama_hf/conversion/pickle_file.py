@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from emollama_hf.checkpoints.strict_load import check_not_pointer
-from emollama_hf.checkpoints.wrapped_names import wrapping_hint
 from emollama_hf.conversion.archive_check import check_archive, check_old_pickles, holds_code
 from emollama_hf.errors import ModelError
+from emollama_hf.tensors.strict_load import check_not_pointer
+from emollama_hf.tensors.wrapped_names import wrapping_hint
 
 #: How deep entries are looked into for tensors.
 _DEEPEST = 3

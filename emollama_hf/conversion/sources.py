@@ -12,14 +12,17 @@ import torch
 
 from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.hub import cached_sha256
-from emollama_hf.checkpoints.tensor_names import compact, split_unused
-from emollama_hf.conversion import emotion_llama, eva, facemae, llama, videomae
 from emollama_hf.conversion.fetch import Folder, open_file, open_folder
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.conversion.llama_directory import open_llama
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
-from emollama_hf.conversion.recognise import WANTED, describe, option
+from emollama_hf.encoders.emotion_llama import eva, llama
+from emollama_hf.encoders.emotion_llama import projections as emotion_llama
+from emollama_hf.encoders.facemae import conversion as facemae
+from emollama_hf.encoders.videomae import conversion as videomae
 from emollama_hf.errors import ModelError
+from emollama_hf.tensors.recognise import WANTED, describe, option
+from emollama_hf.tensors.tensor_names import compact, split_unused
 
 
 @dataclass(frozen=True)

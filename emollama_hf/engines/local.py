@@ -14,7 +14,8 @@ from typing import Any
 import multiprocess
 import multiprocess.connection
 
-from emollama_hf import process as process_facts
+from emollama_hf.computing import process as process_facts
+from emollama_hf.console.logs import package_logger
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.read_ahead import ReadAhead, default_readers
 from emollama_hf.engines.runner import InPlace, Runner
@@ -23,9 +24,8 @@ from emollama_hf.engines.start_process import without_main
 from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import StoreError
-from emollama_hf.logs import package_logger
+from emollama_hf.planning.computation import Computation, Report, Unit
 from emollama_hf.stages.model_stage import ModelStage
-from emollama_hf.store.computation import Computation, Report, Unit
 
 logger = package_logger(__name__)
 

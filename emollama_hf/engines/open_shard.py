@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from emollama_hf.errors import StoreError
-from emollama_hf.store.computation import Computation, Report
-from emollama_hf.store.task import Task
-from emollama_hf.store.work_store import Publisher
+from emollama_hf.planning.computation import Computation, Report
+from emollama_hf.planning.task import Task
+from emollama_hf.work_store.work_store import Publisher
 
 #: A shard is published after this much work or this many bytes, whichever comes first.
 SHARD_SECONDS = 60.0

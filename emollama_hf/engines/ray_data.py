@@ -22,6 +22,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from emollama_hf.console.logs import package_logger
 from emollama_hf.engines.background import Background
 from emollama_hf.engines.last_words import last_words
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
@@ -29,12 +30,11 @@ from emollama_hf.engines.ray_cluster import joined, wait_until_free
 from emollama_hf.engines.ray_pools import Node, Pool, plan_pools
 from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import SafeMessage, StoreError
-from emollama_hf.logs import package_logger
-from emollama_hf.stage import Stage
+from emollama_hf.planning.computation import Computation, Report, Unit
+from emollama_hf.planning.memory_check import check_memory
+from emollama_hf.planning.task import Task
 from emollama_hf.stages.model_stage import ModelStage
-from emollama_hf.store.computation import Computation, Report, Unit
-from emollama_hf.store.memory_check import check_memory
-from emollama_hf.store.task import Task
+from emollama_hf.stages.stage import Stage
 
 logger = package_logger(__name__)
 

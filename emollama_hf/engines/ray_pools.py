@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from emollama_hf.stage import Stage
 from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.stage import Stage
 
 #: The share of the CPUs that workers book. Actors that book all of them leave none for what starts them, and the run
 #: would wait for itself without a word.

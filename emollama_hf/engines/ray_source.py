@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from emollama_hf.engines.ray_worker import message
 from emollama_hf.engines.sendable import sendable
-from emollama_hf.store.computation import Computation, Unit
+from emollama_hf.planning.computation import Computation, Unit
 
 GOODBYE_SECONDS = 10.0
 

@@ -14,14 +14,14 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from emollama_hf import process
+from emollama_hf.computing import process
 from emollama_hf.engines.sendable import sendable
 from emollama_hf.errors import ModelError
-from emollama_hf.stage import Stage
+from emollama_hf.planning.memory_check import check_memory
+from emollama_hf.planning.task import Task
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.store.memory_check import check_memory
-from emollama_hf.store.task import Task
+from emollama_hf.stages.stage import Stage
 
 SCHEMA = pa.schema([("index", pa.int64()), ("task", pa.large_binary()), ("error", pa.large_binary())])
 

@@ -21,12 +21,12 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 from typing import Any
 
+from emollama_hf.checkpoints.memory import LANES
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.start_process import without_main
-from emollama_hf.memory import LANES
-from emollama_hf.stage import Stage
+from emollama_hf.planning.task import Task
 from emollama_hf.stages.model_stage import ModelStage
-from emollama_hf.store.task import Task
+from emollama_hf.stages.stage import Stage
 
 #: Beyond what readers and lanes have in hand, tasks that wait for a lane.
 WAITING = 2

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from emollama_hf.errors import SafeMessage
-from emollama_hf.stage import Stage
-from emollama_hf.store.task import Task
+from emollama_hf.planning.task import Task
+from emollama_hf.stages.stage import Stage
 
 
 class RunnerFailed(SafeMessage):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 import traceback
 
-from emollama_hf.safe_errors import without_secrets_in_error
-from emollama_hf.secrets import without_secrets
+from emollama_hf.text.safe_errors import without_secrets_in_error
+from emollama_hf.text.secrets import without_secrets
 
 
 def sendable(error: BaseException) -> BaseException:

@@ -15,13 +15,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from emollama_hf.console.logs import package_logger
 from emollama_hf.engines.open_shard import OpenShard, ShardSize
 from emollama_hf.engines.runner import Runner, RunnerFailed
 from emollama_hf.errors import StoreError
-from emollama_hf.logs import package_logger
-from emollama_hf.store.computation import Computation, Report, Unit
-from emollama_hf.store.task import Task
-from emollama_hf.store.work_store import Publisher
+from emollama_hf.planning.computation import Computation, Report, Unit
+from emollama_hf.planning.task import Task
+from emollama_hf.work_store.work_store import Publisher
 
 logger = package_logger(__name__)
 

@@ -1,12 +1,12 @@
 """Frames of a clip: decoding, face crops, the peak frame. Knows nothing of `datasets`."""
 
-from .clip import ClipInfo
-from .decode import open_video
-from .peak import openface_file
-from .pictures import open_pictures
-from .sample import ClipSample, sample_clip
-from .sampling import even_indices, segment_indices
-from .settings import DecodeLimits, SampleSettings
+from emollama_hf.frames.clip import ClipInfo
+from emollama_hf.frames.peak.peak import openface_file
+from emollama_hf.frames.pictures.pictures import open_pictures
+from emollama_hf.frames.sample import ClipSample, sample_clip
+from emollama_hf.frames.sampling import even_indices, segment_indices
+from emollama_hf.frames.settings import DecodeLimits, SampleSettings
+from emollama_hf.frames.video.decode import open_video
 
 __all__ = [
     "ClipInfo",

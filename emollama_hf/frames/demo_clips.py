@@ -62,7 +62,7 @@ def view(
     """
     import cv2
 
-    from .opencv import one_thread
+    from emollama_hf.frames.opencv import one_thread
 
     scale = size[0] / width
     matrix = np.array([[scale, 0, size[0] / 2 - scale * x], [0, scale, size[1] / 2 - scale * y]])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .clip import Picture
-from .faces import Face
-from .frame_view import FrameView
+from emollama_hf.frames.clip import Picture
+from emollama_hf.frames.faces.detect import Face
+from emollama_hf.frames.frame_view import FrameView
 
 # With the decoder, the networks and the index of a long file this stays well below 300 MB.
 BUDGET_BYTES = 88 * 2**20

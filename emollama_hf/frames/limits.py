@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import ClipError
-from .settings import DecodeLimits
+from emollama_hf.errors import ClipError
+from emollama_hf.frames.settings import DecodeLimits
 
 #: Pixels beyond `max_pixels` that a decoder may allocate: it rounds width and height up to whole blocks of 16 to 64.
 _PADDING = 64 * 65536

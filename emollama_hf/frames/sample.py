@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .appearance import face_appearance
-from .clip import Clip, ClipInfo
-from .crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
-from .expression import whole_patch
-from .faces import detect_faces
-from .frame_view import FrameView
-from .held import HeldFrames
-from .peak import fixed_peak, most_expressive
-from .rating import ExpressionRating
-from .sampling import even_indices, segment_indices
-from .settings import DEFAULT_SETTINGS, SampleSettings
-from .shots import Look, look_at, shot_numbers
-from .tracks import SeenFrame, chosen_tracks
+from emollama_hf.frames.clip import Clip, ClipInfo
+from emollama_hf.frames.faces.appearance import face_appearance
+from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
+from emollama_hf.frames.faces.detect import detect_faces
+from emollama_hf.frames.faces.shots import Look, look_at, shot_numbers
+from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks
+from emollama_hf.frames.frame_view import FrameView
+from emollama_hf.frames.held import HeldFrames
+from emollama_hf.frames.peak.expression import whole_patch
+from emollama_hf.frames.peak.peak import fixed_peak, most_expressive
+from emollama_hf.frames.peak.rating import ExpressionRating
+from emollama_hf.frames.sampling import even_indices, segment_indices
+from emollama_hf.frames.settings import DEFAULT_SETTINGS, SampleSettings
 
 _PICTURE_RATE = 25.0  # frames a second that pictures without times are taken to have when gaps are judged
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.place import Place
-from emollama_hf.store.feature_card import card_pictures, update_card, write_card
-from emollama_hf.store.feature_set import text_digest
-from emollama_hf.store.manifest import PROVENANCE, Manifest
-from emollama_hf.store.set_paths import README
+from emollama_hf.feature_set.card.feature_card import card_pictures, update_card, write_card
+from emollama_hf.feature_set.feature_set import text_digest
+from emollama_hf.feature_set.manifest import PROVENANCE, Manifest
+from emollama_hf.feature_set.set_paths import README
+from emollama_hf.sharing.places.place import Place
 
 
 @dataclass(frozen=True)

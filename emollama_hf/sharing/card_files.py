@@ -9,9 +9,9 @@ from typing import Any
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
-from emollama_hf.links import leads_out
-from emollama_hf.store.manifest import ManifestError, UnsafeManifest, read_manifest
-from emollama_hf.store.set_paths import README
+from emollama_hf.feature_set.manifest import ManifestError, UnsafeManifest, read_manifest
+from emollama_hf.feature_set.set_paths import README
+from emollama_hf.files.links import leads_out
 
 
 def check_card_files(directory: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from datasets import Features
 
 from emollama_hf import schema
+from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.stages import STAGES
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 
 #: Columns that stages make; those that show faces are published or not, however rows were made.
 FEATURE_COLUMNS = tuple(column for stage in STAGES for column in stage.makes if column not in schema.MEDIA)

@@ -13,28 +13,28 @@ from datasets import ClassLabel, Features
 from filelock import FileLock
 
 from emollama_hf.errors import ShareError
-from emollama_hf.links import leads_out, links_out
-from emollama_hf.safe_errors import no_secrets
+from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest
+from emollama_hf.feature_set.row_notes import RowNote, known_rows, note_rows
+from emollama_hf.feature_set.set_paths import README
+from emollama_hf.files.links import leads_out, links_out
+from emollama_hf.files.small_file import read_small
+from emollama_hf.privacy.gate import check_files
 from emollama_hf.sharing.card import Texts, stage_texts
-from emollama_hf.sharing.class_names import Condition, Rule, nested_class_names, unused_names, without_names
-from emollama_hf.sharing.file_names import stems_of
-from emollama_hf.sharing.folder_place import FolderPlace
-from emollama_hf.sharing.forgotten_names import clear_names_table, names_that_go
-from emollama_hf.sharing.gate import check_files
-from emollama_hf.sharing.hub_place import HubPlace
 from emollama_hf.sharing.left_out_lines import public_lines
-from emollama_hf.sharing.names_that_stay import names_that_stay
-from emollama_hf.sharing.open_place import open_place
-from emollama_hf.sharing.place import Changes, Place
+from emollama_hf.sharing.names.class_names import Condition, Rule, nested_class_names, unused_names, without_names
+from emollama_hf.sharing.names.file_names import stems_of
+from emollama_hf.sharing.names.forgotten_names import clear_names_table, names_that_go
+from emollama_hf.sharing.names.names_that_stay import names_that_stay
+from emollama_hf.sharing.names.row_names import forgotten_name, hash_name
+from emollama_hf.sharing.places.folder_place import FolderPlace
+from emollama_hf.sharing.places.hub_place import HubPlace
+from emollama_hf.sharing.places.open_place import open_place
+from emollama_hf.sharing.places.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
-from emollama_hf.sharing.row_names import forgotten_name, hash_name
 from emollama_hf.sharing.staging import staging_folder
-from emollama_hf.small_file import read_small
-from emollama_hf.store.forgetting import keep_only, remove_store
-from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest
-from emollama_hf.store.row_notes import RowNote, known_rows, note_rows
-from emollama_hf.store.set_paths import README
-from emollama_hf.store.work_store import INSIDE_OUT, is_work_store
+from emollama_hf.text.safe_errors import no_secrets
+from emollama_hf.work_store.forgetting import keep_only, remove_store
+from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 
 
 @dataclass(frozen=True)

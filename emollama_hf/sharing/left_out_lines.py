@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable
 
 from emollama_hf import schema
-from emollama_hf.sharing.row_names import CANDIDATES
+from emollama_hf.privacy.personal_columns import OWN
+from emollama_hf.sharing.names.row_names import CANDIDATES
 from emollama_hf.stages import is_computed
-from emollama_hf.store.personal_columns import OWN
 
 _NAMED = re.compile(r"(?:the names in )?`(?P<column>[^`]*)`: ", re.DOTALL)
 _OTHERS = re.compile(r"(?P<count>[0-9]{1,9}) other columns? of the source", re.ASCII)

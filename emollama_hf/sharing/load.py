@@ -13,18 +13,18 @@ import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, load_from_disk
 
 from emollama_hf import schema
+from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ShareError
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig
+from emollama_hf.feature_set.parquet_rows import check_directory
+from emollama_hf.feature_set.set_paths import README
+from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import FILE_URL, local_path
-from emollama_hf.given_path import given_path
-from emollama_hf.logs import package_logger
-from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.card_files import check_card_files
-from emollama_hf.sharing.open_place import open_place
-from emollama_hf.stage import check_choice
-from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig
-from emollama_hf.store.parquet_rows import check_directory
-from emollama_hf.store.set_paths import README
+from emollama_hf.sharing.places.open_place import open_place
+from emollama_hf.stages.stage import check_choice
+from emollama_hf.text.safe_errors import no_secrets
 
 logger = package_logger(__name__)
 

@@ -10,13 +10,13 @@ import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
 from emollama_hf import schema
-from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
+from emollama_hf.feature_set.manifest import ROW_DIGITS, FeatureConfig
+from emollama_hf.files.digest import combined
+from emollama_hf.planning.content import value_digest
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.row_names import forgotten_name, unique
-from emollama_hf.store.arrow_columns import nulls
-from emollama_hf.store.content import value_digest
-from emollama_hf.store.manifest import ROW_DIGITS, FeatureConfig
+from emollama_hf.sharing.names.row_names import forgotten_name, unique
+from emollama_hf.work_store.arrow_columns import nulls
 
 NAMES_SHOWN = 5
 HINT = "Mend it, or name rows by another column (--key, key=)."

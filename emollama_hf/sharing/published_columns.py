@@ -11,12 +11,12 @@ import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
 from emollama_hf import schema
-from emollama_hf.sharing.scan import may_hold_text, values_in
+from emollama_hf.console.terminal import shown_text
+from emollama_hf.feature_set.card.card_sections import describe_column
+from emollama_hf.privacy.personal_columns import look_of_column, may_name_people, people_in
+from emollama_hf.privacy.scan import may_hold_text, values_in
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
-from emollama_hf.store.card_sections import describe_column
-from emollama_hf.store.personal_columns import look_of_column, may_name_people, people_in
-from emollama_hf.terminal import shown_text
 
 EXAMPLE_LENGTH = 40
 #: Numbers of an array that an example may need.

@@ -16,42 +16,42 @@ from typing import Any
 import pyarrow as pa
 from datasets import Dataset, Features
 
+from emollama_hf.console.logs import package_logger
+from emollama_hf.console.progress import sharing_bar
+from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ShareError
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
+from emollama_hf.feature_set.opening import ANYWHERE
+from emollama_hf.feature_set.provenance import describe_run, made_with, merged
 from emollama_hf.frames.source import shown_name
-from emollama_hf.logs import package_logger
-from emollama_hf.progress import sharing_bar
-from emollama_hf.safe_errors import no_secrets
+from emollama_hf.privacy.allowed_columns import computed_shapes
+from emollama_hf.privacy.column_values import columns_to_look_at, look_at_values
+from emollama_hf.privacy.gate import check_files
+from emollama_hf.privacy.included_columns import look_for_signals
+from emollama_hf.privacy.numbered_columns import named_columns
+from emollama_hf.privacy.spelled_names import spellings
 from emollama_hf.sharing.card import stage_texts
-from emollama_hf.sharing.class_names import joined_names, renumbered
 from emollama_hf.sharing.difference import check_same, choose_config
-from emollama_hf.sharing.file_names import file_names, unrepeated
-from emollama_hf.sharing.folder_place import FolderPlace
-from emollama_hf.sharing.gate import check_files
 from emollama_hf.sharing.left_out_lines import public_lines
-from emollama_hf.sharing.missing_files import check_sent_again, split_present
-from emollama_hf.sharing.names_table import names_of, names_table, remember_names
-from emollama_hf.sharing.open_place import check_config_name, check_revision, open_place
-from emollama_hf.sharing.place import Changes, Place, PlaceChangedError
+from emollama_hf.sharing.names.class_names import joined_names, renumbered
+from emollama_hf.sharing.names.file_names import file_names, unrepeated
+from emollama_hf.sharing.names.names_table import names_of, names_table, remember_names
+from emollama_hf.sharing.names.row_names import RowNames, choose_names, forgotten_name
+from emollama_hf.sharing.places.folder_place import FolderPlace
+from emollama_hf.sharing.places.missing_files import check_sent_again, split_present
+from emollama_hf.sharing.places.open_place import check_config_name, check_revision, open_place
+from emollama_hf.sharing.places.place import Changes, Place, PlaceChangedError
 from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.published_columns import PublishedColumn
 from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
-from emollama_hf.sharing.row_names import RowNames, choose_names, forgotten_name
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, plan_publication
 from emollama_hf.sharing.without_features import check_features
-from emollama_hf.store.allowed_columns import computed_shapes
-from emollama_hf.store.column_values import columns_to_look_at, look_at_values
-from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.included_columns import look_for_signals
-from emollama_hf.store.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
-from emollama_hf.store.numbered_columns import named_columns
-from emollama_hf.store.opening import ANYWHERE
-from emollama_hf.store.provenance import describe_run, made_with, merged
-from emollama_hf.store.spelled_names import spellings
-from emollama_hf.terminal import shown_text
-from emollama_hf.transform import Transform
+from emollama_hf.stages.transform import Transform
+from emollama_hf.text.safe_errors import no_secrets
 
 logger = package_logger(__name__)
 
@@ -141,7 +141,7 @@ def push(
     license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
 
     Where a directory is pushed and its rows are named by hashes, `<directory>.names.csv` beside it says which published
-    name is whose. It is never published. For a data set, `emollama_hf.sharing.row_names.hash_name(name, secret)`
+    name is whose. It is never published. For a data set, `emollama_hf.sharing.names.row_names.hash_name(name, secret)`
     computes the published name of each row.
 
     Rows that are published already with the same values are not sent again, so that a push which was interrupted, or

@@ -9,12 +9,12 @@ from typing import Any
 
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.open_place import HUB_ID
-from emollama_hf.stage import Stage
+from emollama_hf.feature_set.manifest import FeatureConfig
+from emollama_hf.sharing.places.open_place import HUB_ID
 from emollama_hf.stages import STAGES, EmoLlamaEmbed
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.store.manifest import FeatureConfig
+from emollama_hf.stages.stage import Stage
 
 
 def recorded_pipeline(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from datasets import Features
 
+from emollama_hf.console.logs import package_logger
+from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ShareError
-from emollama_hf.logs import package_logger
+from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.sharing.published_columns import PublishedColumn, list_columns
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
-from emollama_hf.store.numbered_columns import named_columns
-from emollama_hf.terminal import shown_text
 
 logger = package_logger(__name__)
 

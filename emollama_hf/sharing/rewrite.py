@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
-from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
-from emollama_hf.sharing.class_names import renumbered
-from emollama_hf.sharing.place import Place
+from emollama_hf.feature_set.manifest import FeatureFile
+from emollama_hf.files.digest import combined
+from emollama_hf.files.written_file import is_as_written
+from emollama_hf.sharing.names.class_names import renumbered
+from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.plan import fitted, row_digests
 from emollama_hf.sharing.staging import file_number, stage_file
-from emollama_hf.store.manifest import FeatureFile
-from emollama_hf.store.written_file import is_as_written
 
 READ_ROWS = 16
 

@@ -13,21 +13,21 @@ import pyarrow as pa
 from datasets import Audio, Dataset, DatasetDict, Features, Image
 
 from emollama_hf import schema
-from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError, SourceError
+from emollama_hf.extraction.carried import carried_making
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.feature_set.feature_rows import piece_rows
+from emollama_hf.feature_set.manifest import RowKey, read_manifest
+from emollama_hf.feature_set.parquet_rows import open_config
+from emollama_hf.files.digest import combined
+from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import local_path, shown_name
-from emollama_hf.given_path import given_path
+from emollama_hf.planning.content import value_digest
+from emollama_hf.privacy.media import path_of, undecoded
 from emollama_hf.rows import Rows
+from emollama_hf.sharing.names.row_names import CANDIDATES
 from emollama_hf.sharing.plain_texts import checked_texts, ordinary_features
-from emollama_hf.sharing.row_names import CANDIDATES
 from emollama_hf.sharing.without_features import refuse_directory, unusable
-from emollama_hf.store.carried import carried_making
-from emollama_hf.store.content import value_digest
-from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.feature_rows import piece_rows
-from emollama_hf.store.manifest import RowKey, read_manifest
-from emollama_hf.store.media import path_of, undecoded
-from emollama_hf.store.parquet_rows import open_config
 
 CLIP_ID_DIGITS = 16
 
@@ -81,7 +81,7 @@ def open_rows(
 def _from_directory(folder: Path, config_name: str | None, key: str | None) -> SourceRows:
     if not is_feature_set(folder):
         refuse_directory(folder)
-        from emollama_hf.store.sources import open_source
+        from emollama_hf.extraction.sources import open_source
 
         try:
             ds = open_source(str(folder))

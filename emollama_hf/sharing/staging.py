@@ -16,12 +16,12 @@ from datasets import Features
 from datasets.config import HF_DATASETS_CACHE
 from filelock import FileLock, Timeout
 
-from emollama_hf.digest import combined
 from emollama_hf.errors import ShareError
+from emollama_hf.feature_set.feature_set import SHARD_BYTES, write_feature_file
+from emollama_hf.feature_set.manifest import FeatureFile
+from emollama_hf.feature_set.set_paths import data_folder, file_name
+from emollama_hf.files.digest import combined
 from emollama_hf.sharing.plan import Plan
-from emollama_hf.store.feature_set import SHARD_BYTES, write_feature_file
-from emollama_hf.store.manifest import FeatureFile
-from emollama_hf.store.set_paths import data_folder, file_name
 
 
 @contextmanager

@@ -16,22 +16,22 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from emollama_hf import schema
-from emollama_hf.checkpoints.quantized import QUANTIZATIONS
 from emollama_hf.errors import ShareError
+from emollama_hf.extraction.sources import open_source
+from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
+from emollama_hf.feature_set.set_paths import README
+from emollama_hf.planning.memory_check import check_memory
+from emollama_hf.privacy.media import undecoded
 from emollama_hf.rows import Rows
-from emollama_hf.safe_errors import no_secrets
 from emollama_hf.sharing.limits import Limit, limit_of
-from emollama_hf.sharing.open_place import open_place
-from emollama_hf.sharing.place import Place
+from emollama_hf.sharing.names.row_names import RowNames, choose_names
+from emollama_hf.sharing.places.open_place import open_place
+from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
-from emollama_hf.sharing.row_names import RowNames, choose_names
-from emollama_hf.stage import check_choice
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.store.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
-from emollama_hf.store.media import undecoded
-from emollama_hf.store.memory_check import check_memory
-from emollama_hf.store.set_paths import README
-from emollama_hf.store.sources import open_source
+from emollama_hf.stages.stage import check_choice
+from emollama_hf.tensors.quantized import QUANTIZATIONS
+from emollama_hf.text.safe_errors import no_secrets
 
 #: Facts of a clip, relative: a detector's boxes come out of another network than the features.
 FACT_LIMIT = 1e-3

@@ -11,14 +11,14 @@ from datasets import Audio, Features, Image, List, Value, Video
 
 from emollama_hf import schema
 from emollama_hf.errors import ERROR_KINDS, ShareError, published_error
+from emollama_hf.files.small_file import OddFileError, open_regular
 from emollama_hf.frames.source import local_path
+from emollama_hf.privacy.allowed_columns import left_out, reasons_held_back, shown_column
+from emollama_hf.privacy.column_values import ColumnValues, is_text
+from emollama_hf.privacy.included_columns import why_media
+from emollama_hf.privacy.media import SHOWS_PEOPLE, file_name_of, is_recording, shows_people
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.row_names import FILE_NAMES, RowNames
-from emollama_hf.small_file import OddFileError, open_regular
-from emollama_hf.store.allowed_columns import left_out, reasons_held_back, shown_column
-from emollama_hf.store.column_values import ColumnValues, is_text
-from emollama_hf.store.included_columns import why_media
-from emollama_hf.store.media import SHOWS_PEOPLE, file_name_of, is_recording, shows_people
+from emollama_hf.sharing.names.row_names import FILE_NAMES, RowNames
 
 
 @dataclass(frozen=True)

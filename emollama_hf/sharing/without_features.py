@@ -12,13 +12,13 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.checkpoints import PARTS
 from emollama_hf.errors import ShareError
-from emollama_hf.frames.single_picture import IMAGE_SUFFIXES
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.files.video_files import find_videos
+from emollama_hf.frames.pictures.single_picture import IMAGE_SUFFIXES
 from emollama_hf.frames.source import shown_name
 from emollama_hf.sharing.difference import FEATURE_COLUMNS
 from emollama_hf.stages import is_computed
-from emollama_hf.store.destination import is_feature_set
-from emollama_hf.store.video_files import find_videos
-from emollama_hf.store.work_store import INSIDE_OUT, MARK
+from emollama_hf.work_store.work_store import INSIDE_OUT, MARK
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
 COLUMNS_SHOWN = 8

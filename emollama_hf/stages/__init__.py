@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from emollama_hf.stage import Stage
 from emollama_hf.stages.emollama import EmoLlamaEmbed
 from emollama_hf.stages.facemae import FaceMAEEmbed
 from emollama_hf.stages.sample_frames import SampleFrames
+from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.videomae import VideoMAEEmbed
 
 STAGES: tuple[type[Stage], ...] = (

@@ -13,19 +13,25 @@ from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.checkpoints.quantized import QUANTIZATIONS, Quantize
+from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.encoders.emotion_llama.pooling import canonical_pooling, pool, pooled_shape
+from emollama_hf.encoders.emotion_llama.prompt import (
+    DEFAULT_INSTRUCTION,
+    DEFAULT_TASK,
+    PromptIds,
+    encode_prompt,
+    prompt_segments,
+)
 from emollama_hf.errors import ClipError
+from emollama_hf.frames.pictures.single_picture import open_image
 from emollama_hf.frames.settings import DEFAULT_LIMITS
-from emollama_hf.frames.single_picture import open_image
-from emollama_hf.number_types import DtypeName
-from emollama_hf.pooling import canonical_pooling, pool, pooled_shape
-from emollama_hf.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, encode_prompt, prompt_segments
 from emollama_hf.rows import Row
-from emollama_hf.stage import OnError, Stage, check_choice
 from emollama_hf.stages.facemae import FaceMAEEmbed
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
 from emollama_hf.stages.sample_frames import SampleFrames
+from emollama_hf.stages.stage import OnError, Stage, check_choice
 from emollama_hf.stages.videomae import VideoMAEEmbed
+from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
 
 Layout = Literal["fork", "upstream"]
 StoreDtype = Literal["float16", "float32"]
@@ -196,7 +202,7 @@ class EmoLlamaEmbed(ModelStage):
     def compute_together(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
         import torch
 
-        from emollama_hf.models.scaling import clip_normalised, on_device
+        from emollama_hf.encoders.scaling import clip_normalised, on_device
 
         prompt = self._prompt()
         with self.computing() as model:

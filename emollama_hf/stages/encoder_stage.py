@@ -11,9 +11,9 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
-from emollama_hf.stage import OnError, Stage
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
 from emollama_hf.stages.sample_frames import SampleFrames
+from emollama_hf.stages.stage import OnError, Stage
 
 
 class EncoderStage(ModelStage):

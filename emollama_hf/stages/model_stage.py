@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from emollama_hf import process
-from emollama_hf.available_memory import cuda_memory
 from emollama_hf.checkpoints import PARTS, ModelSource, open_model
+from emollama_hf.checkpoints.memory import fitting_batch
 from emollama_hf.checkpoints.source import Part
+from emollama_hf.computing import process
+from emollama_hf.computing.available_memory import cuda_memory
+from emollama_hf.computing.exact_float32 import exact_float32
+from emollama_hf.computing.fitting_batches import in_fitting_batches
+from emollama_hf.computing.model_cache import cached
+from emollama_hf.computing.number_types import DTYPES, DtypeName, type_of_part
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.errors import ClipError, ModelError
-from emollama_hf.exact_float32 import exact_float32
-from emollama_hf.fitting_batches import in_fitting_batches
-from emollama_hf.memory import fitting_batch
-from emollama_hf.model_cache import cached
-from emollama_hf.number_types import DTYPES, DtypeName, type_of_part
-from emollama_hf.stage import Placement, Stage, StageConfig, check_choice
+from emollama_hf.stages.stage import Placement, Stage, StageConfig, check_choice
 
 if TYPE_CHECKING:
     from torch import nn

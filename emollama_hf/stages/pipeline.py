@@ -10,10 +10,10 @@ from typing import Any
 from datasets import Features
 
 from emollama_hf import schema
-from emollama_hf.stage import Stage
 from emollama_hf.stages import STAGES
 from emollama_hf.stages.model_stage import ModelStage
-from emollama_hf.transform import Transform
+from emollama_hf.stages.stage import Stage
+from emollama_hf.stages.transform import Transform
 
 
 class Pipeline(Transform):

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Literal
 
 from datasets import Features
 
-from emollama_hf import process, schema
-from emollama_hf.digest import folder_digest
+from emollama_hf import schema
+from emollama_hf.computing import process
+from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ClipError, ErrorKind
-from emollama_hf.face_coverage import check_min_face_coverage, too_few_faces
+from emollama_hf.files.digest import folder_digest
 from emollama_hf.frames import (
     ClipSample,
     DecodeLimits,
@@ -25,9 +26,9 @@ from emollama_hf.frames import (
     openface_file,
     sample_clip,
 )
-from emollama_hf.logs import package_logger
+from emollama_hf.frames.faces.face_coverage import check_min_face_coverage, too_few_faces
 from emollama_hf.rows import Row
-from emollama_hf.stage import OnError, Placement, Stage, StageConfig, check_choice
+from emollama_hf.stages.stage import OnError, Placement, Stage, StageConfig, check_choice
 
 logger = package_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.number_types import DtypeName
+from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.stages.encoder_stage import EncoderStage
 
 

@@ -18,7 +18,7 @@ from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import BY_NAME, STEPS
 from benchmarks.gpu.tf32 import allowed, tf32
 from benchmarks.gpu.watching import Watch
-from tests.models import golden
+from tests.encoders import golden
 
 ROOT = Path(__file__).parents[2]
 

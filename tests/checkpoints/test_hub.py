@@ -84,7 +84,7 @@ def test_a_branch_is_asked_for_once_however_many_clips_there_are(repository: Pat
 import numpy as np
 from datasets import Dataset
 from emollama_hf import FaceMAEEmbed, extract
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 ds = crops(Path({str(tmp_path)!r}), *range(6))
 done = extract(ds, {REPO!r}, stages=["facemae_embed"], out={str(tmp_path / "out")!r}, **OPTIONS)
 assert set(done["emollama_status"]) == {{"ok"}}

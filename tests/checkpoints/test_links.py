@@ -9,8 +9,8 @@ import pytest
 
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.directory import check_links
-from emollama_hf.checkpoints.shards import read_index
 from emollama_hf.errors import ModelError
+from emollama_hf.tensors.shards import read_index
 
 
 @pytest.fixture

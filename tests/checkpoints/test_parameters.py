@@ -10,8 +10,8 @@ import torch
 from emollama_hf.checkpoints import PARTS, open_model
 from emollama_hf.checkpoints.architecture import FULL, TINY, emotion_llama_config
 from emollama_hf.checkpoints.build import empty_network, weights_of
+from emollama_hf.checkpoints.memory import weight_bytes
 from emollama_hf.checkpoints.parameters import decoder_matrices, parameter_count
-from emollama_hf.memory import weight_bytes
 
 
 def real_count(part: str, config: dict[str, Any]) -> int:

@@ -12,11 +12,11 @@ from torch import nn
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.build import empty_network, weights_of
 from emollama_hf.checkpoints.random_model import GENERATOR_VERSION
-from emollama_hf.checkpoints.random_weights import fill_randomly
-from emollama_hf.checkpoints.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.checkpoints.source import PARTS
+from emollama_hf.encoders.emotion_llama.prompt import encode_prompt
+from emollama_hf.encoders.emotion_llama.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.errors import ModelError
-from emollama_hf.prompt import encode_prompt
+from emollama_hf.tensors.random_weights import fill_randomly
 from tests import second_process
 
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from emollama_hf.checkpoints import PARTS, ModelSource, open_model, write, write_model
 from emollama_hf.checkpoints.build import weights_of
 from emollama_hf.checkpoints.directory import part_files
-from emollama_hf.digest import files_digest, sha256_file
 from emollama_hf.errors import ModelError
+from emollama_hf.files.digest import files_digest, sha256_file
 
 LLAMA = Path(__file__).parents[1] / "golden" / "checkpoints" / "llama"
 

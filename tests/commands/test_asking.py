@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from datasets import Dataset
 
-from emollama_hf.sharing.row_names import hash_name
+from emollama_hf.sharing.names.row_names import hash_name
 from tests import second_process
 from tests.commands.command_line import MAIN, run
 from tests.sharing.labs import shared

@@ -12,7 +12,7 @@ from datasets import load_dataset
 
 from emollama_hf.frames.demo_clips import write_demo_clips
 from tests.commands.command_line import run
-from tests.models import golden
+from tests.encoders import golden
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emollama_hf.available_memory import system_memory
+from emollama_hf.computing.available_memory import system_memory
 from tests.commands.command_line import run
 from tests.commands.test_cli import clips
-from tests.models.golden import LLAMA
+from tests.encoders.golden import LLAMA
 
 __all__ = ["clips"]
 

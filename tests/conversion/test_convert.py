@@ -20,8 +20,8 @@ from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, ModelError
 from emollama_hf.checkpoints import open_model
 from emollama_hf.conversion.pickle_file import read_checkpoint
 from emollama_hf.conversion.sources import open_sources
-from tests.models import golden
-from tests.models.golden import SOURCES, convert_golden
+from tests.encoders import golden
+from tests.encoders.golden import SOURCES, convert_golden
 
 ARCHITECTURE = golden.MANIFEST["hyperparameters"]
 DECODER = golden.configs()["emotion_llama"]

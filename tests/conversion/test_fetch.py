@@ -17,7 +17,7 @@ from emollama_hf import ModelError
 from emollama_hf.checkpoints import PARTS, open_model
 from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
-from tests.models import golden
+from tests.encoders import golden
 
 REPO = "lab/checkpoints"
 

@@ -8,7 +8,7 @@ import pytest
 
 from emollama_hf.conversion.hyperparameters import part_configs
 from emollama_hf.errors import ModelError
-from tests.models import golden
+from tests.encoders import golden
 
 EVA: dict[str, Any] = {
     name: value

@@ -12,9 +12,9 @@ import pytest
 
 from emollama_hf import ModelError
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.work_directory import work_directory
 from emollama_hf.conversion.convert import run_conversion
-from tests.models import golden
+from emollama_hf.files.work_directory import work_directory
+from tests.encoders import golden
 from tests.small_disk import small_disk
 
 ARCHITECTURE = golden.MANIFEST["hyperparameters"]

@@ -16,10 +16,10 @@ from emollama_hf import ModelError
 from emollama_hf.cli import app
 from emollama_hf.conversion.lora_scale import lora_alpha
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
-from emollama_hf.conversion.recognise import option
 from emollama_hf.conversion.sources import open_sources
-from tests.models import golden
-from tests.models.golden import SOURCES, convert_golden
+from emollama_hf.tensors.recognise import option
+from tests.encoders import golden
+from tests.encoders.golden import SOURCES, convert_golden
 
 SIZES = {name: value for name, value in golden.MANIFEST["hyperparameters"].items() if name != "lora"}
 SOURCE = open_sources({"emotion_llama": str(SOURCES["emotion_llama"])}, {"num_hidden_layers": 3}, Path())[

@@ -15,7 +15,7 @@ import emollama_hf
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.build import weights_of
-from tests.models import golden
+from tests.encoders import golden
 from tests.original_files import write_original_files
 
 GOLDEN = golden.MANIFEST["hyperparameters"]

@@ -14,7 +14,7 @@ from emollama_hf import ModelError
 from emollama_hf.checkpoints import open_model
 from emollama_hf.conversion.pickle_file import read_checkpoint
 from tests.conversion.test_convert import as_shards
-from tests.models.golden import convert_golden
+from tests.encoders.golden import convert_golden
 
 NORM = "model.norm.weight"
 ONLY_LLAMA = {"eva": None, "emotion_llama": None, "facemae": None, "videomae": None}

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from emollama_hf.conversion.emotion_llama import projection_tensors
-from emollama_hf.conversion.eva import eva_tensors, interpolated_positions
-from emollama_hf.conversion.facemae import facemae_tensors
-from emollama_hf.conversion.llama import llama_tensors
-from emollama_hf.conversion.lora import lora_factors, recorded_alpha
 from emollama_hf.conversion.pickle_file import read_checkpoint
-from emollama_hf.conversion.videomae import videomae_tensors
+from emollama_hf.encoders.emotion_llama.eva import eva_tensors, interpolated_positions
+from emollama_hf.encoders.emotion_llama.llama import llama_tensors
+from emollama_hf.encoders.emotion_llama.lora import lora_factors, recorded_alpha
+from emollama_hf.encoders.emotion_llama.projections import projection_tensors
+from emollama_hf.encoders.facemae.conversion import facemae_tensors
+from emollama_hf.encoders.videomae.conversion import videomae_tensors
 from emollama_hf.errors import ModelError
-from tests.models import golden
+from tests.encoders import golden
 
 CONFIGS = golden.configs()
 DECODER = CONFIGS["emotion_llama"]

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from emollama_hf import ModelError
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.weight_values import value_fault
 from emollama_hf.conversion.pickle_file import read_checkpoint
-from tests.models import golden
-from tests.models.golden import SOURCES, convert_golden
+from emollama_hf.tensors.weight_values import value_fault
+from tests.encoders import golden
+from tests.encoders.golden import SOURCES, convert_golden
 
 ENCODER = {"eva": None, "emotion_llama": None, "llama": None, "videomae": None}
 TYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64]

@@ -13,15 +13,15 @@ from safetensors.torch import load_file, save_file
 
 from emollama_hf import ModelError
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.wrapped_names import unwrapped, wrapping_hint
-from emollama_hf.conversion.emotion_llama import projection_tensors
-from emollama_hf.conversion.eva import eva_tensors
-from emollama_hf.conversion.facemae import facemae_tensors
-from emollama_hf.conversion.llama import llama_tensors
 from emollama_hf.conversion.pickle_file import model_state
-from emollama_hf.conversion.videomae import videomae_tensors
-from tests.models import golden
-from tests.models.golden import SOURCES, convert_golden
+from emollama_hf.encoders.emotion_llama.eva import eva_tensors
+from emollama_hf.encoders.emotion_llama.llama import llama_tensors
+from emollama_hf.encoders.emotion_llama.projections import projection_tensors
+from emollama_hf.encoders.facemae.conversion import facemae_tensors
+from emollama_hf.encoders.videomae.conversion import videomae_tensors
+from emollama_hf.tensors.wrapped_names import unwrapped, wrapping_hint
+from tests.encoders import golden
+from tests.encoders.golden import SOURCES, convert_golden
 
 CONFIGS = golden.configs()
 DECODER = CONFIGS["emotion_llama"]

@@ -12,7 +12,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Value, Video
 
 from dataset_scripts.mer2023 import MER2023
-from emollama_hf.store.sources import SourceError
+from emollama_hf.extraction.sources import SourceError
 from tests.videos import still, write_video
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -17,8 +17,8 @@ from datasets import ClassLabel, Dataset, Value, Video, load_dataset, load_from_
 
 from dataset_scripts.mindwandering import MindWandering
 from emollama_hf import extract
+from emollama_hf.extraction.sources import SourceError, open_source
 from emollama_hf.frames.demo_clips import write_demo_clips
-from emollama_hf.store.sources import SourceError, open_source
 from tests import second_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]

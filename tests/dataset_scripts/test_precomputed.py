@@ -13,8 +13,8 @@ from datasets import Array2D, Dataset, List, Value, load_dataset, load_from_disk
 
 from dataset_scripts.precomputed import Precomputed
 from emollama_hf import extract
+from emollama_hf.extraction.sources import SourceError
 from emollama_hf.frames.demo_clips import astronaut
-from emollama_hf.store.sources import SourceError
 from tests import second_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.store.work_store import INSIDE_OUT
+from emollama_hf.work_store.work_store import INSIDE_OUT
 from tests import second_process
 
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from tests import second_process
 from tests.engines.ray_processes import marked, quick_workers_of, shards, until
-from tests.store.crops import crops
+from tests.extraction.crops import crops
 
 
 def command_line(tmp_path: Path, *arguments: str, before: str = "", quick: bool = True) -> second_process.SecondProcess:

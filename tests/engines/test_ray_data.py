@@ -18,17 +18,18 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from emollama_hf import extract, timing
+from emollama_hf import extract
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.write import write_model
+from emollama_hf.console import timing
 from emollama_hf.engines.ray_cluster import joined
 from emollama_hf.engines.ray_data import SETTINGS, _settings
 from emollama_hf.engines.ray_pools import Node
 from emollama_hf.errors import ClipError, StoreError
-from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from emollama_hf.work_store.work_store import INSIDE_OUT, WorkStore
 from tests import second_process
 from tests.engines.ray_processes import marked, quick_workers, quick_workers_of, shards, until
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
 
 VIDEO_OPTIONS = {"peak": "middle"}
@@ -154,7 +155,7 @@ def test_a_killed_driver_resumes(cluster: str, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 from emollama_hf import extract
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 extract(crops(Path({str(tmp_path / "clips")!r}), *range(30)), "random-tiny", out={str(out)!r}, engine="ray",
         address={cluster!r}, num_proc=1, shard_rows=2, **OPTIONS)
 """
@@ -217,7 +218,7 @@ from pathlib import Path
 import ray
 from emollama_hf import extract
 from emollama_hf.errors import ModelError
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 ray.init({cluster!r}, runtime_env={{"env_vars": {{"HOME": {str(home)!r}}}}}, log_to_driver=False)
 try:
     extract(crops(Path({str(tmp_path / "clips")!r}), 1, 2), "~/model", stages="facemae_embed", engine="ray", **OPTIONS)
@@ -292,7 +293,7 @@ def test_a_number_type_that_differs_between_here_and_the_cluster_is_asked_for(tm
 import ray
 from pathlib import Path
 from emollama_hf import extract
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 # Ray takes anybody's word for the GPUs of a machine.
 ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
          object_store_memory=100_000_000)
@@ -315,7 +316,7 @@ def test_a_planner_that_fails_ends_the_run(
     where: str, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from emollama_hf.engines.ray_source import Planner
-    from emollama_hf.store.computation import Computation
+    from emollama_hf.planning.computation import Computation
 
     class Odd(Exception):
         def __reduce__(self) -> Any:
@@ -334,7 +335,7 @@ def test_the_local_engine_does_not_import_ray(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from emollama_hf import extract
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 extract(crops(Path({str(tmp_path)!r}), 1), "random-tiny", **OPTIONS)
 assert "ray" not in sys.modules
 """

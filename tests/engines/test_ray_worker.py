@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from emollama_hf import process
+from emollama_hf.computing import process
 from emollama_hf.engines.ray_worker import TaskRunner, message
 from emollama_hf.errors import ClipError
 

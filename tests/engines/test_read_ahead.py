@@ -15,17 +15,18 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from emollama_hf import extract, timing
+from emollama_hf import extract
+from emollama_hf.console import timing
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.read_ahead import ReadAhead
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
+from emollama_hf.extraction.extraction import open_run
+from emollama_hf.feature_set.provenance import made_with
 from emollama_hf.stages import SampleFrames
-from emollama_hf.store.extraction import open_run
-from emollama_hf.store.provenance import made_with
 from tests import second_process, videos
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 
 
 def children(pid: int) -> list[int]:
@@ -162,7 +163,7 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     script.write_text(f"""
 from pathlib import Path
 from emollama_hf import extract
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 print("begun", flush=True)
 folder = Path({str(tmp_path)!r})
 done = extract(crops(folder, 1, 2, 3), "random-tiny", num_readers=2, out=folder / "out", **OPTIONS)
@@ -182,7 +183,7 @@ def test_readers_that_would_have_nothing_to_read_are_refused(tmp_path: Path) -> 
 RUN = """
 import sys
 from emollama_hf import extract
-from tests.store.crops import OPTIONS, crops
+from tests.extraction.crops import OPTIONS, crops
 from pathlib import Path
 folder = Path(sys.argv[1])
 if __name__ == "__main__":

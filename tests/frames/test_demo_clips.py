@@ -4,7 +4,7 @@ import numpy as np
 
 from emollama_hf.frames import open_video
 from emollama_hf.frames.demo_clips import astronaut, write_demo_clips
-from emollama_hf.frames.faces import detect_faces
+from emollama_hf.frames.faces.detect import detect_faces
 from tests.videos import all_frames
 
 

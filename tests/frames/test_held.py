@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from emollama_hf.frames.faces import Face
+from emollama_hf.frames.faces.detect import Face
 from emollama_hf.frames.frame_view import FrameView
 from emollama_hf.frames.held import HeldFrames
-from emollama_hf.frames.pictures import GivenPicture
+from emollama_hf.frames.pictures.pictures import GivenPicture
 
 ALL = (-np.inf, -np.inf, np.inf, np.inf)
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from emollama_hf.errors import ClipError
-from emollama_hf.frames import DecodeLimits, open_pictures, open_video, reader
+from emollama_hf.frames import DecodeLimits, open_pictures, open_video
+from emollama_hf.frames.video import reader
 from tests import videos
 
 SIDE = 4080  # 17 million pixels: 25 to 100 MB once decoded

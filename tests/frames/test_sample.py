@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
+from emollama_hf.encoders.pixels import resize_uint8
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import SampleSettings, even_indices, open_pictures, open_video, sample_clip, segment_indices
-from emollama_hf.frames.decode import VideoClip
-from emollama_hf.frames.faces import detect_faces
-from emollama_hf.pixels import resize_uint8
+from emollama_hf.frames.faces.detect import detect_faces
+from emollama_hf.frames.video.decode import VideoClip
 from tests import videos
 
 SMALL = {"size": 64}

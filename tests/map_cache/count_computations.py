@@ -21,7 +21,7 @@ from datasets import load_from_disk
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 import emollama_hf
-from emollama_hf import timing
+from emollama_hf.console import timing
 
 #: The networks whose calls are counted, by the stage that calls them.
 NETWORKS = {"FaceMAE": "FaceMAEEmbed", "VideoMAE": "VideoMAEEmbed", "EmotionLlamaModel": "EmoLlamaEmbed"}

@@ -20,8 +20,8 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 
 from tests import videos
+from tests.encoders.golden import LLAMA, convert_golden
 from tests.map_cache import count_computations
-from tests.models.golden import LLAMA, convert_golden
 
 SAMPLE, FACE, VIDEO, DECODER = STAGES = ("SampleFrames", "FaceMAEEmbed", "VideoMAEEmbed", "EmoLlamaEmbed")
 READY = "emollama_embed"

@@ -9,10 +9,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from emollama_hf import extract, push
-from emollama_hf.store.opening import ANYWHERE
+from emollama_hf.feature_set.opening import ANYWHERE
+from tests.extraction.crops import OPTIONS
 from tests.pages.blocks import blocks
 from tests.sharing.labs import rows
-from tests.store.crops import OPTIONS
 
 
 @pytest.mark.parametrize("pooling", ["all", "mean"])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.encoders import golden
 from tests.hub import hub
-from tests.models import golden
 from tests.pages.reader import Reader, reading_in
 
 CHECKOUT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
 from emollama_hf.stages.pipeline import build_pipeline
-from emollama_hf.transform import Transform
+from emollama_hf.stages.transform import Transform
 
 CPU = {"device": "cpu"}
 TINY, FULL = "random-tiny", "random-full"

@@ -9,7 +9,7 @@ from typing import Any
 from datasets import ClassLabel, Dataset, Features, Value, load_dataset
 
 from emollama_hf import extract
-from tests.store.crops import OPTIONS, write_crops
+from tests.extraction.crops import OPTIONS, write_crops
 
 LABELS = Features(
     {

@@ -10,9 +10,9 @@ from datasets import Dataset
 from huggingface_hub import DatasetCard
 
 from emollama_hf import extract, push
+from emollama_hf.feature_set.card.coverage_picture import coverage_picture
+from emollama_hf.feature_set.file_counts import COVERAGE_BINS, RowCounter, merged_counts
 from emollama_hf.frames.demo_clips import write_demo_clips
-from emollama_hf.store.coverage_picture import coverage_picture
-from emollama_hf.store.file_counts import COVERAGE_BINS, RowCounter, merged_counts
 from tests.sharing.labs import lab, rows
 
 

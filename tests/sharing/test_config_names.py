@@ -9,7 +9,7 @@ from datasets import load_dataset
 from hypothesis import given
 
 from emollama_hf import ShareError, push
-from emollama_hf.store.set_paths import config_fault
+from emollama_hf.feature_set.set_paths import config_fault
 from tests.paths import any_name, contents
 from tests.sharing.tiny_sets import tiny
 

@@ -12,14 +12,15 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 from filelock import FileLock
 
-from emollama_hf import ShareError, extract, push, timing
+from emollama_hf import ShareError, extract, push
+from emollama_hf.console import timing
 from emollama_hf.sharing.forget import forget
-from emollama_hf.store.work_store import INSIDE_OUT, WorkStore
+from emollama_hf.work_store.work_store import INSIDE_OUT, WorkStore
+from tests.extraction.crops import OPTIONS
 from tests.hub import hub
 from tests.interrupted import interrupted_at, renaming_to
 from tests.sharing.clients import on_hub
 from tests.sharing.labs import everything, lab, manifest, rows, shared
-from tests.store.crops import OPTIONS
 
 
 @pytest.fixture

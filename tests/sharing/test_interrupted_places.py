@@ -10,7 +10,7 @@ import pytest
 
 from emollama_hf import ShareError, push
 from emollama_hf.sharing.forget import forget
-from emollama_hf.store.work_store import INSIDE_OUT, make_root
+from emollama_hf.work_store.work_store import INSIDE_OUT, make_root
 from tests.interrupted import killed_at
 from tests.sharing.labs import shared
 from tests.sharing.tiny_sets import tiny

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emollama_hf import push
+from emollama_hf.privacy.allowed_columns import left_out
 from emollama_hf.sharing.forget import forget
 from emollama_hf.sharing.left_out_lines import public_lines
-from emollama_hf.store.allowed_columns import left_out
 from tests.sharing.labs import everything, manifest
 
 NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).map(lambda text: f"qz{text}"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emollama_hf import schema
-from emollama_hf.number_types import MIXED, type_of_part
+from emollama_hf.computing.number_types import MIXED, type_of_part
 from emollama_hf.sharing.limits import FEATURE_LIMITS, LIMIT_8BIT, LIMITS, limit_of
 
 STATES = np.random.default_rng(0).standard_normal((309, 256))

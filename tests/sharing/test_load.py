@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from emollama_hf import extract, load, push
-from tests.store.crops import OPTIONS, write_crops
+from tests.extraction.crops import OPTIONS, write_crops
 
 KINDS = Features(
     {

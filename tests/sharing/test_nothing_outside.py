@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from emollama_hf import load, push
 from emollama_hf.commands.export import run_export
 from emollama_hf.errors import ShareError
+from emollama_hf.feature_set.manifest import UnsafeManifest
 from emollama_hf.sharing.forget import forget
 from emollama_hf.sharing.verify import verify
-from emollama_hf.store.manifest import UnsafeManifest
-from emollama_hf.store.work_store import INSIDE_OUT, make_root
+from emollama_hf.work_store.work_store import INSIDE_OUT, make_root
 from tests.paths import contents, hostile
 from tests.sharing.tiny_sets import tiny
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from emollama_hf import ShareError
-from emollama_hf.logs import clean_library_logs
-from emollama_hf.secrets import public_url, without_secrets
-from emollama_hf.sharing.folder_place import FolderPlace
-from emollama_hf.sharing.hub_place import HubPlace
-from emollama_hf.sharing.open_place import open_place
-from emollama_hf.sharing.place import Changes, PlaceChangedError
-from emollama_hf.store.manifest import PROVENANCE, ManifestError
+from emollama_hf.console.logs import clean_library_logs
+from emollama_hf.feature_set.manifest import PROVENANCE, ManifestError
+from emollama_hf.sharing.places.folder_place import FolderPlace
+from emollama_hf.sharing.places.hub_place import HubPlace
+from emollama_hf.sharing.places.open_place import open_place
+from emollama_hf.sharing.places.place import Changes, PlaceChangedError
+from emollama_hf.text.secrets import public_url, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from datasets import Dataset, load_dataset
 
 from emollama_hf import push
 from emollama_hf.errors import ShareError, SourceError
-from emollama_hf.tables import read_table
+from emollama_hf.files.tables import read_table
 
 BROKEN = pa.StringArray.from_buffers(2, pa.array([0, 2, 4], pa.int32()).buffers()[1], pa.py_buffer(b"\xff\xfeab"))
 VIEW = pa.array(["MW", None], pa.string_view())

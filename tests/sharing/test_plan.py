@@ -6,10 +6,10 @@ import pytest
 from datasets import Features, Value
 
 from emollama_hf import ShareError
+from emollama_hf.feature_set.file_counts import FileCounts
+from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile
+from emollama_hf.sharing.names.row_names import forgotten_name
 from emollama_hf.sharing.plan import plan_rows
-from emollama_hf.sharing.row_names import forgotten_name
-from emollama_hf.store.file_counts import FileCounts
-from emollama_hf.store.manifest import FeatureConfig, FeatureFile
 
 
 def published(rows: dict[str, str], *failed: str, forgotten: tuple[str, ...] = ()) -> FeatureConfig:

@@ -11,11 +11,11 @@ from datasets import Array4D, Dataset, DatasetDict, Features, Image, List, Value
 import emollama_hf
 from emollama_hf import EmoLlamaEmbed, ShareError, extract, push
 from emollama_hf.errors import published_error
-from emollama_hf.sharing.folder_place import LOCK
-from emollama_hf.sharing.row_names import hash_name
+from emollama_hf.sharing.names.row_names import hash_name
+from emollama_hf.sharing.places.folder_place import LOCK
+from tests.extraction.crops import OPTIONS, write_crops
 from tests.sharing.labs import LABELS, everything, lab, manifest, rows, shared
 from tests.sharing.media import pictures
-from tests.store.crops import OPTIONS, write_crops
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from emollama_hf import ShareError
+from emollama_hf.feature_set.manifest import FeatureConfig
+from emollama_hf.feature_set.provenance import describe_run, made_with
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.stages.pipeline import build_pipeline
-from emollama_hf.store.manifest import FeatureConfig
-from emollama_hf.store.provenance import describe_run, made_with
 
 
 def stated(**options: Any) -> FeatureConfig:

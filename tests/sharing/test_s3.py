@@ -14,8 +14,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from emollama_hf import ShareError, push
-from emollama_hf.sharing import folder_place
 from emollama_hf.sharing.forget import forget
+from emollama_hf.sharing.places import folder_place
 from emollama_hf.sharing.verify import verify
 from tests.sharing.clients import WITHOUT_PACKAGE, run
 from tests.sharing.labs import lab, rows

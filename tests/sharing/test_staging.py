@@ -56,7 +56,7 @@ def test_what_a_killed_push_left_is_cleared_by_the_next() -> None:
 
 def test_rows_are_spread_over_files_of_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "SHARD_BYTES", 1)
-    monkeypatch.setattr("emollama_hf.store.feature_rows.MOST_ROWS", 2)
+    monkeypatch.setattr("emollama_hf.feature_set.feature_rows.MOST_ROWS", 2)
     push(rows(*"abcde"), tmp_path / "shared")
     assert numbers(tmp_path / "shared") == [0, 1, 2]
     there = shared(tmp_path / "shared")

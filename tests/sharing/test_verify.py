@@ -14,15 +14,15 @@ import pytest
 from datasets import Dataset, Features, Value
 
 from emollama_hf import ShareError, extract, push
-from emollama_hf.digest import hash_file
+from emollama_hf.feature_set.manifest import FeatureConfig, RowKey
+from emollama_hf.files.digest import hash_file
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.sharing.limits import LIMITS
-from emollama_hf.sharing.row_names import RowNames, hash_name
+from emollama_hf.sharing.names.row_names import RowNames, hash_name
 from emollama_hf.sharing.verify import _clips_by_name, _deviation, verify
-from emollama_hf.store.manifest import FeatureConfig, RowKey
-from tests.models.golden import convert_golden
+from tests.encoders.golden import convert_golden
+from tests.extraction.crops import OPTIONS, write_crops
 from tests.sharing.labs import lab, rows
-from tests.store.crops import OPTIONS, write_crops
 
 
 @pytest.fixture(scope="module")

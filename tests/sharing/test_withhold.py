@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from emollama_hf import ShareError, push
 from emollama_hf.errors import ERROR_KINDS, PUBLISHED_TEXTS, published_error
+from emollama_hf.feature_set.manifest import RowKey
+from emollama_hf.privacy.column_values import look_at_values
+from emollama_hf.privacy.media import may_show_people, shows_people
 from emollama_hf.schema import ERROR, OK, STATUS
-from emollama_hf.sharing.row_names import RowNames
+from emollama_hf.sharing.names.row_names import RowNames
 from emollama_hf.sharing.withhold import plan_publication
-from emollama_hf.store.column_values import look_at_values
-from emollama_hf.store.manifest import RowKey
-from emollama_hf.store.media import may_show_people, shows_people
 from tests.sharing.labs import everything, shared
 
 NAME = "Jane_Doe_12"

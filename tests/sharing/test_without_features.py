@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from emollama_hf import ShareError, push
 from emollama_hf.sharing.without_features import is_computed
-from emollama_hf.store.work_store import CACHE_TAG, INSIDE_OUT, MARK, make_root
+from emollama_hf.work_store.work_store import CACHE_TAG, INSIDE_OUT, MARK, make_root
 from tests.sharing.labs import lab
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emollama_hf.stage import Stage
-from tests.models.golden import convert_golden
+from emollama_hf.stages.stage import Stage
+from tests.encoders.golden import convert_golden
 from tests.stages.recorded_outputs import FOLDER, RECIPES, Arrays, differences, outputs, read_record, record_of
 
 

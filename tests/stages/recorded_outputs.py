@@ -13,8 +13,8 @@ import numpy as np
 import PIL.Image
 
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
-from emollama_hf.stage import Stage
-from tests.models import golden
+from emollama_hf.stages.stage import Stage
+from tests.encoders import golden
 
 FOLDER = Path(__file__).parent / "recorded"
 

@@ -15,9 +15,9 @@ from PIL import ImageChops
 
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
 from emollama_hf.errors import ClipError
-from emollama_hf.stage import Stage
 from emollama_hf.stages import STAGES
-from tests.models.golden import convert_golden
+from emollama_hf.stages.stage import Stage
+from tests.encoders.golden import convert_golden
 from tests.stages.record_outputs import ChangedError, changed_message, record
 from tests.stages.recorded_outputs import RECIPES, Arrays, differences, outputs, read_record, record_of
 

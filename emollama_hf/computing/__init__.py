@@ -1,0 +1,1 @@
+"""Where and in which numbers is computed: devices, memory, types, batches that fit."""

@@ -1,0 +1,1 @@
+"""Emotion-LLaMA: hidden states of a language model that sees the clip."""

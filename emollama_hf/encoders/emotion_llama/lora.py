@@ -1,0 +1,87 @@
+"""LoRA factors of the decoder's linear layers, as peft 0.2 names them, and merging them into the weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from emollama_hf.errors import ModelError
+from emollama_hf.tensors.tensor_names import Shape
+
+#: The layers that the published configurations train.
+TARGETS = ("q_proj", "v_proj")
+_PREFIX = "llama_model.base_model.model."
+#: The name of the first of two factors.
+FACTOR = re.compile(r"\.lora_A\.weight$")
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A: (r, in) and B: (out, r) of one linear layer; scale: alpha / r."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    scale: float
+
+    def merged_into(self, weight: torch.Tensor) -> torch.Tensor:
+        """weight + scale * B A, computed and returned in float32: (out, in).
+
+        Rounding the sum to float16 moves hidden states as far as another order of the original's own sums does
+        (`python -m benchmarks.lora_types`).
+        """
+        return torch.addmm(weight.float(), self.b.float(), self.a.float(), alpha=self.scale)
+
+
+def lora_factors(state: Mapping[str, torch.Tensor], alpha: float) -> dict[str, Lora]:
+    """LoRA of the decoder's linear layers, by the layer's name in the Llama checkpoint, of a checked state.
+
+    alpha: of the training; its rank r is the factors' own.
+    """
+    factors = {}
+    for name in state:
+        if FACTOR.search(name):
+            a, b = state[name], state[name.replace("lora_A", "lora_B")]
+            layer = name.removeprefix(_PREFIX).removesuffix(".lora_A.weight")
+            factors[f"{layer}.weight"] = Lora(a, b, alpha / a.shape[0])
+    return factors
+
+
+def lora_shapes(
+    found: Mapping[str, Shape], decoder: Mapping[str, Shape], targets: Iterable[str] = TARGETS
+) -> dict[str, Shape]:
+    """Names and shapes that the factors must have.
+
+    found: the checkpoint's, whose first factor tells the rank.  decoder: of the Llama checkpoint's linear layers.
+    """
+    ranks = (shape[0] for name, shape in found.items() if FACTOR.search(name) and len(shape) == 2)
+    rank = max(1, next(ranks, 1))  # none and empty factors are then listed as what does not fit
+    shapes: dict[str, Shape] = {}
+    for name, shape in decoder.items():
+        layer = name.removesuffix(".weight")
+        if layer.rpartition(".")[2] in tuple(targets):
+            shapes[f"{_PREFIX}{layer}.lora_A.weight"] = (rank, shape[1])
+            shapes[f"{_PREFIX}{layer}.lora_B.weight"] = (shape[0], rank)
+    return shapes
+
+
+def recorded(checkpoint: Mapping[str, Any], key: str) -> float | None:
+    """`lora_alpha` or `lora_r` as the training's configuration in the file has it; None if it is not there."""
+    try:
+        return float(checkpoint["config"]["model"][key])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def recorded_alpha(checkpoint: Mapping[str, Any], where: str = "the Emotion-LLaMA checkpoint") -> float:
+    """Alpha as the training's configuration in the file has it. Raises ModelError if it is not there."""
+    alpha = recorded(checkpoint, "lora_alpha")
+    if alpha is None:
+        raise ModelError(
+            f"{where} does not say its LoRA alpha (config.model.lora_alpha). "
+            "Pass --lora-alpha; it is 16 in all published configurations."
+        )
+    return alpha

@@ -1,0 +1,157 @@
+"""Emotion-LLaMA: from a peak frame, clip features and a prompt to the decoder's last hidden states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import LlamaModel, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel
+
+from emollama_hf.encoders.emotion_llama.configuration import EmotionLlamaConfig
+from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID
+from emollama_hf.encoders.pixels import resize_uint8
+from emollama_hf.encoders.scaling import clip_normalised
+
+
+class EmotionLlamaModel(PreTrainedModel):
+    """EVA, the projections and a Llama without its language model head.
+
+    Source: Emotion-LLaMA (MiniGPT-v2), features of the last layer. Differences: LoRA is merged into the
+    decoder's weights; fused attention; a batch may hold prompts of different lengths.
+    """
+
+    config_class = EmotionLlamaConfig
+    base_model_prefix = "model"
+    main_input_name = "pixel_values"
+    _supports_sdpa = True
+    _no_split_modules = ["Blip2EncoderLayer", "LlamaDecoderLayer"]  # noqa: RUF012
+    # Kept in a model directory for generation; features do not need it.
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\."]  # noqa: RUF012
+
+    config: EmotionLlamaConfig
+
+    def __init__(self, config: EmotionLlamaConfig) -> None:
+        super().__init__(config)
+        image_width = config.vision_config.hidden_size
+        hidden = config.text_config.hidden_size
+        self.vision_model = Blip2VisionModel._from_config(config.vision_config)
+        # This is the original's ln_vision. Its eps is 1e-5 while EVA's blocks use 1e-6, and Blip2VisionModel
+        # knows one eps only (tests/encoders/test_known_mistakes.py).
+        self.vision_model.post_layernorm.eps = config.image_norm_eps
+        self.image_projection = nn.Linear(image_width * config.patches_per_token, hidden)
+        self.facemae_projection = nn.Linear(config.feature_size, hidden)
+        self.videomae_projection = nn.Linear(config.feature_size, hidden)
+        self.audio_projection = nn.Linear(config.feature_size, hidden)
+        self.class_token_projection = nn.Linear(image_width, hidden)
+        self.language_model = LlamaModel._from_config(config.text_config)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.language_model.embed_tokens
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.language_model.embed_tokens = value
+
+    def pixels(self, peak_frame: np.ndarray) -> torch.Tensor:
+        """Input of the image encoder: (H, W, 3) uint8 RGB of any size to (3, S, S) float32, normalised."""
+        return clip_normalised(self.resized(peak_frame))
+
+    def resized(self, peak_frame: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of any size to (S, S, 3) uint8."""
+        size = self.config.image_size
+        return resize_uint8(peak_frame, (size, size), "bicubic")
+
+    def image_tokens(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """EVA's tokens before any norm: (B, 3, S, S) to (B, 1 + patches, width), class token first.
+
+        In the type of the residual stream: that of the weights, or float32 (float32_stream.py).
+        """
+        weight = self.vision_model.embeddings.patch_embedding.weight
+        embedded = self.vision_model.embeddings(pixel_values.to(device=weight.device, dtype=weight.dtype))
+        return self.vision_model.encoder(inputs_embeds=embedded).last_hidden_state
+
+    def ln_vision(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The norm between EVA and the projections, in float32 as in the original; shape and dtype stay."""
+        norm = self.vision_model.post_layernorm
+        normed = functional.layer_norm(
+            tokens.float(), norm.normalized_shape, norm.weight.float(), norm.bias.float(), norm.eps
+        )
+        return normed.to(tokens.dtype)
+
+    def visual_tokens(self, pixel_values: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """What stands in the decoder's input for a clip.
+
+        pixel_values: (B, 3, S, S) of `pixels`.
+        features: (B, 2, D) FaceMAE and VideoMAE (the fork's layout), or (B, 3, D) with audio (upstream's).
+        Returns (B, n, hidden): image tokens row by row, the features, the class token.
+        """
+        expected = self.config.feature_size
+        if features.ndim != 3 or features.shape[1] not in (2, 3) or features.shape[2] != expected:
+            raise ValueError(
+                f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for "
+                f"upstream's, got {tuple(features.shape)}"
+            )
+        # The type of products; a projection's weight may be quantized, a convolution's is not.
+        products = self.vision_model.embeddings.patch_embedding.weight.dtype
+        tokens = self.ln_vision(self.image_tokens(pixel_values)).to(products)
+        class_token, patches = tokens[:, :1], tokens[:, 1:]
+        batch, count, width = patches.shape
+        joined = patches.reshape(batch, count // self.config.patches_per_token, width * self.config.patches_per_token)
+        parts = [self.image_projection(joined)]
+        projections = (self.facemae_projection, self.videomae_projection, self.audio_projection)
+        for feature, projection in zip(features.to(tokens).unbind(1), projections, strict=False):
+            parts.append(projection(feature).unsqueeze(1))
+        parts.append(self.class_token_projection(class_token))
+        return torch.cat(parts, dim=1)
+
+    def embed(self, input_ids: torch.Tensor, visual_tokens: torch.Tensor) -> torch.Tensor:
+        """The decoder's input: embeddings of the ids, visual tokens in order where the id is `VISUAL_ID`.
+
+        input_ids: (B, L) int64 as `encode_prompt` and `pad_prompts` make them.
+        visual_tokens: (B, n, hidden).
+        Returns (B, L, hidden) in the visual tokens' dtype.
+        Raises ValueError if a row does not have n places.
+        """
+        places = input_ids == VISUAL_ID
+        count = visual_tokens.shape[1]
+        if not bool((places.sum(dim=1) == count).all()):
+            raise ValueError(
+                f"input_ids have {places.sum(dim=1).tolist()} places for visual tokens, a clip has {count}. "
+                "Encode the prompt with visual_tokens= of the same layout."
+            )
+        # Moved only now: ids that come from the CPU are checked there, without waiting for a GPU.
+        table = self.language_model.embed_tokens
+        device = table.weight.device
+        embedded = table(input_ids.masked_fill(places, 0).to(device)).to(visual_tokens.dtype)
+        return embedded.masked_scatter(places.to(device).unsqueeze(-1), visual_tokens.to(device))
+
+    def blocks(self) -> list[nn.Module]:
+        """The repeated layers in which the work is done."""
+        return [*self.vision_model.encoder.layers, *self.language_model.layers]
+
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        features: torch.Tensor,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutput:
+        """Last hidden states, after the final norm: `last_hidden_state` is (B, L, hidden).
+
+        pixel_values, features: as `visual_tokens` takes them.  input_ids: (B, L).
+        attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding.
+        Positions count from 0 in every row, and states at padding mean nothing.
+        """
+        inputs_embeds = self.embed(input_ids, self.visual_tokens(pixel_values, features))
+        if attention_mask is not None:
+            attention_mask = attention_mask.to(inputs_embeds.device)
+        decoded = self.language_model(
+            inputs_embeds=inputs_embeds, attention_mask=attention_mask, use_cache=False, **kwargs
+        )
+        return BaseModelOutput(last_hidden_state=decoded.last_hidden_state)

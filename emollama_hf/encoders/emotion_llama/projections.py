@@ -1,0 +1,64 @@
+"""Emotion-LLaMA's trained part: the projections, and LoRA factors for the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+
+from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.encoders.emotion_llama.llama import decoder_shapes
+from emollama_hf.encoders.emotion_llama.lora import TARGETS, lora_shapes
+from emollama_hf.tensors.recognise import check_looks_like
+from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
+
+#: An auxiliary classifier, and rotary tables that older transformers wrote.
+UNUSED = (r"^attention\.", r"rotary_emb\.inv_freq$")
+
+#: The checkpoint's linear layers by their names here.
+PROJECTIONS = {
+    "llama_proj": "image_projection",
+    "feats_llama_proj1": "facemae_projection",
+    "feats_llama_proj2": "videomae_projection",
+    "feats_llama_proj3": "audio_projection",
+    "cls_tk_llama_proj": "class_token_projection",
+}
+
+
+def projection_tensors(
+    state: Mapping[str, torch.Tensor],
+    config: Config,
+    targets: Iterable[str] = TARGETS,
+    *,
+    where: str = "Emotion-LLaMA checkpoint",
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """(name, tensor) of the projections in emotion_llama/, in the checkpoint's dtypes.
+
+    state: the checkpoint's `model`, LoRA factors included.  config: of emotion_llama/.
+    targets: the decoder's layers that were trained with LoRA.
+    Raises ModelError with all missing, unexpected and misshapen tensors.
+    """
+    used, _ = split_unused(state, UNUSED)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    found = {name: shapes[name] for name in used}
+    hint = check_looks_like("emotion_llama", shapes)
+    check_names(_expected(config, found, targets), found, where=where, hint=hint)
+    for old, new in PROJECTIONS.items():
+        for kind in ("weight", "bias"):
+            yield f"{new}.{kind}", state[f"{old}.{kind}"]
+
+
+def _expected(config: Config, found: Mapping[str, Shape], targets: Iterable[str]) -> dict[str, Shape]:
+    image_width = config["vision_config"]["hidden_size"]
+    hidden, feature = config["text_config"]["hidden_size"], config["feature_size"]
+    inputs = {
+        "llama_proj": image_width * config["patches_per_token"],
+        "feats_llama_proj1": feature,
+        "feats_llama_proj2": feature,
+        "feats_llama_proj3": feature,
+        "cls_tk_llama_proj": image_width,
+    }
+    shapes: dict[str, Shape] = {}
+    for name, width in inputs.items():
+        shapes |= {f"{name}.weight": (hidden, width), f"{name}.bias": (hidden,)}
+    return shapes | lora_shapes(found, decoder_shapes(config["text_config"]), targets)

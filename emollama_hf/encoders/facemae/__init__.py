@@ -1,0 +1,1 @@
+"""FaceMAE: one vector for the faces of a clip."""

@@ -1,0 +1,33 @@
+"""FaceMAE's training checkpoint, as tensors of the face encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.checkpoints.build import empty_network, weights_of
+from emollama_hf.tensors.recognise import check_looks_like
+from emollama_hf.tensors.tensor_names import check_names, split_unused
+
+#: The masked autoencoder's other half.
+UNUSED = (r"^mask_token$", r"^decoder_")
+
+
+def facemae_tensors(
+    state: Mapping[str, torch.Tensor], config: Config, *, where: str = "FaceMAE checkpoint"
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """(name, tensor) of facemae/model.safetensors, in the checkpoint's dtypes.
+
+    state: the checkpoint's `model`; the encoder has no prefix and timm's names already.
+    Raises ModelError with all missing, unexpected and misshapen tensors.
+    """
+    used, _ = split_unused(state, UNUSED)
+    network = weights_of(empty_network("facemae", config, "float32"))
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    hint = check_looks_like("facemae", shapes)
+    check_names(expected, {name: shapes[name] for name in used}, where=where, hint=hint)
+    for name in expected:
+        yield name, state[name]

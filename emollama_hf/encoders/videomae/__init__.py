@@ -1,0 +1,1 @@
+"""VideoMAE: one vector for the motion of a clip."""

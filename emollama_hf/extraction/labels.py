@@ -1,0 +1,223 @@
+"""Labels of clips: the columns of tables, each row with the one clip that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Features, Value, concatenate_datasets
+
+from emollama_hf import schema
+from emollama_hf.console.logs import package_logger
+from emollama_hf.errors import SourceError
+from emollama_hf.extraction.clip_names import ClipNames, as_read
+from emollama_hf.files.column_types import IDENTIFIERS, Column, concatenated, encoded, look_like_numbers, typed_column
+from emollama_hf.files.tables import Row, Table, read_table
+from emollama_hf.frames.source import shown_name
+from emollama_hf.privacy.media import path_of, undecoded
+from emollama_hf.stages import STAGES
+from emollama_hf.text.plural import counted
+
+logger = package_logger(__name__)
+
+#: Columns that name a row's clip, the first that a table has and a data set can answer.
+KEYS = ("file_name", "uuid")
+#: Columns that labels may not replace.
+RESERVED = {
+    schema.VIDEO,
+    schema.FRAMES,
+    schema.STATUS,
+    schema.ERROR,
+    *(name for stage in STAGES for name in stage.makes),
+}
+NAMES_SHOWN = 5
+
+Finder = Callable[[str], list[int]]
+
+
+def join_labels(ds: Dataset, path: Path) -> Dataset:
+    """`ds` with the columns of a table, matched by `file_name` or `uuid` (the file's name without its ending).
+
+    A path relative to the folder matches exactly one clip; a name without folders is good where one clip has it, and an
+    error that lists them where several have. Clips without a row get nulls; rows without a clip are named in a warning.
+    Raises SourceError: see `read_table`; no key column, a key that is empty, doubled or that of several clips.
+    """
+    return join_tables(ds, [path])
+
+
+def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None) -> Dataset:
+    """`ds` with the columns of several tables, each for the clips of its own folder below `root`; as `join_labels`."""
+    tables = [read_table(path, one_of=KEYS) for path in paths]
+    starts = [0, *accumulate(len(table.rows) for table in tables)]
+    found: list[int | None] = [None] * len(ds)
+    keys: set[str] = set()
+    names = _names_of(ds)
+    for table, start in zip(tables, starts, strict=False):
+        taken = [name for name in table.columns if name in RESERVED]
+        if taken:
+            raise SourceError(f"{table.path}: the columns {', '.join(taken)} are made by this package. Rename them in "
+                              "the table.")  # fmt: skip
+        key, finder = _finder(ds, table, _below(names, table, root))
+        keys.add(key)
+        _match(table, key, finder, found, start, ds, names)
+    _warn_of_clips_without_row(paths, names, found)
+    merged = concatenated(tables)
+    _warn_of_divided_participants(merged, found)
+    stay_text: list[str] = []
+    columns: dict[str, Column] = {}
+    for name in merged.columns:
+        if name in keys and name in ds.column_names:
+            continue
+        column = encoded(typed_column(merged, name), ds.features.get(name))
+        if name not in IDENTIFIERS and column.feature == Value("string") and look_like_numbers(merged.texts(name)):
+            stay_text.append(name)
+        columns[name] = column
+    ds = _with_columns(ds, columns, found)
+    if stay_text:
+        logger.warning(
+            "%s: stay text, since their numbers would not be written back as they were read: %s. Where they are "
+            "measures and not names, write all of a column as 2 and 3, or all as 2.0 and 3.5.",
+            tables[0].path, shown(stay_text),
+        )  # fmt: skip
+    return ds
+
+
+def _with_columns(ds: Dataset, columns: Mapping[str, Column], found: Sequence[int | None]) -> Dataset:
+    """`ds` with columns of a table, all at once: each step of `datasets` costs as much as there are columns."""
+    if not columns:
+        return ds
+    ds = ds.remove_columns([name for name in columns if name in ds.column_names])
+    values = {
+        name: [None if index is None else column.values[index] for index in found] for name, column in columns.items()
+    }
+    added = Dataset.from_dict(values, features=Features({name: column.feature for name, column in columns.items()}))
+    ds = ds.flatten_indices() if ds._indices is not None else ds  # else `datasets` would write the new columns, too
+    return concatenate_datasets([ds, added], axis=1) if ds.column_names else added
+
+
+def _warn_of_divided_participants(table: Table, found: Sequence[int | None]) -> None:
+    """Say which participants have clips in two folds. found: for each clip, its row."""
+    if not {"participant_id", "test_fold_num"} <= set(table.columns):
+        return
+    participants, folds = (typed_column(table, name).values for name in ("participant_id", "test_fold_num"))
+    folds_of: dict[str, set[Any]] = {}
+    for row in found:
+        if row is not None and None not in (participants[row], folds[row]):
+            folds_of.setdefault(participants[row], set()).add(folds[row])
+    divided = [participant for participant, of_one in folds_of.items() if len(of_one) > 1]
+    if divided:
+        logger.warning(
+            "%s: in more than one test_fold_num: the participants %s. A model would be tested on people that it was "
+            "trained on: give all clips of a participant one fold.",
+            table.path, shown(divided),
+        )  # fmt: skip
+
+
+def _names_of(ds: Dataset) -> list[str]:
+    """What people call the rows of a data set."""
+    for column in KEYS:
+        if column in ds.column_names:
+            return [str(name) for name in ds[column][:]]
+    return [f"row {number}" for number in range(len(ds))]
+
+
+def _below(names: list[str], table: Table, root: Path | None) -> dict[int, str]:
+    """Positions of the clips that a table is about, with their names relative to its folder."""
+    folder = "" if root is None else shown_name(table.path.parent.relative_to(root).as_posix())
+    start = "" if folder in ("", ".") else f"{folder}/"
+    return {position: name[len(start) :] for position, name in enumerate(names) if name.startswith(start)}
+
+
+def _finder(ds: Dataset, table: Table, names: dict[int, str]) -> tuple[str, Finder]:
+    """The key column, and what finds the rows of the data set that one of its values names."""
+    keys = [name for name in KEYS if name in table.columns]
+    key = next((name for name in keys if name in ds.column_names), keys[-1])
+    if key == "uuid" and key in ds.column_names:
+        return key, _by_value(ds[key][:])
+    if "file_name" not in ds.column_names:
+        raise SourceError(f"{table.path}: is keyed by {key!r}, but the data set has only {', '.join(ds.column_names)}. "
+                          "Rename the column that names a clip to one of these.")  # fmt: skip
+    return key, _by_name(names, with_ending=key == "file_name")
+
+
+def _by_value(values: Sequence[Any]) -> Finder:
+    rows: dict[str, list[int]] = {}
+    for position, value in enumerate(values):
+        rows.setdefault(as_read(str(value)).strip(), []).append(position)
+    return lambda value: rows.get(as_read(value).strip(), [])
+
+
+def _by_name(names: dict[int, str], *, with_ending: bool) -> Finder:
+    positions, clips = list(names), ClipNames(list(names.values()))
+    look_up = clips.named if with_ending else clips.with_stem
+    return lambda value: [positions[index] for index in look_up(value)]
+
+
+def _recordings(ds: Dataset, names: list[str], rows: list[int]) -> list[str]:
+    """The different recordings of some rows: what people call them, or their files if that is the same."""
+    called = sorted({names[row] for row in rows})
+    if len(rows) < 2 or len(called) > 1 or schema.VIDEO not in ds.column_names:
+        return called
+    videos = undecoded(ds.select_columns([schema.VIDEO]).select(rows))[schema.VIDEO]
+    return sorted({str(path_of(video)) for video in videos})
+
+
+def _match(
+    table: Table, key: str, finder: Finder, found: list[int | None], start: int, ds: Dataset, names: list[str]
+) -> None:
+    """Write into `found` which row of all tables (this one's begin at `start`) each row of the data set has."""
+    first: dict[str, Row] = {}
+    owner: dict[int, Row] = {}
+    unused: list[str] = []
+    for number, row in enumerate(table.rows):
+        value = row.cells[key]
+        if not value.strip():
+            raise table.error(row.line, f"{key} is empty. Every row needs one.")
+        if value in first:
+            before = first[value].line
+            raise table.error(row.line, f"{key} {value!r} is there twice, first in line {before}. Remove one of the "
+                              "rows.")  # fmt: skip
+        first[value] = row
+        clips = finder(value)
+        several = _recordings(ds, names, clips)
+        if len(several) > 1:
+            raise table.error(row.line, f"{key} {value!r} is the name of {len(several)} clips: {shown(several)}. Name "
+                              "each by its path in the folder, in a column file_name.")  # fmt: skip
+        for clip in clips:
+            if found[clip] is not None:
+                other = f"line {owner[clip].line} ({owner[clip].cells[key]!r})" if clip in owner else "another table"
+                raise table.error(row.line, f"{key} {value!r} is the clip {names[clip]!r}, as {other} is. Remove one.")
+            found[clip], owner[clip] = start + number, row
+        if not clips:
+            unused.append(value)
+    if not owner:
+        hint = " A uuid is a file's name without its ending." if key == "uuid" else " A file_name has its ending."
+        raise SourceError(f"{table.path}: no {key} matches a clip; it has {shown(list(first))}, the clips are "
+                          f"{shown(names)}.{hint}")  # fmt: skip
+    if unused:
+        logger.warning(
+            "%s: %s no clip: %s",
+            shown_name(str(table.path)),
+            counted(len(unused), "row has", "rows have"),
+            shown(unused),
+        )
+
+
+def _warn_of_clips_without_row(paths: Sequence[Path], names: list[str], found: list[int | None]) -> None:
+    without = [name for name, index in zip(names, found, strict=True) if index is None]
+    if without:
+        where = ", ".join(shown_name(str(path)) for path in paths)
+        logger.warning(
+            "%s: %s no row, so that labels are null: %s",
+            where,
+            counted(len(without), "clip has", "clips have"),
+            shown(without),
+        )
+
+
+def shown(values: Sequence[Any]) -> str:
+    """Values in quotes, the first five of them."""
+    rest = len(values) - NAMES_SHOWN
+    return ", ".join(map(repr, values[:NAMES_SHOWN])) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,332 @@
+"""The sections of a feature data set's card, each made from its manifest alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emollama_hf import schema
+from emollama_hf.console.terminal import shown_text
+from emollama_hf.feature_set.file_counts import FEW_VALUES
+from emollama_hf.feature_set.manifest import PROVENANCE, FeatureConfig, Manifest
+from emollama_hf.feature_set.opening import Opening
+from emollama_hf.feature_set.set_paths import picture_name
+from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
+from emollama_hf.privacy.media import may_show_people, shows_people
+from emollama_hf.text.markdown import block, cell, code, inline, literal, picture, sentence
+from emollama_hf.text.secrets import without_secrets
+
+MEANINGS = {
+    schema.FACEMAE: "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
+    schema.VIDEOMAE: "embedding of the face in motion: VideoMAE (ViT-L) over 16 face crops, 8 x 2 neighbouring frames",
+    schema.EMOLLAMA: "hidden states of Emotion-LLaMA's decoder (Llama-2-7B-chat with LoRA) for one picture of the "
+    "clip, the two embeddings and the instruction below",
+    schema.PEAK_INDEX: "number of the peak frame, counted from 0",
+    schema.CLIP_FRAME_COUNT: "frames of the clip",
+    schema.CLIP_FPS: "frames a second",
+    schema.CLIP_DURATION_S: "length in seconds",
+    schema.FACE_COVERAGE: "share of the sampled frames in which the face was found, 0 to 1; in the others another crop "
+    "stands in (see Limits)",
+    schema.FACE_BOXES: "face boxes of the sampled frames, x0 y0 x1 y1 in pixels of the source",
+    schema.FACE_SCORES: "the detector's confidence for each, 0 where no face was found",
+    schema.STATUS: "`ok`, or why the clip has no features, which are null then",
+    schema.ERROR: "the message of that failure",
+    "mw_label": "mind wandering as reported: MW or NonMW",
+    "participant_id": "pseudonym of the participant",
+    "test_fold_num": "fold in which the clip is tested",
+    "uuid": "identifier of the clip",
+    "file_name": "file of the clip, relative to the folder that was read",
+}
+#: What there may be, in words.
+KINDS = {
+    schema.FACEMAE: "an embedding of the face",
+    schema.VIDEOMAE: "an embedding of the face in motion",
+    schema.EMOLLAMA: "hidden states of a language model that was shown the face and asked for the emotion",
+}
+#: Settings that a reader looks for, by stage, in words.
+WORDS = {
+    "crop": "face crops",
+    "peak": "peak frame",
+    "faces": "faces",
+    "num_frames": "frames sampled",
+    "min_face_coverage": "least face coverage",
+    "size": "crop size in pixels",
+    "pixel_aspect": "pixels of videos",
+    "layout": "token layout",
+    "pooling": "pooling of the hidden states",
+    "instruction": "instruction",
+    "task": "task tag",
+    "store_dtype": "stored as",
+    "dtype": "computed in",
+    "quantize": "decoder's weights",
+}
+
+
+def summary(manifest: Manifest) -> str:
+    rows = max((config.rows for config in manifest.configs.values()), default=0)
+    kinds_of = [one for config in manifest.configs.values() for one in config.features.items()]
+    columns = {column for column, _ in kinds_of}
+    kinds = _listed([words for column, words in KINDS.items() if column in columns]) or "facts of each clip"
+    if any(shows_people(column, kind) for column, kind in kinds_of):
+        contents = "**It contains pictures or recordings of people.**"
+    elif any(may_show_people(column, kind) for column, kind in kinds_of):
+        contents = "**It has columns that may hold pictures or recordings of people: bytes, or long lists of numbers.**"
+    else:
+        contents = "It contains no videos, no pictures and no face crops."
+    return (
+        f"Features of {_clips(rows)} of people, one row a clip, computed with "
+        f"[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: {kinds}. {contents} "
+        f"Rows open with `datasets` alone; the features were made with `emollama_hf`, and `{PROVENANCE}` "
+        "has everything below in machine-readable form, and the sha256 of every file.\n"
+    )
+
+
+def loading(manifest: Manifest, opening: Opening) -> str:
+    lines = ["from datasets import load_dataset", ""]
+    several = len(manifest.configs) > 1
+    tensors: list[str] = []
+    for name, config in manifest.configs.items():
+        columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
+        lines.append(f"ds = {_opened(name, config, opening)}{columns}")
+        tensors = _tensor_columns(config)
+    lines.append(f'ds = ds.filter(lambda status: status == "{schema.OK}", input_columns="{schema.STATUS}")')
+    if any(sum(config.counts.coverage) for config in manifest.configs.values()):
+        lines.append(
+            f'ds = ds.filter(lambda share: share >= {LOW_COVERAGE}, input_columns="{schema.FACE_COVERAGE}")  '
+            "# a face in most frames"
+        )
+    # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
+    columns = f", columns={_listing(tensors)}" if tensors else ""
+    lines.append(f'ds = ds.with_format("torch"{columns})')
+    name, config = next(iter(manifest.configs.items()))
+    return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(_opened(name, config, opening))
+
+
+def _opened(name: str, config: FeatureConfig, opening: Opening) -> str:
+    """The expression that opens a configuration, in one line: it may name a folder or a URL."""
+    return shown_text(without_secrets(opening(name, config)))
+
+
+def _load(opened: str) -> str:
+    """The same with `emollama_hf.load`, for a place that the opening names. opened: as `Opening` gives it."""
+    found = re.match(r'load_dataset\("([^"]+)"(?:, "([^"]+)")?.*?(?:revision="([^"]+)")?\)$', opened)
+    if found is None or found[1] == "parquet":
+        return ""
+    options = {"config_name": found[2], "revision": found[3], "format": "torch"}
+    given = "".join(f', {option}="{value}"' for option, value in options.items() if value)
+    call = code(f'emollama_hf.load("{found[1]}"{given})')
+    return (
+        f"\nWith `emollama_hf` installed, {call} opens the rows that are ok as tensors, leaves out rows that lack "
+        "one of the `columns=` that you name, and says how many these are. It does not ask for faces: "
+        "filter `face_coverage` as above.\n"
+    )
+
+
+def configuration(name: str, manifest: Manifest) -> str:
+    """Columns, clips and making of one configuration."""
+    config = manifest.configs[name]
+    text = "\n".join([_columns(config), _clips_section(name, config), _making(config), _withheld(config)])
+    if len(manifest.configs) == 1:
+        return text
+    return f"## Configuration {code(name)}\n\n{re.sub('^## ', '### ', text, flags=re.MULTILINE)}"
+
+
+def limits_and_ethics(manifest: Manifest) -> str:
+    return """## Limits and ethics
+
+- **An embedding of a face can identify a person.** Treat the rows as personal data: keep them to what the
+  participants consented to, do not try to find out who they are, and do not pass them on without asking those who
+  shared them. A participant may withdraw: `emollama-hf forget` removes their rows.
+- They reproduce a published extraction, which is not the same as being good for your question. In the published
+  comparison on mind wandering (CV4Edu 2026) an AffectNet ResNet-50 was the strongest encoder and no Emotion-LLaMA
+  representation was better; the authors of Emotion-LLaMA recommend the encoders' embeddings over the last hidden
+  state. Compare `facemae` and `videomae` first.
+- Hidden states describe what a model reads from a face when asked for an emotion. They do not measure what somebody
+  felt.
+- Faces were found and aligned by another detector than the original's OpenFace: close, not equal.
+- Where the face was not found in a sampled frame, the crop of the nearest sampled frame of the same shot stands in
+  (between two detections half a second apart at most, the place between them); in a shot without any face, the middle
+  of the picture does. So clips with a low `face_coverage` rest on few faces, and clips with 0 show none, also where
+  their status is `ok`.
+- Evaluate with the participants of the test set apart from those of training.
+"""
+
+
+def licence_and_citation(manifest: Manifest) -> str:
+    licence = (
+        f"These features are shared under {code(manifest.license)}, as those who shared them say."
+        if manifest.license
+        else "Those who shared these features have not stated a licence: ask them before you use or pass them on."
+    )
+    cited = (
+        block(manifest.citation.strip(), "bibtex")
+        if manifest.citation
+        else "Ask those who shared the features how to cite the recordings."
+    )
+    return f"""## Licence and citation
+
+{licence} The models behind them have licences of their own: Llama 2 (Meta's community licence), Emotion-LLaMA
+(BSD 3-Clause, its checkpoints for research).
+
+{cited} The method: Cheng et al., *Emotion-LLaMA: Multimodal Emotion Recognition and Reasoning with Instruction
+Tuning*, NeurIPS 2024.
+"""
+
+
+def describe_column(feature: Any, show: Callable[[str], str] = str) -> str:
+    """A column's shape and type for people: "(309, 4096) float16", "text", "int32", "one of NonMW, MW".
+
+    show: makes what the data set says, such as the names of classes, fit to stand in the text.
+    """
+    names = getattr(feature, "names", None)
+    if names:
+        return "one of " + ", ".join(map(show, names[:FEW_VALUES])) + (", ..." if len(names) > FEW_VALUES else "")
+    shape = schema.shape_of(feature)
+    if shape is None:
+        kind = getattr(feature, "dtype", type(feature).__name__)
+        return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
+    if not shape:
+        return show(schema.dtype_of(feature))
+    sides = ", ".join("any" if side < 0 else str(side) for side in shape)
+    return f"({sides}{',' if len(shape) == 1 else ''}) {show(schema.dtype_of(feature))}"
+
+
+def label_lines(config: FeatureConfig, show: Callable[[str], str] = str) -> dict[str, str]:
+    """For each column of labels how often each value is there, or how many values there are. show: of a value."""
+    lines = {}
+    for name, values in config.counts.labels.items():
+        if len(values) > FEW_VALUES:
+            lines[name] = f"{len(values):,} different values"
+        else:
+            lines[name] = ", ".join(f"{show(value)}: {count:,}" for value, count in values.items())
+    return lines
+
+
+def status_words(config: FeatureConfig, show: Callable[[str], str] = str) -> str:
+    """ "3,437 clips, 3,430 with features; failed: 7 no_frames". show: of a kind of failure."""
+    failed = {kind: count for kind, count in config.status.items() if kind != schema.OK}
+    kinds = ", ".join(f"{count:,} {show(kind)}" for kind, count in failed.items())
+    ok = config.status.get(schema.OK, 0)
+    return f"{_clips(config.rows)}, {ok:,} with features" + (f"; failed: {kinds}" if failed else "")
+
+
+def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage's settings, those that are not set left out."""
+    return {name: value for name, value in stage["config"].items() if value not in (None, False)}
+
+
+def _columns(config: FeatureConfig) -> str:
+    rows = []
+    for name, kind in config.features.items():
+        meaning = MEANINGS.get(name, "")
+        if config.key is not None and config.key.column == name:
+            named = "hash of a name that stays in the lab" if config.key.hashed else meaning
+            meaning = "; ".join(text for text in (named, "**names the row**") if text)
+        rows.append(_row(code(name), describe_column(kind, inline), meaning))
+    return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _clips_section(name: str, config: FeatureConfig) -> str:
+    lines = ["## Clips\n", f"{status_words(config, inline)}.\n"]
+    labels = label_lines(config, inline)
+    if labels:
+        lines.append("| label | clips |\n| --- | --- |")
+        lines += [_row(code(label), counts) for label, counts in labels.items()]
+        lines.append("")
+    if sum(config.counts.coverage):
+        alt = "Histogram: clips by the share of their frames in which a face was found"
+        lines.append(f"{picture(picture_name(name), alt)}\n")
+    return "\n".join(lines)
+
+
+def _making(config: FeatureConfig) -> str:
+    if not config.made:
+        return (
+            "## How they were made\n\nNot recorded: the rows were pushed from a data set that does not say how it was "
+            "made. Ask those who shared it.\n"
+        )
+    made, model = config.made, config.model
+    lines = ["## How they were made\n"]
+    if model:
+        lines.append(f"Model {code(str(model['name']))}. Equal digests are equal models.\n")
+        lines.append("| part | sha256 |\n| --- | --- |")
+        lines += [_row(inline(str(part)), code(str(digest))) for part, digest in model["digests"].items()]
+        lines.append("")
+        lines += _checkpoints(model)
+    for stage in made["stages"]:
+        instruction = stage["config"].get("instruction")
+        if instruction:
+            lines.append(f"Instruction of {code(str(stage['stage']))}:\n\n> {sentence(str(instruction))}\n")
+    lines.append("| step | settings |\n| --- | --- |")
+    lines += [_row(_step(stage), _settings(stage)) for stage in made["stages"]]
+    if made["given"]:
+        lines.append(f"\nCame with the data set and were not computed here: {', '.join(map(inline, made['given']))}.")
+    tools = {"emollama_hf": made["emollama_hf"], "Python": made["python"], **made["libraries"]}
+    versions = ", ".join(f"{inline(name)} {_versions(str(version))}" for name, version in tools.items())
+    lines.append(f"\n{versions}.\n")
+    return "\n".join(lines)
+
+
+def _checkpoints(model: Mapping[str, Any]) -> list[str]:
+    if not model.get("checkpoints"):
+        return []
+    converter, alpha = str(model["converter"]), str(model["lora_alpha"])
+    lines = [f"Converted by {sentence(converter)} (LoRA alpha {inline(alpha)}) from:\n"]
+    lines.append("| source | file | bytes | sha256 |\n| --- | --- | --- | --- |")
+    for file in model["checkpoints"]:
+        source, name, sha256 = (str(file[key]) for key in ("source", "name", "sha256"))
+        lines.append(_row(inline(source), code(name), f"{int(file['size']):,}", code(sha256)))
+    return [*lines, ""]
+
+
+def _step(stage: Mapping[str, Any]) -> str:
+    return f"{code(str(stage['stage']))} (version {inline(str(stage['version']))})"
+
+
+def _settings(stage: Mapping[str, Any]) -> str:
+    left_out = ("instruction", "max_pixels", "max_frames", "max_seconds", "max_bytes")  # in provenance.json
+    settings = {name: value for name, value in settings_of(stage).items() if name not in left_out}
+    described = (f"{WORDS.get(name) or inline(name)}: {inline(str(value))}" for name, value in settings.items())
+    return ", ".join(described)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(map(cell, cells))} |"
+
+
+def _versions(text: str) -> str:
+    """One version, or those of several runs."""
+    return ", ".join(map(inline, text.split(", ")))
+
+
+def _withheld(config: FeatureConfig) -> str:
+    if not config.withheld:
+        return ""
+    listed = "\n".join(f"- {sentence(line)}" for line in config.withheld)
+    return f"## What was left out\n\nNot part of these rows:\n\n{listed}\n"
+
+
+def _tensor_columns(config: FeatureConfig) -> list[str]:
+    """Features, and labels that are numbers in every row: what a tensor can hold of the rows that are ok."""
+    labels = config.counts.labels.items()
+    whole = [name for name, values in labels if "null" not in values]
+    return [*_feature_columns(config), *(name for name in whole if "string" not in config.features[name].dtype)]
+
+
+def _listing(names: list[str]) -> str:
+    return "[" + ", ".join(map(literal, names)) + "]"
+
+
+def _feature_columns(config: FeatureConfig) -> list[str]:
+    known = (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA)
+    return [name for name in known if name in config.features]
+
+
+def _listed(words: list[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _clips(count: int) -> str:
+    return f"{count:,} clip" if count == 1 else f"{count:,} clips"

@@ -1,0 +1,1 @@
+"""The most expressive moment of a clip."""

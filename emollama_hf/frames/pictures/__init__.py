@@ -1,0 +1,1 @@
+"""Given pictures instead of a recording."""

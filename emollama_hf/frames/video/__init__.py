@@ -1,0 +1,1 @@
+"""Recordings: packets, frames, times."""

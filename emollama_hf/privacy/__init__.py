@@ -1,0 +1,1 @@
+"""What may leave the lab: which columns, and what texts and bytes must not hold."""

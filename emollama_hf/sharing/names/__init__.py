@@ -1,0 +1,1 @@
+"""Names of rows, files and people in a shared set: published, hashed, kept in the lab, forgotten."""

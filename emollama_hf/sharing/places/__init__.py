@@ -1,0 +1,1 @@
+"""Where a feature data set is shared: a directory, a file system, the Hub."""

@@ -1,1 +1,0 @@
-"""Feature data sets: extracting, writing and opening them."""

@@ -1,0 +1,1 @@
+"""Weights as tensors: names, shapes, values, files; nothing here knows a model."""

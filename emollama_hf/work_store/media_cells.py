@@ -1,0 +1,54 @@
+"""Stacks of pictures as cells of an Arrow column, compressed without loss: face crops take half their size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import Image
+
+from emollama_hf import schema
+from emollama_hf.work_store.arrow_columns import nulls, to_arrow
+
+CELL = pa.struct([("shape", pa.list_(pa.int32())), ("zstd", pa.large_binary())])
+_CODEC = pa.Codec("zstd", compression_level=3)
+
+
+def to_cell(value: Any) -> dict[str, Any]:
+    """A PIL image or an array of uint8, any shape, as a value of a column of type `CELL`."""
+    pixels = np.ascontiguousarray(value)
+    if pixels.dtype != np.uint8:
+        raise TypeError(f"pictures are stored as uint8, got {pixels.dtype}")
+    return {"shape": list(pixels.shape), "zstd": _CODEC.compress(pixels, asbytes=True)}
+
+
+def with_cells(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row with those in `schema.MEDIA` as cells."""
+    return {name: to_cell(value) if name in schema.MEDIA else value for name, value in columns.items()}
+
+
+def from_cell(cell: dict[str, Any]) -> np.ndarray:
+    """The array that `to_cell` was given."""
+    shape = tuple(cell["shape"])
+    content = _CODEC.decompress(cell["zstd"], decompressed_size=int(np.prod(shape)))
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def pictures_to_arrow(name: str, values: Sequence[np.ndarray | None], feature: Any) -> pa.Array:
+    """A column of pictures as its declared type: stacks as nested lists, single ones as PNG, nothing as null."""
+    if isinstance(feature, Image):
+        storage = [None if value is None else {"bytes": _png(value), "path": None} for value in values]
+        return pa.array(storage, feature.pa_type)
+    pieces = [nulls(1, feature) if value is None else to_arrow(name, [value], feature) for value in values]
+    return pa.concat_arrays(pieces)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    import PIL.Image
+
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
