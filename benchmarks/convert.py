@@ -65,7 +65,7 @@ sys.stdin.readline()
 if sys.argv[2] == "from_pretrained":
     model = EmotionLlamaModel.from_pretrained(sys.argv[1] + "/emotion_llama")
 else:
-    model = open_model(sys.argv[1]).load_emotion_llama(dtype="float16")
+    model = open_model(sys.argv[1]).load("emotion_llama", dtype="float16")
 print("done", sum(tensor.nbytes for tensor in model.state_dict().values()), flush=True)
 sys.stdin.readline()
 """

@@ -110,14 +110,14 @@ def measure(stage_name: str, dtype: str, device: str, clips: int | None, rounds:
 
 def _model(stage: str, dtype: str, device: str) -> str:
     """random-full; with fewer decoder layers where the whole does not fit."""
-    from emollama_hf.checkpoints.architecture import FULL
     from emollama_hf.checkpoints.random_model import RANDOM_MODELS
+    from emollama_hf.encoders import full_sizes
 
     if stage != "emollama_embed" or dtype != "float32" or device != "cpu":
         return "random-full"
-    config = copy.deepcopy(FULL)
+    config = copy.deepcopy(full_sizes())
     config["emotion_llama"]["text_config"]["num_hidden_layers"] = THIN_LAYERS
-    RANDOM_MODELS["random-full-thin"] = config
+    RANDOM_MODELS["random-full-thin"] = lambda: config
     return "random-full-thin"
 
 

@@ -23,9 +23,9 @@ import PIL.Image
 from datasets import Dataset, Features, Image
 
 from emollama_hf import extract
-from emollama_hf.checkpoints.architecture import FULL
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.console import timing
+from emollama_hf.encoders import full_sizes
 from emollama_hf.stages import EmoLlamaEmbed
 
 MODEL = "random-wide"
@@ -34,13 +34,13 @@ WIDTH = 1024
 
 def thin_model() -> None:
     """Make `random-wide` known: the real one's inputs and outputs with next to nothing between."""
-    config = copy.deepcopy(FULL)
+    config = copy.deepcopy(full_sizes())
     decoder = config["emotion_llama"]
     decoder["vision_config"] |= {
         "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 64,
     }  # fmt: skip
     decoder["text_config"] |= {"num_hidden_layers": 1, "intermediate_size": 64, "num_key_value_heads": 1}
-    RANDOM_MODELS[MODEL] = config
+    RANDOM_MODELS[MODEL] = lambda: config
 
 
 def made_rows(count: int) -> Dataset:

@@ -21,7 +21,7 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMS
 
 from benchmarks.dtypes import deviation
 from benchmarks.half_products import HalfProducts
-from emollama_hf.checkpoints.architecture import FULL
+from emollama_hf.encoders.emotion_llama.config_json import FULL
 
 RANK, SCALE = 64, 16 / 64
 #: Standard deviation of what LoRA adds to a weight, relative to the weight's own.
@@ -72,7 +72,7 @@ def linear(way: str, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def last_states(layers: int, tokens: int, seed: int = 0) -> dict[str, torch.Tensor]:
     """Last hidden states of the same decoder and input in every way, (1, tokens, hidden) float32."""
-    config = LlamaConfig(**FULL["emotion_llama"]["text_config"])
+    config = LlamaConfig(**FULL["text_config"])
     config._attn_implementation = "sdpa"
     torch.manual_seed(seed)
     given = torch.randn(1, tokens, config.hidden_size).half()

@@ -68,7 +68,7 @@ def main() -> None:
 def made_rows(count: int) -> Dataset:
     """Rows with a picture of noise and two vectors of the model's width."""
     rng = np.random.default_rng(3)
-    width = EmoLlamaEmbed(MODEL).source.feature_size()
+    width = int(EmoLlamaEmbed(MODEL).source.config("emotion_llama")["feature_size"])
     ds = Dataset.from_dict(
         {
             "peak_frame": [PIL.Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)) for _ in range(count)],

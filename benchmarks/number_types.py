@@ -21,14 +21,14 @@ import torch
 from benchmarks.dtypes import deviation
 from benchmarks.gpu.mixture import DEFAULT_LIMIT, DTYPES, as_the_original
 from benchmarks.half_products import HalfProducts
-from emollama_hf.checkpoints.architecture import FULL
 from emollama_hf.checkpoints.build import empty_network, ready
+from emollama_hf.encoders.emotion_llama.config_json import FULL
 from emollama_hf.tensors.random_weights import fill_randomly
 
 ORIGINAL = "the original's mixture"
 
 
-def normed_tokens(blocks: int, sizes: dict[str, Any] = FULL["emotion_llama"]) -> dict[str, np.ndarray]:
+def normed_tokens(blocks: int, sizes: dict[str, Any] = FULL) -> dict[str, np.ndarray]:
     """What ln_vision gives for one picture: in float32, as the original mixes types, and in each of our types."""
     config = copy.deepcopy(sizes)
     config["vision_config"]["num_hidden_layers"] = blocks
@@ -51,7 +51,7 @@ def normed_tokens(blocks: int, sizes: dict[str, Any] = FULL["emotion_llama"]) ->
 def _network(config: dict[str, Any], dtype: Any) -> Any:
     network = empty_network("emotion_llama", config, dtype)
     fill_randomly(network, "cpu")
-    return ready(network, "cpu")
+    return ready("emotion_llama", network, "cpu")
 
 
 def _normed(network: Any, pixels: torch.Tensor) -> np.ndarray:
@@ -61,7 +61,7 @@ def _normed(network: Any, pixels: torch.Tensor) -> np.ndarray:
 def main() -> int:
     """Each type against float32 and against the original's mixture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--blocks", type=int, default=FULL["emotion_llama"]["vision_config"]["num_hidden_layers"])
+    parser.add_argument("--blocks", type=int, default=FULL["vision_config"]["num_hidden_layers"])
     found = normed_tokens(parser.parse_args().blocks)
     for other in ("float32", ORIGINAL):
         for dtype, values in found.items():

@@ -29,8 +29,8 @@ from benchmarks.busy import Busy
 from benchmarks.clip_files import SECONDS, clips
 from benchmarks.crop_rows import given_crops, warm_up
 from emollama_hf import extract
-from emollama_hf.checkpoints.architecture import FULL
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
+from emollama_hf.encoders import full_sizes
 from emollama_hf.frames import open_video, sample_clip
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 
@@ -39,13 +39,13 @@ MIDDLE = "random-middle"
 
 def middle_model() -> None:
     """Make `random-middle` known: the real widths of inputs and outputs, a twelfth of the work."""
-    config = copy.deepcopy(FULL)
+    config = copy.deepcopy(full_sizes())
     for part in ("facemae", "videomae"):
         sizes = config[part]["model_args"] if part == "facemae" else config[part]
         sizes["depth" if part == "facemae" else "num_hidden_layers"] = 2
     config["emotion_llama"]["vision_config"]["num_hidden_layers"] = 3
     config["emotion_llama"]["text_config"]["num_hidden_layers"] = 3
-    RANDOM_MODELS[MIDDLE] = config
+    RANDOM_MODELS[MIDDLE] = lambda: config
 
 
 def main() -> None:

@@ -36,15 +36,15 @@ WORKERS = (1, 2)
 
 def write_middle_model(folder: Path) -> Path:
     """A model directory with a face encoder of a third of the real one's work."""
-    from emollama_hf.checkpoints.architecture import facemae_config
-    from emollama_hf.checkpoints.build import empty_network, ready, weights_of
+    from emollama_hf.checkpoints.build import empty_network, ready
     from emollama_hf.checkpoints.write import write_model
+    from emollama_hf.encoders.facemae.config_json import facemae_config
     from emollama_hf.tensors.random_weights import fill_randomly
 
     config = facemae_config(image_size=224, patch_size=16, embed_dim=384, depth=12, num_heads=6)
     network = empty_network("facemae", config, "float32")
-    fill_randomly(weights_of(network), "cpu")
-    return write_model(folder, facemae=ready(network, "cpu"), provenance={})  # type: ignore[arg-type]
+    fill_randomly(network.vit, "cpu")
+    return write_model(folder, facemae=ready("facemae", network, "cpu"), provenance={})
 
 
 def made_rows(count: int, seed: int) -> Dataset:

@@ -17,6 +17,7 @@ from emollama_hf.errors import ClipError, ModelError, ShareError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
+    from emollama_hf.encoders.encoder import Encoder
     from emollama_hf.extraction.extraction import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.sharing.load import load
@@ -34,6 +35,7 @@ _HOMES = {
     "EmotionLlamaModel": "emollama_hf.models",
     "EmotionLlamaProcessor": "emollama_hf.models",
     "EmoLlamaEmbed": "emollama_hf.stages",
+    "Encoder": "emollama_hf.encoders.encoder",
     "FaceMAEEmbed": "emollama_hf.stages",
     "SampleFrames": "emollama_hf.stages",
     "VideoMAEEmbed": "emollama_hf.stages",
@@ -53,6 +55,7 @@ __all__ = [
     "EmotionLlamaConfig",
     "EmotionLlamaModel",
     "EmotionLlamaProcessor",
+    "Encoder",
     "FaceMAEEmbed",
     "ModelError",
     "SampleFrames",

@@ -12,6 +12,7 @@ import typer
 from emollama_hf import __version__
 from emollama_hf.console.logs import clean_all_logs
 from emollama_hf.console.terminal import write_line
+from emollama_hf.encoders import weight_sources
 from emollama_hf.text.safe_errors import traceback_text
 
 app = typer.Typer(
@@ -22,6 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+#: Help of what `convert` reads, by option.
+_SOURCES = {source.option: source.help for source in weight_sources()}
 
 SOME_FAILED = 3
 INTERRUPTED = 130
@@ -191,11 +195,11 @@ def extract(
 @app.command()
 def convert(
     out: Annotated[Path, typer.Option("--out", "-o", help="Model directory to write; it must be new or empty.")],
-    facemae: Annotated[str | None, typer.Option(help="FaceMAE: mae_checkpoint-340.pth.")] = None,
-    videomae: Annotated[str | None, typer.Option(help="VideoMAE: maeVideo_ckp199.pth.")] = None,
-    eva: Annotated[str | None, typer.Option(help="Image encoder: eva_vit_g.pth.")] = None,
-    emotion_llama: Annotated[str | None, typer.Option(help="Projections and LoRA: Emotion_LLaMA.pth.")] = None,
-    llama: Annotated[str | None, typer.Option(help="Decoder: the directory Llama-2-7b-chat-hf.")] = None,
+    facemae: Annotated[str | None, typer.Option(help=_SOURCES["facemae"])] = None,
+    videomae: Annotated[str | None, typer.Option(help=_SOURCES["videomae"])] = None,
+    eva: Annotated[str | None, typer.Option(help=_SOURCES["eva"])] = None,
+    emotion_llama: Annotated[str | None, typer.Option(help=_SOURCES["emotion_llama"])] = None,
+    llama: Annotated[str | None, typer.Option(help=_SOURCES["llama"])] = None,
     lora_alpha: Annotated[
         list[float] | None, typer.Option(help="LoRA alpha, if the checkpoint does not say it.")
     ] = None,

@@ -41,13 +41,13 @@ def shallow_model() -> str:
 
 
 def _full() -> dict[str, Any]:
-    from emollama_hf.checkpoints.architecture import FULL
+    from emollama_hf.encoders import full_sizes
 
-    return copy.deepcopy(FULL)
+    return copy.deepcopy(full_sizes())
 
 
 def _known(name: str, config: dict[str, Any]) -> str:
     from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 
-    RANDOM_MODELS[name] = config
+    RANDOM_MODELS[name] = lambda: config
     return name

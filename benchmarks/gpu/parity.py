@@ -47,14 +47,14 @@ def parity(settings: Settings) -> Iterator[Line]:
 def dtypes(settings: Settings) -> Iterator[Line]:
     """Deviations from float32 on the CPU, relative to a column's spread."""
     from benchmarks.dtypes import columns, deviation
-    from emollama_hf.computing.number_types import type_of_part
+    from emollama_hf.encoders import find_encoder
 
     model = _model(settings)
     exact = columns(model, "float32", "cpu")
     for dtype, limit in RMS_LIMITS.items():
         for name, values in columns(model, dtype, settings.device).items():
             figures = deviation(exact[name], values)
-            if type_of_part("emotion_llama" if name == "emollama" else name, dtype) == "float32":
+            if find_encoder("emotion_llama" if name == "emollama" else name).computed_type(dtype) == "float32":
                 passed = figures["rms"] <= FLOAT32_RMS
             else:
                 passed = LEAST_RMS < figures["rms"] <= limit

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.open_model import open_model
-from emollama_hf.checkpoints.source import PARTS, ModelSource
+from emollama_hf.checkpoints.source import ModelSource
 
-__all__ = ["PARTS", "ModelSource", "open_model", "write_model"]
+__all__ = ["ModelSource", "open_model", "write_model"]
 
 
-def write_model(directory: str | PathLike[str], **parts: Any) -> Path:
+def write_model(directory: str | PathLike[str], **contents: Any) -> Path:
     """`emollama_hf.checkpoints.write.write_model`, imported when called because it needs torch."""
     from emollama_hf.checkpoints.write import write_model as write
 
-    return write(directory, **parts)
+    return write(directory, **contents)

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.config_keys import checked_config
-from emollama_hf.checkpoints.source import PARTS, ModelSource, Part
+from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.computing.number_types import DtypeName
-from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
-from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
+from emollama_hf.encoders import find_encoder, known_encoders
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
+from emollama_hf.encoders.weight_source import option_flag
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import files_digest, sha256_file
-from emollama_hf.files.links import leads_out
+from emollama_hf.files.links import check_links
 from emollama_hf.files.strict_json import parse_object, read_object
 from emollama_hf.tensors.quantized import Quantize
 from emollama_hf.tensors.safetensors_header import read_safetensors_header
 from emollama_hf.tensors.shards import INDEX, read_index, weight_files
 
 PROVENANCE = "provenance.json"
-#: The sources of each part, as `convert` names them.
-PART_SOURCES: dict[Part, tuple[str, ...]] = {
-    "facemae": ("facemae",),
-    "videomae": ("videomae",),
-    "emotion_llama": ("eva", "emotion_llama", "llama"),
-}
 
 
 class DirectorySource(ModelSource):
     """A directory as `write_model` leaves it, or one saved by hand with the same layout."""
 
-    def __init__(self, name: str, tokenizer: PromptTokenizer | None = None) -> None:
-        super().__init__(name, tokenizer)
-        self._configs: dict[Part, dict[str, Any]] = {}
+    def __init__(self, name: str, tokenizers: Mapping[str, PromptTokenizer] | None = None) -> None:
+        super().__init__(name, tokenizers)
+        self._configs: dict[str, Config] = {}
 
-    def config(self, part: Part) -> dict[str, Any]:
+    def config(self, part: str) -> Config:
         if part not in self._configs:
             path = self._settings(part) / "config.json"
             if not path.is_file():
@@ -51,122 +45,94 @@ class DirectorySource(ModelSource):
                 raise ModelError(
                     f"{path}: not JSON of a configuration ({error}). Fetch or convert it again."
                 ) from error
-            self._configs[part] = checked_config(part, found, str(path))
+            self._configs[part] = find_encoder(part).checked_config(found, str(path))
         return self._configs[part]
 
-    def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
+    def stored_tensors(self, part: str) -> dict[str, tuple[str, int]]:
         found: dict[str, tuple[str, int]] = {}
         folder = self._weights(part) / part
         index = read_index(folder / INDEX) if (folder / INDEX).is_file() else {}
-        for path in part_files(folder):
+        for path in part_files(folder.parent, part):
             if path.suffix == ".safetensors":
                 header = read_header(path)
                 found |= {name: entry for name, entry in header.items() if index.get(name, path.name) == path.name}
-        ignored = [re.compile(pattern) for pattern in network_ignores(part)]
+        ignored = [re.compile(pattern) for pattern in find_encoder(part).unused]
         return {name: tensor for name, tensor in found.items() if not any(one.search(name) for one in ignored)}
 
     def origin(self) -> dict[str, Any]:
         return recorded_origin(Path(self.name))
 
-    def _weights_digest(self, part: Part) -> str:
+    def _weights_digest(self, part: str) -> str:
         root = self._weights(part)
         return recorded_digest(root, part) or files_digest(
-            (path.name, sha256_file(path)) for path in part_files(root / part)
+            (path.name, sha256_file(path)) for path in part_files(root, part)
         )
 
-    def _own_tokenizer(self) -> PromptTokenizer:
-        return LlamaTokenizer(self._settings("emotion_llama"))
+    def _own_tokenizer(self, part: str) -> PromptTokenizer:
+        return find_encoder(part).tokenizer(self._settings(part))
 
-    def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
-        from emollama_hf.checkpoints.build import empty_network, ready, weights_of
+    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
+        from emollama_hf.checkpoints.build import empty_network, ready
         from emollama_hf.tensors.strict_load import load_strict
 
-        folder = self._weights(part) / part
+        folder, encoder = self._weights(part) / part, find_encoder(part)
         network = empty_network(part, self.config(part), dtype, quantize)
         load_strict(
-            weights_of(network),
+            encoder.weights(network),
             weight_files(folder),
             device=device,
-            ignore=network_ignores(part),
+            ignore=encoder.unused,
             where=str(folder),
         )
-        return ready(network, device)
+        return ready(part, network, device)
 
-    def _settings(self, part: Part) -> Path:
+    def _settings(self, part: str) -> Path:
         """The part's folder with at least its small files: configuration and tokenizer."""
         return self._existing(Path(self.name), part)
 
-    def _weights(self, part: Part) -> Path:
+    def _weights(self, part: str) -> Path:
         """The model directory with all of the part's files."""
         self._existing(Path(self.name), part)
         return Path(self.name)
 
-    def _existing(self, root: Path, part: Part) -> Path:
-        folder = root / part
+    def _existing(self, root: Path, part: str) -> Path:
+        folder, options = root / part, find_encoder(part).options
         check_links(root, part)
         if not folder.is_dir():
-            there = ", ".join(f"{p}/" for p in PARTS if (root / p).is_dir()) or "no part of a model"
+            names = [encoder.name for encoder in known_encoders()]
+            there = ", ".join(f"{name}/" for name in names if (root / name).is_dir()) or "no part of a model"
+            remedy = f"Run emollama-hf convert again, with {_flags(options)} as well." if options else "Copy it there."
             raise ModelError(
-                f"model directory {self.name} has no {part}/: it was not converted (it has {there}). "
-                f"Run emollama-hf convert again, with {_options(PART_SOURCES[part])} as well."
+                f"model directory {self.name} has no {part}/: it was not converted (it has {there}). {remedy}"
             )
         converted = read_provenance(root).get("sources")
-        absent = [source for source in PART_SOURCES[part] if converted and source not in converted]
+        absent = [source for source in options if converted and source not in converted]
         if absent:
             raise ModelError(
-                f"model directory {self.name}: {part}/ was converted without {_options(absent)} and cannot be used. "
-                f"Run emollama-hf convert again, with {_options(PART_SOURCES[part])} together."
+                f"model directory {self.name}: {part}/ was converted without {_flags(absent)} and cannot be used. "
+                f"Run emollama-hf convert again, with {_flags(options)} together."
             )
         return folder
 
 
-def check_links(root: Path, *folders: str) -> None:
-    """Raise ModelError if a file of a model is a link that leads out of its directory, or nowhere.
-
-    Links into the cache of huggingface_hub are what its snapshots consist of; they are no links to elsewhere.
-
-    Args:
-        root: the model's directory.
-        folders: those below it whose files are looked at, beside its own.
-    """
-    for folder in (root, *(root / name for name in folders)):
-        paths = [Path(entry) for entry in os.scandir(folder) if entry.is_symlink()] if folder.is_dir() else []
-        for path in ([folder] if folder != root and folder.is_symlink() else []) + paths:
-            if not path.exists():
-                raise ModelError(
-                    f"{path} is a link that leads nowhere ({os.readlink(path)}). Fetch the model again, or convert it "
-                    "again."
-                )
-            if leads_out(root, path):
-                raise ModelError(
-                    f"{path} is a link to something outside of {root}, which is not read as a part of this model. Put "
-                    "the file itself there."
-                )
-
-
-def _options(sources: Sequence[str]) -> str:
-    *some, last = ["--" + source.replace("_", "-") for source in sources]
+def _flags(options: Sequence[str]) -> str:
+    *some, last = map(option_flag, options)
     return f"{', '.join(some)} and {last}" if some else last
 
 
 def incomplete_parts(sources: Container[str]) -> list[str]:
     """A sentence for each part that has some of its sources and not all."""
     notices = []
-    for part, kinds in PART_SOURCES.items():
-        absent = [kind for kind in kinds if kind not in sources]
-        if absent and len(absent) < len(kinds):
-            notices.append(f"{part}/ is incomplete without {_options(absent)}: it cannot compute anything yet.")
+    for encoder in known_encoders():
+        absent = [option for option in encoder.options if option not in sources]
+        if absent and len(absent) < len(encoder.options):
+            notices.append(f"{encoder.name}/ is incomplete without {_flags(absent)}: it cannot compute anything yet.")
     return notices
 
 
-def network_ignores(part: Part) -> tuple[str, ...]:
-    """Tensors that a part's files may hold and its network does not use."""
-    return (r"^lm_head\.",) if part == "emotion_llama" else ()
-
-
-def part_files(folder: Path) -> list[Path]:
+def part_files(root: Path, part: str) -> list[Path]:
     """The files of a part that decide what it computes: weights, configuration, tokenizer."""
-    wanted = {"config.json", *TOKENIZER_FILES}
+    folder, wanted = root / part, {"config.json", *find_encoder(part).tokenizer_files}
     return [
         path
         for path in sorted(folder.iterdir())
@@ -191,7 +157,7 @@ def read_header(path: Path) -> dict[str, tuple[str, int]]:
         return {}
 
 
-def recorded_digest(root: Path, part: Part) -> str | None:
+def recorded_digest(root: Path, part: str) -> str | None:
     """The part's digest from provenance.json, if that still describes the files that are there.
 
     It does while each file has the size and the time of its last change that were recorded when it was written;
@@ -203,7 +169,7 @@ def recorded_digest(root: Path, part: Part) -> str | None:
         digest = str(recorded[part]["digest"])
     except (KeyError, TypeError, AttributeError):
         return None
-    found = {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in part_files(root / part)}
+    found = {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in part_files(root, part)}
     return digest if found == files else None
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files, recorded_origin
-from emollama_hf.checkpoints.source import Part
 from emollama_hf.console.terminal import for_terminal
-from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
-from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
+from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.encoder import Encoder
+from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import files_digest, sha256_file
 from emollama_hf.text.safe_errors import no_secrets
@@ -28,16 +28,18 @@ class HubSource(DirectorySource):
     where it was first found.
     """
 
-    def __init__(self, name: str, revision: str | None = None, tokenizer: PromptTokenizer | None = None) -> None:
-        super().__init__(name, tokenizer)
+    def __init__(
+        self, name: str, revision: str | None = None, tokenizers: Mapping[str, PromptTokenizer] | None = None
+    ) -> None:
+        super().__init__(name, tokenizers)
         self._revision = revision
 
-    def _settings(self, part: Part) -> Path:
+    def _settings(self, part: str) -> Path:
         # provenance.json, too: huggingface_hub warns when nothing matches, which our own error is about.
-        small = [PROVENANCE, f"{part}/config.json", *(f"{part}/{name}" for name in TOKENIZER_FILES)]
+        small = [PROVENANCE, f"{part}/config.json", *(f"{part}/{name}" for name in find_encoder(part).tokenizer_files)]
         return self._existing(self._fetch(small), part)
 
-    def _weights(self, part: Part) -> Path:
+    def _weights(self, part: str) -> Path:
         root = self._fetch([f"{part}/*", PROVENANCE])
         self._existing(root, part)
         return root
@@ -49,11 +51,10 @@ class HubSource(DirectorySource):
     def origin(self) -> dict[str, Any]:
         return recorded_origin(self._fetch([PROVENANCE]))
 
-    def _weights_digest(self, part: Part) -> str:
+    def _weights_digest(self, part: str) -> str:
         # Not from provenance.json: whoever pushes other weights may leave it as it was, and the cache's times say
         # nothing. The cache knows the hashes of large files.
-        folder = self._weights(part) / part
-        return files_digest((path.name, cached_sha256(path)) for path in part_files(folder))
+        return files_digest((path.name, cached_sha256(path)) for path in part_files(self._weights(part), part))
 
     def _fetch(self, patterns: list[str]) -> Path:
         root = snapshot(self.name, self._revision, patterns)
@@ -69,17 +70,17 @@ def cached_sha256(path: Path) -> str:
     return sha256_file(path)
 
 
-def hub_tokenizer(repo_id: str) -> LlamaTokenizer:
-    """The tokenizer of a Hub repository: Llama-2's own, or a converted model's."""
-    names = [*TOKENIZER_FILES, *(f"emotion_llama/{name}" for name in TOKENIZER_FILES)]
-    root = snapshot(repo_id, None, names)
-    return LlamaTokenizer(tokenizer_folder(root))
+def hub_tokenizer(encoder: Encoder, repo_id: str) -> PromptTokenizer:
+    """A family's tokenizer in a Hub repository: Llama-2's own, or a converted model's."""
+    files = encoder.tokenizer_files
+    root = snapshot(repo_id, None, [*files, *(f"{encoder.name}/{name}" for name in files)])
+    return encoder.tokenizer(tokenizer_folder(encoder, root))
 
 
-def tokenizer_folder(root: Path) -> Path:
-    """Where a directory keeps its tokenizer: the Llama-2 directory itself, or a model directory's decoder."""
-    inner = root / "emotion_llama"
-    return inner if (inner / "tokenizer.model").is_file() else root
+def tokenizer_folder(encoder: Encoder, root: Path) -> Path:
+    """Where a directory keeps a tokenizer: the published directory itself, or the family's folder of a model."""
+    inner = root / encoder.name
+    return inner if (inner / encoder.tokenizer_files[0]).is_file() else root
 
 
 @no_secrets()

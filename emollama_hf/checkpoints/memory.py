@@ -1,4 +1,4 @@
-"""How much memory a run takes at its peak, from configurations alone, and how many clips fit together. No torch.
+"""How much memory a run takes at its peak, from configurations alone, and how many clips fit together.
 
     weights of the parts that run + the largest stage's intermediate values + what libraries take
 
@@ -7,23 +7,14 @@ Compared with measured peaks of random-full in README.md, "Memory, and 4 or 8 bi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emollama_hf.checkpoints.architecture import Config
-from emollama_hf.checkpoints.parameters import (
-    Blocks,
-    decoder_blocks,
-    decoder_matrices,
-    facemae_blocks,
-    parameter_count,
-    stream_parameters,
-    tokens,
-    videomae_blocks,
-    vision_blocks,
-)
-from emollama_hf.checkpoints.source import ModelSource, Part
-from emollama_hf.computing.number_types import DtypeName, PlainType, product_type, stream_type, type_of_part
+from emollama_hf.checkpoints.source import ModelSource
+from emollama_hf.checkpoints.weight_counts import weight_counts
+from emollama_hf.computing.number_types import DtypeName, PlainType, product_type, stream_type
+from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.config_checks import Config
 from emollama_hf.tensors.quantized import Quantize
 
 ITEM_BYTES: dict[PlainType, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -40,15 +31,6 @@ BLOCK_4BIT = 64
 #: Bytes for each value of the decoder's largest matrix while quantization makes or uses it: in 4 bits its float32
 #: values, their copy in the dtype, pieces; in 8 bits, what bitsandbytes takes if all columns of an input have outliers.
 MAKING_BYTES: dict[Quantize, int] = {"4bit": 10, "8bit": 20}
-
-#: Tokens of the prompt and its frame beside the visual ones, and room for a longer instruction.
-PROMPT_TOKENS = 100
-#: Values a token that exist at once, in units of a block's width: residual stream, its norm and what torch adds, as
-#: measured on a CPU (0.15 GB a clip of FaceMAE in float32, 0.12 GB of VideoMAE).
-WIDTHS = {"facemae": 5, "videomae": 7, "emotion_llama": 2}
-#: In units of the inner width: that layer before and after its activation function; the decoder's gate, its activation,
-#: the other half and their product.
-INNER, DECODER_INNER = 2, 4
 
 #: Of a GPU's memory, what is planned with: its allocator does not fill it to the last byte.
 USABLE = 0.9
@@ -82,7 +64,7 @@ class Prediction:
 
 def predict(
     source: ModelSource,
-    parts: Sequence[Part],
+    parts: Sequence[str],
     *,
     dtype: DtypeName,
     quantize: Quantize | None = None,
@@ -94,16 +76,16 @@ def predict(
     cuda: on a GPU, of its memory; else of the machine's.
     Raises ModelError if the model does not have a part.
 
-        >>> predict(open_model("random-full"), PARTS, dtype="bfloat16").weights
+        >>> predict(open_model("random-full"), [encoder.name for encoder in ENCODERS], dtype="bfloat16").weights
         16485953536
     """
     configs = {part: source.config(part) for part in parts}
     weights = sum(weight_bytes(part, config, dtype, quantize) for part, config in configs.items())
     stages = [clips * activation_bytes(part, config, dtype) for part, config in configs.items()]
     making = 0
-    if quantize is not None and "emotion_llama" in configs:
-        largest = max(rows * columns for rows, columns in decoder_matrices(configs["emotion_llama"]))
-        making = MAKING_BYTES[quantize] * largest
+    if quantize is not None:
+        matrices = [shape for part, config in configs.items() for shape in _quantized(part, config).values()]
+        making = MAKING_BYTES[quantize] * max((rows * columns for rows, columns in matrices), default=0)
     return Prediction(
         weights=weights,
         shared=0 if cuda else sum(mapped_bytes(source, part, dtype, quantize) for part in parts),
@@ -114,7 +96,7 @@ def predict(
 
 def fitting_batch(
     source: ModelSource,
-    parts: Sequence[Part],
+    parts: Sequence[str],
     *,
     dtype: DtypeName,
     quantize: Quantize | None = None,
@@ -133,63 +115,40 @@ def fitting_batch(
     return batch
 
 
-def weight_bytes(part: Part, config: Config, dtype: DtypeName, quantize: Quantize | None = None) -> int:
+def weight_bytes(part: str, config: Config, dtype: DtypeName, quantize: Quantize | None = None) -> int:
     """Bytes of a part's parameters, computed in `dtype`."""
-    dtype = type_of_part(part, dtype)
-    item, of_stream = ITEM_BYTES[product_type(dtype)], ITEM_BYTES[stream_type(dtype)]
-    count = parameter_count(part, config)
-    wider = (of_stream - item) * stream_parameters(config) if of_stream != item else 0
-    if quantize is None or part != "emotion_llama":
-        return count * item + wider
-    packed = 0
-    for rows, columns in decoder_matrices(config):
-        values = rows * columns
-        count -= values
-        packed += -(values // -2) + 4 * -(values // -BLOCK_4BIT) if quantize == "4bit" else values + 4 * rows
-    return count * item + wider + packed
+    dtype = find_encoder(part).computed_type(dtype)
+    counts = weight_counts(part, config)
+    products, packed = counts.products, 0
+    if quantize is not None:
+        for rows, columns in counts.quantizable.values():
+            values = rows * columns
+            products -= values
+            packed += -(values // -2) + 4 * -(values // -BLOCK_4BIT) if quantize == "4bit" else values + 4 * rows
+    return products * ITEM_BYTES[product_type(dtype)] + counts.stream * ITEM_BYTES[stream_type(dtype)] + packed
 
 
-def activation_bytes(part: Part, config: Config, dtype: DtypeName) -> int:
-    """Bytes of one clip's intermediate values at a stage's peak, its pixels included.
-
-    The attention of torch's scaled_dot_product_attention keeps no matrix of tokens by tokens, on no device.
-    """
-    dtype = type_of_part(part, dtype)
+def activation_bytes(part: str, config: Config, dtype: DtypeName) -> int:
+    """Bytes of one clip's intermediate values at a stage's peak, its pixels or samples included."""
+    encoder = find_encoder(part)
+    dtype = encoder.computed_type(dtype)
     item = ITEM_BYTES[product_type(dtype)]
-    count = tokens(part, config)
-    if part == "facemae":
-        values = _block_values(count, facemae_blocks(config), WIDTHS[part])
-        pixels = 16 * _side(config["model_args"], "img_size") ** 2
-    elif part == "videomae":
-        values = _block_values(count, videomae_blocks(config), WIDTHS[part])
-        pixels = int(config.get("num_frames", 16)) * _side(config) ** 2
-    else:
-        blocks = decoder_blocks(config)
-        length = (count - 1) // int(config.get("patches_per_token", 4)) + 4 + PROMPT_TOKENS
-        decoder = length * (WIDTHS[part] * blocks.width + DECODER_INNER * blocks.mlp)
-        vision = vision_blocks(config)
-        # A stream that is wider than the products: by so many values of the products' type.
-        wider = count * WIDTHS[part] * vision.width * (ITEM_BYTES[stream_type(dtype)] - item) // item
-        values = max(_block_values(count, vision, WIDTHS[part]) + wider, decoder)
-        pixels = _side(config.get("vision_config", {})) ** 2
-    # Pixels: as float32 clip by clip, stacked, and in the dtype.
-    return values * item + 3 * pixels * (4 + 4 + item)
+    one = encoder.activations(config, ITEM_BYTES[stream_type(dtype)] // item)
+    # Inputs: as float32 clip by clip, stacked, and in the dtype.
+    return one.values * item + one.inputs * (4 + 4 + item)
 
 
-def mapped_bytes(source: ModelSource, part: Part, dtype: DtypeName, quantize: Quantize | None = None) -> int:
+def mapped_bytes(source: ModelSource, part: str, dtype: DtypeName, quantize: Quantize | None = None) -> int:
     """Of a part's weights on a CPU, those that stay in their files because these have the dtype."""
-    wanted = product_type(type_of_part(part, dtype))
+    wanted = product_type(find_encoder(part).computed_type(dtype))
+    replaced = _quantized(part, source.config(part)) if quantize is not None else {}
     return sum(
         size
         for name, (stored, size) in source.stored_tensors(part).items()
-        if STORED_DTYPES.get(stored) == wanted
-        and not (quantize is not None and name.startswith("language_model.layers.") and "norm" not in name)
+        if STORED_DTYPES.get(stored) == wanted and name not in replaced
     )
 
 
-def _block_values(count: int, blocks: Blocks, widths: int) -> int:
-    return count * (widths * blocks.width + INNER * blocks.mlp)
-
-
-def _side(config: Config, name: str = "image_size") -> int:
-    return int(config.get(name, 224))
+def _quantized(part: str, config: Config) -> Mapping[str, tuple[int, int]]:
+    """(rows, columns) of the matrices that quantization replaces, by name; no network is built to find none."""
+    return weight_counts(part, config).quantizable if find_encoder(part).quantizes else {}

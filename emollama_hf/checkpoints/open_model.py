@@ -9,9 +9,10 @@ from pathlib import Path
 from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
 from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_folder
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS, RandomSource
-from emollama_hf.checkpoints.source import PARTS, ModelSource
-from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
-from emollama_hf.encoders.emotion_llama.tokenizer import LlamaTokenizer
+from emollama_hf.checkpoints.source import ModelSource
+from emollama_hf.encoders import known_encoders
+from emollama_hf.encoders.encoder import Encoder
+from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.errors import ModelError
 from emollama_hf.files.given_path import given_path
 
@@ -31,18 +32,21 @@ def open_model(
     tokenizer: a directory or Hub id with Llama-2's tokenizer files, used instead of the model's own.
     Raises ModelError if there is no such model; of a Hub id that shows when a part is first asked for.
 
-        >>> open_model("random-full").hidden_size()
+        >>> open_model("random-full").width("emotion_llama")
         4096
     """
     name = os.fspath(name)
     if not name.strip():
         raise ModelError("model='' is empty. Name a model directory, a Hub id, random-tiny or random-full.")
-    other = None if tokenizer is None else _open_tokenizer(os.fspath(tokenizer))
+    other: dict[str, PromptTokenizer] = {}
+    if tokenizer is not None:
+        asking = [encoder for encoder in known_encoders() if encoder.tokenizer_files]
+        other = {encoder.name: _open_tokenizer(encoder, os.fspath(tokenizer)) for encoder in asking}
     if name in RANDOM_MODELS:
         return RandomSource(name, other)
     path = given_path(name, error=ModelError)
     if path.is_dir():
-        if not any((path / part).is_dir() for part in PARTS):
+        if not any((path / encoder.name).is_dir() for encoder in known_encoders()):
             raise ModelError(_not_a_model(path))
         return DirectorySource(str(path), other)
     if path.exists():
@@ -59,7 +63,7 @@ def open_model(
 
 
 def _not_a_model(path: Path) -> str:
-    parts = ", ".join(f"{part}/" for part in PARTS)
+    parts = ", ".join(f"{encoder.name}/" for encoder in known_encoders())
     there = sorted(entry.name for entry in path.iterdir())
     shown = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
     if PROVENANCE in there or not there:
@@ -69,12 +73,12 @@ def _not_a_model(path: Path) -> str:
     return f"{path} is not a model directory: expected one of {parts}, found {shown or 'nothing'}. {advice}"
 
 
-def _open_tokenizer(name: str) -> PromptTokenizer:
+def _open_tokenizer(encoder: Encoder, name: str) -> PromptTokenizer:
     path = given_path(name, error=ModelError)
     if path.is_dir():
-        return LlamaTokenizer(tokenizer_folder(path))
+        return encoder.tokenizer(tokenizer_folder(encoder, path))
     if not path.exists() and _HUB_ID.fullmatch(name):
-        return hub_tokenizer(name)
+        return hub_tokenizer(encoder, name)
     raise ModelError(
         f"tokenizer={name!r}: there is no such directory, and it is not a Hub id (owner/name). "
         "Give the Llama-2 directory, the one with tokenizer.model."

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
-from emollama_hf.checkpoints.architecture import FULL, TINY
-from emollama_hf.checkpoints.source import ModelSource, Part
+from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.computing.number_types import DtypeName
-from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
-from emollama_hf.encoders.emotion_llama.recorded_tokenizer import RecordedTokenizer
+from emollama_hf.encoders import find_encoder, full_sizes, tiny_sizes
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.files.digest import combined, json_digest
 from emollama_hf.tensors.quantized import Quantize
 
-RANDOM_MODELS = {"random-tiny": TINY, "random-full": FULL}
+#: Configurations by family.
+RANDOM_MODELS: dict[str, Callable[[], dict[str, Config]]] = {"random-tiny": tiny_sizes, "random-full": full_sizes}
 
 #: Of the rules in random_weights.py, which is not imported to make a digest because it imports torch.
 GENERATOR_VERSION = 1
@@ -27,20 +29,21 @@ class RandomSource(ModelSource):
 
     is_random = True
 
-    def config(self, part: Part) -> dict[str, Any]:
-        return copy.deepcopy(RANDOM_MODELS[self.name][part])
+    def config(self, part: str) -> Config:
+        find_encoder(part)
+        return copy.deepcopy(RANDOM_MODELS[self.name]()[part])
 
-    def _weights_digest(self, part: Part) -> str:
+    def _weights_digest(self, part: str) -> str:
         own = combined(self.name, part, json_digest(self.config(part)), f"generator {GENERATOR_VERSION}")
-        return combined(own, self._own_tokenizer().digest) if part == "emotion_llama" else own
+        return combined(own, self._own_tokenizer(part).digest) if find_encoder(part).tokenizer_files else own
 
-    def _own_tokenizer(self) -> PromptTokenizer:
-        return RecordedTokenizer(bytes_for_the_rest=self.name == "random-tiny")
+    def _own_tokenizer(self, part: str) -> PromptTokenizer:
+        return find_encoder(part).random_tokenizer(any_text=self.name == "random-tiny")
 
-    def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
-        from emollama_hf.checkpoints.build import empty_network, ready, weights_of
+    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
+        from emollama_hf.checkpoints.build import empty_network, ready
         from emollama_hf.tensors.random_weights import fill_randomly
 
         network = empty_network(part, self.config(part), dtype, quantize)
-        fill_randomly(weights_of(network), device)
-        return ready(network, device)
+        fill_randomly(find_encoder(part).weights(network), device)
+        return ready(part, network, device)

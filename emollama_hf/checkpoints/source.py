@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-from emollama_hf.checkpoints.architecture import facemae_width, feature_size, hidden_size, videomae_width, visual_tokens
 from emollama_hf.computing.number_types import DtypeName
-from emollama_hf.encoders.emotion_llama.prompt import PromptTokenizer
+from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.files.digest import combined
 from emollama_hf.tensors.quantized import Quantize
 
-if TYPE_CHECKING:
-    from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
-
-Part = Literal["facemae", "videomae", "emotion_llama"]
-
-PARTS: tuple[Part, ...] = ("facemae", "videomae", "emotion_llama")
-
 
 class ModelSource(ABC):
-    """A model by name: what it is is cheap to ask, its weights are read by the `load_*` methods only.
+    """A model by name: what it is is cheap to ask, its weights are read by `load` only.
 
-    Nothing but `load_*` imports torch. A part that is missing raises `ModelError` when it is asked for.
+    Nothing but `load` imports torch. A part that is missing raises `ModelError` when it is asked for.
     """
 
     is_random: bool = False
 
-    def __init__(self, name: str, tokenizer: PromptTokenizer | None = None) -> None:
+    def __init__(self, name: str, tokenizers: Mapping[str, PromptTokenizer] | None = None) -> None:
         self.name = name
-        self._other_tokenizer = tokenizer
+        self._other_tokenizers = tokenizers or {}
 
     @property
     def commit(self) -> str | None:
@@ -37,46 +32,32 @@ class ModelSource(ABC):
         return None
 
     @abstractmethod
-    def config(self, part: Part) -> dict[str, Any]:
+    def config(self, part: str) -> Config:
         """The part's configuration as its config.json has it."""
 
     @abstractmethod
-    def _weights_digest(self, part: Part) -> str: ...
+    def _weights_digest(self, part: str) -> str: ...
 
     @abstractmethod
-    def _own_tokenizer(self) -> PromptTokenizer: ...
+    def _own_tokenizer(self, part: str) -> PromptTokenizer: ...
 
     @abstractmethod
-    def _load(self, part: Part, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any: ...
+    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any: ...
 
-    def feature_width(self, part: Literal["facemae", "videomae"]) -> int:
-        """Length of an encoder's clip feature, 1024 at real size."""
-        config = self.config(part)
-        return facemae_width(config) if part == "facemae" else videomae_width(config)
+    def width(self, part: str) -> int:
+        """Length of the vectors that a part computes: 1024 of the face encoders at real size, 4096 of the decoder."""
+        return find_encoder(part).width(self.config(part))
 
-    def feature_size(self) -> int:
-        """Length of the clip features that the decoder's projections take."""
-        return feature_size(self.config("emotion_llama"))
-
-    def hidden_size(self) -> int:
-        """Width of the decoder's hidden states, 4096 at real size."""
-        return hidden_size(self.config("emotion_llama"))
-
-    def visual_tokens(self, features: int) -> int:
-        """Visual tokens of one clip with 2 (fork) or 3 (upstream) clip features: 259 or 260 at real size."""
-        return visual_tokens(self.config("emotion_llama"), features)
-
-    def digest(self, part: Part) -> str:
-        """Identity of what the part computes: weights, configuration, for the decoder the tokenizer too.
+    def digest(self, part: str) -> str:
+        """Identity of what the part computes: weights, configuration, the tokenizer if it has one.
 
         64 hexadecimal digits, the same wherever the files lie.
         """
         own = self._weights_digest(part)
-        if part == "emotion_llama" and self._other_tokenizer is not None:
-            return combined(own, self._other_tokenizer.digest)
-        return own
+        other = self._other_tokenizers.get(part)
+        return own if other is None else combined(own, other.digest)
 
-    def stored_tensors(self, part: Part) -> dict[str, tuple[str, int]]:
+    def stored_tensors(self, part: str) -> dict[str, tuple[str, int]]:
         """Dtype, as safetensors names it, and bytes of each tensor in the part's files; empty if there are no files.
 
         On a CPU what is computed in that dtype stays in the files, mapped, and processes share it.
@@ -87,23 +68,19 @@ class ModelSource(ABC):
         """What the weights were converted from, JSON-able: name, size and sha256 of each file; empty if not known."""
         return {}
 
-    def tokenizer(self) -> PromptTokenizer:
-        """The decoder's tokenizer, or the one that `open_model` was given."""
-        return self._other_tokenizer or self._own_tokenizer()
+    def tokenizer(self, part: str) -> PromptTokenizer:
+        """A part's tokenizer, or the one that `open_model` was given. Raises ModelError if the part has none."""
+        return self._other_tokenizers.get(part) or self._own_tokenizer(part)
 
-    def load_facemae(self, *, dtype: DtypeName = "float32", device: str = "cpu") -> FaceMAE:
-        """The face encoder, ready to run."""
-        model: FaceMAE = self._load("facemae", dtype, device)
-        return model
+    def load(
+        self, part: str, *, dtype: DtypeName = "float32", device: str = "cpu", quantize: Quantize | None = None
+    ) -> Any:
+        """A part's network, ready to run.
 
-    def load_videomae(self, *, dtype: DtypeName = "float32", device: str = "cpu") -> VideoMAE:
-        """The video encoder, ready to run."""
-        model: VideoMAE = self._load("videomae", dtype, device)
-        return model
-
-    def load_emotion_llama(
-        self, *, dtype: DtypeName = "float32", device: str = "cpu", quantize: Quantize | None = None
-    ) -> EmotionLlamaModel:
-        """Image encoder, projections and decoder, ready to run; the decoder's linear layers in `quantize`."""
-        model: EmotionLlamaModel = self._load("emotion_llama", dtype, device, quantize)
-        return model
+        Args:
+            part: name of the family of weights.
+            dtype: the type that is computed in.
+            device: a torch device.
+            quantize: what its linear layers keep their weights in, if the family quantizes them.
+        """
+        return self._load(part, dtype, device, quantize)

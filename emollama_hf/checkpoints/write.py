@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +15,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from emollama_hf.checkpoints.build import weights_of
 from emollama_hf.checkpoints.directory import PROVENANCE, part_files
-from emollama_hf.checkpoints.source import PARTS
-from emollama_hf.encoders.emotion_llama.processor import processor_settings
-from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES
-from emollama_hf.errors import ModelError
+from emollama_hf.encoders import find_encoder, known_encoders
 from emollama_hf.files.digest import combined, files_digest, hash_file, remember, sha256_file
 from emollama_hf.files.work_directory import work_directory
-from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
 from emollama_hf.tensors.shards import INDEX
 
 #: Largest file of weights; one tensor more than this has a file of its own. Tensors that are computed on the way
@@ -36,43 +31,39 @@ class PartContent:
     """What one part of a model directory consists of.
 
     config: config.json, without a dtype.  tensors: names and values in the order of the file.
-    tokenizer: a directory whose tokenizer files are copied beside the weights.
+    copied: files that are copied beside the weights.  settings: JSON files beside config.json, by name.
     """
 
     config: Mapping[str, Any]
     tensors: Iterable[tuple[str, torch.Tensor]]
-    tokenizer: Path | None = None
-    processor: Mapping[str, Any] = field(default_factory=dict)
+    copied: Sequence[Path] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_model(
     directory: str | os.PathLike[str],
     *,
-    facemae: FaceMAE | None = None,
-    videomae: VideoMAE | None = None,
-    emotion_llama: EmotionLlamaModel | None = None,
     tokenizer: str | os.PathLike[str] | None = None,
     provenance: Mapping[str, Any],
+    **networks: Any,
 ) -> Path:
-    """A model directory with the given networks; its weights have their bits and dtypes.
+    """A model directory with the given networks, by the names of their families; weights have their bits and dtypes.
 
-    tokenizer: a directory whose tokenizer files are copied beside the decoder.
+    tokenizer: a directory whose tokenizer files are copied beside the weights of families that have a tokenizer.
     provenance: JSON-able facts to keep (sources, options, versions); each part's files and digest are added.
     An interrupted call leaves nothing that looks like a model. Raises ModelError if `directory` exists and is not
     empty.
     """
     parts: dict[str, PartContent] = {}
-    if facemae is not None:
-        parts["facemae"] = PartContent(facemae.config, weights_of(facemae).state_dict().items())
-    if videomae is not None:
-        parts["videomae"] = PartContent(_config_of(videomae.encoder), weights_of(videomae).state_dict().items())
-    if emotion_llama is not None:
-        parts["emotion_llama"] = PartContent(
-            _config_of(emotion_llama),
-            emotion_llama.state_dict().items(),
-            None if tokenizer is None else Path(tokenizer),
-            processor_settings(emotion_llama.config.image_size, emotion_llama.config.image_tokens),
-        )
+    for encoder in known_encoders():
+        network = networks.pop(encoder.name, None)
+        if network is not None:
+            config = encoder.config_of(network)
+            copied = [] if tokenizer is None else encoder.copied_files(Path(tokenizer))
+            tensors = encoder.weights(network).state_dict().items()
+            parts[encoder.name] = PartContent(config, tensors, copied, encoder.settings_files(config))
+    for name in networks:
+        find_encoder(name)
     with work_directory(directory) as work:
         for name, content in parts.items():
             write_part(work / name, content)
@@ -81,19 +72,16 @@ def write_model(
 
 
 def write_part(folder: Path, content: PartContent, written: Callable[[int], None] = lambda _: None) -> None:
-    """Write one part.  written: called with the bytes of each tensor as it goes to the disk.
-
-    Raises ModelError if the directory that was given for the tokenizer has none.
-    """
+    """Write one part.  written: called with the bytes of each tensor as it goes to the disk."""
     folder.mkdir()
     sizes = _save_weights(folder, content.tensors, written)
     # transformers loads in this type unless told otherwise; the one that most of the weights have.
     dtype = sizes.most_common(1)[0][0] if sizes else "float32"
     _write_json(folder / "config.json", {**content.config, "dtype": dtype})
-    if content.processor:
-        _write_json(folder / "processor_config.json", content.processor)
-    if content.tokenizer is not None:
-        copy_tokenizer(content.tokenizer, folder)
+    for name, settings in content.settings.items():
+        _write_json(folder / name, settings)
+    for file in content.copied:
+        shutil.copyfile(file, folder / file.name)
     for file in folder.glob("*.safetensors"):
         shutil.copymode(folder / "config.json", file)  # safetensors leaves them readable by the owner only
 
@@ -101,9 +89,9 @@ def write_part(folder: Path, content: PartContent, written: Callable[[int], None
 def write_provenance(root: Path, facts: Mapping[str, Any]) -> None:
     """provenance.json with size, time and sha256 of every part's files, each part's digest and the whole's."""
     parts = {}
-    for part in PARTS:
+    for part in (encoder.name for encoder in known_encoders()):
         if (root / part).is_dir():
-            paths = part_files(root / part)
+            paths = part_files(root, part)
             hashes = {path.name: sha256_file(path) for path in paths}
             # The time tells whether the hash still holds, without reading gigabytes; it is in no digest.
             files = {
@@ -117,17 +105,6 @@ def write_provenance(root: Path, facts: Mapping[str, Any]) -> None:
             parts[part] = {"digest": files_digest(hashes.items()), "files": files}
     digest = combined(*(f"{part} {entry['digest']}" for part, entry in parts.items()))
     _write_json(root / PROVENANCE, {**facts, "parts": parts, "digest": digest})
-
-
-def copy_tokenizer(source: Path, folder: Path) -> None:
-    """Copy the tokenizer files of a directory. Raises ModelError if it has no vocabulary."""
-    names = [name for name in TOKENIZER_FILES if (source / name).is_file()]
-    if "tokenizer.model" not in names:
-        raise ModelError(
-            f"{source} has no tokenizer.model, expected a Llama directory with its tokenizer. Fetch the missing file."
-        )
-    for name in names:
-        shutil.copyfile(source / name, folder / name)
 
 
 def _save_weights(
@@ -179,13 +156,6 @@ def _shards(tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[dict[str, t
         storages.add(storage.data_ptr())
         room -= tensor.nbytes
     yield shard
-
-
-def _config_of(model: Any) -> dict[str, Any]:
-    """A transformers model's configuration, defaults included: the widths are read without transformers."""
-    config: dict[str, Any] = json.loads(model.config.to_json_string(use_diff=False))
-    config["architectures"] = [type(model).__name__]
-    return config
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

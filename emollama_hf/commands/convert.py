@@ -13,9 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from emollama_hf.checkpoints.directory import PARTS, read_provenance
+from emollama_hf.checkpoints.directory import read_provenance
 from emollama_hf.commands.report import console, table
 from emollama_hf.conversion.convert import run_conversion
+from emollama_hf.encoders import known_encoders
 from emollama_hf.errors import ModelError
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.strict_json import read_object
@@ -68,15 +69,15 @@ def show_conversion(out: Path) -> None:
     screen.print(report)
     screen.print()
     report = table("part", "size", "sha256")
-    for part in PARTS:
+    for part in (encoder.name for encoder in known_encoders()):
         if part in provenance["parts"]:
             entry = provenance["parts"][part]
             size = sum(file["size"] for file in entry["files"].values())
             report.add_row(part, f"{size / 1e6:,.1f} MB", entry["digest"])
     screen.print(report)
-    alpha, where = (provenance["options"][key] for key in ("lora_alpha", "lora_alpha_from"))
-    if alpha is not None:
-        screen.print(f"\nLoRA was merged with alpha {alpha:g} (from the {where}).", markup=False)
+    for conversion in (encoder.conversion for encoder in known_encoders()):
+        for line in [] if conversion is None else conversion.summary(provenance["options"]):
+            screen.print(f"\n{line}", markup=False)
     for name in provenance["licenses"]:
         screen.print(f"Licence copied: {name}", markup=False)
     for notice in provenance["notices"]:

@@ -15,13 +15,13 @@ from packaging.requirements import Requirement
 
 import emollama_hf
 from emollama_hf import __version__
-from emollama_hf.checkpoints import PARTS, ModelSource, open_model
+from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.memory import fitting_batch
-from emollama_hf.checkpoints.source import Part
 from emollama_hf.commands.report import console, table
 from emollama_hf.computing.available_memory import Memory, cuda_memory, system_memory
 from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.defaults import MODEL_VARIABLE, defaults
+from emollama_hf.encoders import ENCODERS, known_encoders
 from emollama_hf.errors import ModelError
 from emollama_hf.planning.memory_check import Plan
 from emollama_hf.tensors.quantized import Quantize
@@ -197,21 +197,26 @@ def fitting(device: str, memory: Memory) -> str:
     return f"{name} takes {', '.join(told)}"
 
 
-def _measured_model() -> tuple[str, ModelSource, tuple[Part, ...]]:
+def _measured_model() -> tuple[str, ModelSource, tuple[str, ...]]:
     """The model that is named, as far as it can be read, else one of the real sizes; with the parts that it has."""
     named = defaults().model
     if named is not None:
         try:
             source = open_model(named, revision=defaults().revision)
-            parts = tuple(part for part in PARTS if _has(source, part))
+            parts = tuple(encoder.name for encoder in known_encoders() if _has(source, encoder.name))
         except (ModelError, OSError):
             parts = ()
         if parts:
             return source.name, source, parts
-    return "the real model", open_model(REAL_SIZES), PARTS
+    return "the real model", open_model(REAL_SIZES), _required()
 
 
-def _has(source: ModelSource, part: Part) -> bool:
+def _required() -> tuple[str, ...]:
+    """Families without which the features of this package cannot be computed."""
+    return tuple(encoder.name for encoder in ENCODERS if not encoder.optional)
+
+
+def _has(source: ModelSource, part: str) -> bool:
     try:
         source.config(part)
     except ModelError:
@@ -249,7 +254,10 @@ def model() -> list[Finding]:
         ]
     try:
         source = open_model(name)
-        parts = [f"{part} {source.digest(part)[:12]}" for part in ("facemae", "videomae", "emotion_llama")]
+        required = _required()
+        names = [encoder.name for encoder in known_encoders()]
+        there = [name for name in names if name in required or _has(source, name)]
+        parts = [f"{name} {source.digest(name)[:12]}" for name in there]
     except (ModelError, OSError) as error:
         return [Finding("model", name, str(error))]
     return [Finding("model", f"{name}: {', '.join(parts)}")]

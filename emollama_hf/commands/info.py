@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from emollama_hf.checkpoints import PARTS, open_model
+from emollama_hf.checkpoints import open_model
 from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.console.terminal import shown_text
+from emollama_hf.encoders import known_encoders
 from emollama_hf.errors import ModelError, ShareError
 from emollama_hf.feature_set.card.card_sections import describe_column, label_lines, settings_of, status_words
 from emollama_hf.feature_set.destination import is_feature_set
@@ -111,24 +111,19 @@ def _show_model(target: str, revision: str | None) -> None:
     source = open_model(target, revision=revision)
     report = table("part", "what it gives", "sha256")
     errors: list[ModelError] = []
-    for part in PARTS:
+    for encoder in known_encoders():
         try:
-            report.add_row(part, _gives(source, part), source.digest(part))
+            result = encoder.result(source.config(encoder.name))
+            report.add_row(encoder.name, result, source.digest(encoder.name))
         except ModelError as error:
-            report.add_row(part, f"not there: {error}", "")
+            report.add_row(encoder.name, f"not there: {error}", "")
             errors.append(error)
-    if len(errors) == len(PARTS):
+    if len(errors) == len(known_encoders()):
         raise ModelError(f"{target!r} is no feature data set, and no part of a model is there: {errors[0]}")
     screen.print(f"Model {source.name}\n", markup=False)
     screen.print(report)
     if source.is_random:
         screen.print(f"\n{RANDOM_WEIGHTS}")
-
-
-def _gives(source: Any, part: str) -> str:
-    if part == "emotion_llama":
-        return f"(L, {source.hidden_size()}) hidden states, {source.visual_tokens(2)} visual tokens in layout fork"
-    return f"({source.feature_width(part)},) a clip"
 
 
 def _plainly(value: object) -> str:

@@ -22,18 +22,6 @@ MIXED: DtypeName = "float16-mixed"
 #: What `dtype=` may be.
 DTYPES = ("auto", *get_args(DtypeName))
 
-#: The part whose networks mix types; the others are float32 throughout under MIXED.
-_MIXES = "emotion_llama"
-
-
-def type_of_part(part: str, dtype: DtypeName) -> DtypeName:
-    """What a part is computed in, which is what its results are recorded with.
-
-    >>> type_of_part("facemae", "float16-mixed"), type_of_part("emotion_llama", "float16-mixed")
-    ('float32', 'float16-mixed')
-    """
-    return "float32" if dtype == MIXED and part != _MIXES else dtype
-
 
 def product_type(dtype: DtypeName) -> PlainType:
     """The type of the factors of matrix products, and of nearly all weights."""

@@ -1,10 +1,8 @@
-"""From the original's checkpoints to a model directory: one file a source, each strict in the source's own terms.
+"""From published checkpoints to a model directory; what is a family's own lies in its folder of `encoders`.
 
 convert.py           the whole way
 fetch.py             where a source lies
-pickle_file.py, llama_directory.py, sources.py    its tensors, and what it is
+pickle_file.py, weight_directory.py, sources.py    its tensors, and what it is
 hyperparameters.py   sizes
-lora_scale.py         LoRA's alpha and rank, which several places may say
-facemae.py, videomae.py, eva.py, emotion_llama.py, lora.py, llama.py    names, shapes and values of each
 parts.py             what becomes of them
 """

@@ -24,15 +24,16 @@ from safetensors import SafetensorError
 from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
 from emollama_hf.checkpoints.write import write_part, write_provenance
-from emollama_hf.conversion.hyperparameters import lora_targets, part_configs
-from emollama_hf.conversion.licences import LLAMA_GATE, copy_licences
-from emollama_hf.conversion.lora_scale import lora_alpha as found_alpha
-from emollama_hf.conversion.parts import Recipe, check_sources, check_values, part_contents, result_bytes
+from emollama_hf.conversion.hyperparameters import checked_sections, part_configs
+from emollama_hf.conversion.licences import copy_licences
+from emollama_hf.conversion.parts import Request, check_sources, check_values, part_contents, result_bytes
 from emollama_hf.conversion.sources import open_sources
+from emollama_hf.encoders import find_source, known_encoders, weight_sources
+from emollama_hf.encoders.sections import Values
+from emollama_hf.encoders.weight_source import OpenedSource
 from emollama_hf.errors import ModelError
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.work_directory import work_directory
-from emollama_hf.tensors.recognise import WANTED, option
 from emollama_hf.text.safe_errors import no_secrets
 from emollama_hf.text.secrets import without_secrets_inside
 
@@ -55,39 +56,40 @@ def run_conversion(
 ) -> None:
     """`emollama_hf.convert`, with the sources by their names, and progress."""
     if not locations:
-        raise ModelError(f"no source was given. Name at least one of {', '.join(map(option, WANTED))}.")
+        raise ModelError(
+            f"no source was given. Name at least one of {', '.join(source.flag for source in weight_sources())}."
+        )
     torch_dtype = _dtype(dtype)
-    alpha, alpha_from = found_alpha(lora_alpha, architecture, None)
-    vision = part_configs(architecture, None)["emotion_llama"]["vision_config"]
+    given, sections = {"lora_alpha": lora_alpha}, checked_sections(architecture)
+    settled = _settled(given, sections, {})
+    configs = part_configs(architecture)
     with work_directory(out) as work, _disk_errors(work, out):
         staging = work / ".sources"
-        sources = open_sources(locations, vision, staging)
-        llama = sources["llama"].extra if "llama" in sources else None
-        recipe = Recipe(part_configs(architecture, llama), lora_targets(architecture), alpha, torch_dtype)
-        check_sources(sources, recipe)
-        if {"emotion_llama", "llama"} <= sources.keys():
-            alpha, alpha_from = found_alpha(lora_alpha, architecture, sources["emotion_llama"])
-            recipe = replace(recipe, alpha=alpha)
-        total = result_bytes(sources, recipe)
+        sources = open_sources(locations, configs, staging)
+        configs = part_configs(architecture, {kind: source.extra for kind, source in sources.items()})
+        request = Request(configs, sections, settled, torch_dtype)
+        check_sources(sources, request)
+        settled = _settled(given, sections, sources)
+        request = replace(request, options=settled)
+        total = result_bytes(sources, request)
         _check_room(work, total)
         with _hashing_thread() as hashing:
             hashes = {kind: source.hashes(hashing) for kind, source in sources.items()}
-            check_values(sources, recipe)  # reads what the hashes read, at the same time
+            check_values(sources, request)  # reads what the hashes read, at the same time
             written = _counter(progress, total)
-            for part, content in part_contents(sources, recipe):
+            for part, content in part_contents(sources, request):
                 write_part(work / part, content, written)
             facts = {
                 "format": FORMAT,
                 "converter": {"name": "emollama_hf", "version": __version__},
                 "options": {
                     "dtype": None if torch_dtype is None else str(torch_dtype).removeprefix("torch."),
-                    "lora_alpha": alpha,
-                    "lora_alpha_from": alpha_from,
+                    **settled,
                     "architecture": architecture,
                 },
                 "sources": {kind: source.described(hashes[kind]) for kind, source in sources.items()},
                 "licenses": copy_licences({kind: source.path for kind, source in sources.items()}, work),
-                "notices": [*([LLAMA_GATE] if "llama" in sources else []), *incomplete_parts(sources)],
+                "notices": [*filter(None, (find_source(kind).notice for kind in sources)), *incomplete_parts(sources)],
             }
         shutil.rmtree(staging, ignore_errors=True)
         write_provenance(work, without_secrets_inside(facts))
@@ -134,6 +136,17 @@ def convert(
     target = given_path(out, error=ModelError)
     run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
     return target
+
+
+def _settled(
+    given: Mapping[str, Any], sections: Mapping[str, Values], sources: Mapping[str, OpenedSource]
+) -> dict[str, Any]:
+    """Options with the one value that holds, of all families."""
+    found: dict[str, Any] = {}
+    for encoder in known_encoders():
+        if encoder.conversion is not None:
+            found |= encoder.conversion.settled(given, sections, sources)
+    return found
 
 
 def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:

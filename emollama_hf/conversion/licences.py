@@ -21,12 +21,6 @@ LICENCE_FILES = (
 FOLDER = "licenses"
 _PROJECT = (".git", "pyproject.toml", "setup.py")
 
-#: Of every model made from Llama-2, whether its licence was beside the weights or not.
-LLAMA_GATE = (
-    "Llama-2's weights are gated: whoever uses them has accepted Meta's Llama 2 Community License, and so must whoever "
-    "gets this directory. Keep a repository with it private or gated."
-)
-
 
 def copy_licences(sources: Mapping[str, Path], root: Path) -> list[str]:
     """Copy what lies beside each source's files to root/licenses/SOURCE/; returns the copies' names below root.

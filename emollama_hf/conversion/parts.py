@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from emollama_hf.checkpoints.architecture import Config
-from emollama_hf.checkpoints.directory import PART_SOURCES
 from emollama_hf.checkpoints.write import PartContent
 from emollama_hf.conversion.sources import Source, raise_all
-from emollama_hf.encoders.emotion_llama.eva import eva_tensors
-from emollama_hf.encoders.emotion_llama.llama import llama_tensors
-from emollama_hf.encoders.emotion_llama.lora import Lora, lora_factors
-from emollama_hf.encoders.emotion_llama.processor import processor_settings
-from emollama_hf.encoders.emotion_llama.projections import projection_tensors
-from emollama_hf.encoders.facemae.conversion import facemae_tensors
-from emollama_hf.encoders.videomae.conversion import videomae_tensors
+from emollama_hf.encoders import find_encoder, known_encoders
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.conversion import Recipe
+from emollama_hf.encoders.encoder import Encoder
+from emollama_hf.encoders.sections import Values
+from emollama_hf.encoders.weight_source import WeightDirectory
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.tensor_names import split_unused
 from emollama_hf.tensors.weight_values import check_finite, check_types
@@ -28,82 +26,85 @@ Tensors = Iterator[tuple[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Request:
     """What decides the result beside the sources.
 
-    configs: of the parts.  targets, alpha: of LoRA; no alpha where there is no LoRA to merge.
+    configs: of the parts.  sections: of the architecture.  options: settled values such as LoRA's alpha.
     dtype: of every tensor; None keeps the sources', and float32 for what is computed.
     """
 
     configs: Mapping[str, Config]
-    targets: tuple[str, ...]
-    alpha: float | None
+    sections: Mapping[str, Values]
+    options: Mapping[str, Any]
     dtype: torch.dtype | None
 
+    def recipe(self, part: str) -> Recipe:
+        """What decides one part."""
+        return Recipe(self.configs[part], self.sections, self.options)
 
-def check_sources(sources: Mapping[str, Source], recipe: Recipe) -> None:
+
+def check_sources(sources: Mapping[str, Source], request: Request) -> None:
     """Raise ModelError with all tensors of all sources that do not fit, if there are any."""
     errors: list[ModelError] = []
     for kind, source in sources.items():
         try:
             check_types(_used(source), where=source.label)
-            # Without LoRA: each source is checked in its own terms before two of them are put together.
-            for _ in _tensors(kind, _outline(source), recipe, {}, source.label):
+            # By itself: each source is checked in its own terms before two of them are put together.
+            for _ in _tensors(kind, {kind: _outline(source)}, request, source.label):
                 pass
         except ModelError as error:
             errors.append(error)
     raise_all(errors)
 
 
-def check_values(sources: Mapping[str, Source], recipe: Recipe) -> None:
+def check_values(sources: Mapping[str, Source], request: Request) -> None:
     """Raise ModelError with all tensors of checked sources that hold NaN or infinity, or would in the dtype."""
     errors: list[ModelError] = []
     for source in sources.values():
         try:
-            check_finite(_used(source), where=source.label, dtype=recipe.dtype)
+            check_finite(_used(source), where=source.label, dtype=request.dtype)
         except ModelError as error:
             errors.append(error)
     raise_all(errors)
 
 
-def result_bytes(sources: Mapping[str, Source], recipe: Recipe) -> int:
+def result_bytes(sources: Mapping[str, Source], request: Request) -> int:
     """Bytes of all tensors of the result, of sources that were checked."""
     outlines = {kind: _outline(source) for kind, source in sources.items()}
-    lora = _lora(outlines, recipe)
-    return sum(tensor.nbytes for kind in sources for _, tensor in _tensors(kind, outlines[kind], recipe, lora))
+    return sum(tensor.nbytes for kind in sources for _, tensor in _tensors(kind, outlines, request))
 
 
-def part_contents(sources: Mapping[str, Source], recipe: Recipe) -> Iterator[tuple[str, PartContent]]:
+def part_contents(sources: Mapping[str, Source], request: Request) -> Iterator[tuple[str, PartContent]]:
     """(part, content) for each part that has a source; tensors are made when they are asked for."""
     states = {kind: source.state for kind, source in sources.items()}
-    lora = _lora(states, recipe)
-    for part, kinds in PART_SOURCES.items():
-        present = [kind for kind in kinds if kind in sources]
+    for encoder in known_encoders():
+        present = [kind for kind in encoder.options if kind in sources]
         if not present:
             continue
-        config = recipe.configs[part]
-        tensors = _finite(part, (pair for kind in present for pair in _tensors(kind, states[kind], recipe, lora)))
-        if "llama" in present:
-            yield part, PartContent(config, tensors, sources["llama"].path, _processor(config))
-        else:
-            yield part, PartContent(config, tensors)
+        config = request.configs[encoder.name]
+        made = (pair for kind in present for pair in _tensors(kind, states, request))
+        copied, settings = _files_beside(encoder, config, sources)
+        yield encoder.name, PartContent(config, _finite(encoder.name, made), copied, settings)
 
 
-def _tensors(kind: str, state: State, recipe: Recipe, lora: Mapping[str, Lora], where: str = "") -> Tensors:
+def _files_beside(
+    encoder: Encoder, config: Config, sources: Mapping[str, Source]
+) -> tuple[list[Path], Mapping[str, Mapping[str, Any]]]:
+    """(files that are copied beside a part's weights, JSON files there), once the source that brings them is given."""
+    wanted = encoder.conversion.sources if encoder.conversion is not None else ()
+    bringing = [source.option for source in wanted if isinstance(source, WeightDirectory) and source.brings_files]
+    folders = [sources[option].path for option in bringing if option in sources]
+    if bringing and not folders:
+        return [], {}
+    return [file for folder in folders for file in encoder.copied_files(folder)], encoder.settings_files(config)
+
+
+def _tensors(kind: str, states: Mapping[str, State], request: Request, where: str = "") -> Tensors:
     """What one source contributes to its part, in the dtype of the result."""
-    decoder = recipe.configs["emotion_llama"]
-    if kind == "facemae":
-        made = facemae_tensors(state, recipe.configs["facemae"], where=where)
-    elif kind == "videomae":
-        made = videomae_tensors(state, recipe.configs["videomae"], where=where)
-    elif kind == "eva":
-        made = eva_tensors(state, decoder["vision_config"], where=where)
-    elif kind == "emotion_llama":
-        made = projection_tensors(state, decoder, recipe.targets, where=where)
-    else:
-        made = llama_tensors(state, decoder["text_config"], lora, where=where)
-    for name, tensor in made:
-        yield name, tensor if recipe.dtype is None else tensor.to(recipe.dtype)
+    encoder = find_encoder(next(encoder.name for encoder in known_encoders() if kind in encoder.options))
+    assert encoder.conversion is not None  # it has options
+    for name, tensor in encoder.conversion.tensors(kind, states, request.recipe(encoder.name), where=where):
+        yield name, tensor if request.dtype is None else tensor.to(request.dtype)
 
 
 def _used(source: Source) -> Iterator[tuple[str, torch.Tensor]]:
@@ -121,15 +122,3 @@ def _finite(part: str, tensors: Tensors) -> Tensors:
 def _outline(source: Source) -> dict[str, torch.Tensor]:
     """The source's tensors without values: what will be made of them is tried on these, and nothing is read."""
     return {name: tensor.to("meta") for name, tensor in source.state.items()}
-
-
-def _lora(states: Mapping[str, State], recipe: Recipe) -> dict[str, Lora]:
-    if "emotion_llama" not in states or recipe.alpha is None:
-        return {}
-    return lora_factors(states["emotion_llama"], recipe.alpha)
-
-
-def _processor(config: Config) -> dict[str, Any]:
-    vision = config["vision_config"]
-    patches = (vision["image_size"] // vision["patch_size"]) ** 2
-    return processor_settings(vision["image_size"], patches // config["patches_per_token"])

@@ -1,4 +1,4 @@
-"""The five sources, opened: their files brought here, their tensors mapped, what they are said in errors."""
+"""The sources of a conversion, opened: their files brought here, their tensors mapped, what they are said in errors."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from typing import Any
 
 import torch
 
-from emollama_hf.checkpoints.architecture import Config
 from emollama_hf.checkpoints.hub import cached_sha256
 from emollama_hf.conversion.fetch import Folder, open_file, open_folder
 from emollama_hf.conversion.licences import LICENCE_FILES
-from emollama_hf.conversion.llama_directory import open_llama
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
-from emollama_hf.encoders.emotion_llama import eva, llama
-from emollama_hf.encoders.emotion_llama import projections as emotion_llama
-from emollama_hf.encoders.facemae import conversion as facemae
-from emollama_hf.encoders.videomae import conversion as videomae
+from emollama_hf.conversion.weight_directory import open_directory
+from emollama_hf.encoders import find_source, known_encoders
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.recognise import describe
+from emollama_hf.encoders.weight_source import WeightDirectory, WeightSource, option_flag
 from emollama_hf.errors import ModelError
-from emollama_hf.tensors.recognise import WANTED, describe, option
 from emollama_hf.tensors.tensor_names import compact, split_unused
 
 
@@ -29,9 +27,9 @@ from emollama_hf.tensors.tensor_names import compact, split_unused
 class Source:
     """One source.
 
-    kind: a key of `WANTED`.  folder, path: where its files come from, and where they lie here.
+    kind: the option of `convert`.  folder, path: where its files come from, and where they lie here.
     files: the names that are read.  state: its tensors, mapped.  unused: patterns of tensors' names.
-    extra: the training's configuration, or the Llama directory's config.json.
+    extra: the training's configuration, or a directory's config.json.
     left_out: what is not used beside these: the checkpoint's other entries, such as the optimizer, and tensors in files
     that are not theirs.
     """
@@ -48,7 +46,7 @@ class Source:
     @property
     def label(self) -> str:
         """How errors call it: "--eva eva_vit_g.pth"."""
-        return f"{option(self.kind)} {self.files[0] if len(self.files) == 1 else self.folder.name}"
+        return f"{option_flag(self.kind)} {self.files[0] if len(self.files) == 1 else self.folder.name}"
 
     def hashes(self, executor: Executor) -> dict[str, Future[str]]:
         """sha256 of each file, in the making."""
@@ -67,31 +65,28 @@ class Source:
         return {**named, **origin, "used": len(used), "dropped": dropped}
 
 
-def open_sources(locations: Mapping[str, str], vision: Config, staging: Path) -> dict[str, Source]:
+def open_sources(locations: Mapping[str, str], configs: Mapping[str, Config], staging: Path) -> dict[str, Source]:
     """Every source that was given, by kind.
 
-    locations: paths, URLs or hf://.  vision: the image encoder's configuration, which says what of EVA is unused.
+    locations: paths, URLs or hf://.  configs: of the parts, which say what of a source is unused.
     staging: a folder for the files of those that are not here.
     Raises ModelError with what is wrong with any of them.
     """
-    unused = {
-        "facemae": facemae.UNUSED,
-        "videomae": videomae.UNUSED,
-        "eva": eva.unused_patterns(vision),
-        "emotion_llama": emotion_llama.UNUSED,
-    }
+    parts = {option: encoder.name for encoder in known_encoders() for option in encoder.options}
     sources: dict[str, Source] = {}
     errors: list[ModelError] = []
     for kind, location in locations.items():
+        wanted = find_source(kind)
+        unused = wanted.unused(configs[parts[kind]])
         try:
-            if kind == "llama":
-                sources[kind] = _open_llama(location, staging / kind)
+            if isinstance(wanted, WeightDirectory):
+                sources[kind] = _open_directory(wanted, location, unused, staging / kind)
             else:
-                sources[kind] = _open_checkpoint(kind, location, unused[kind], staging / kind)
+                sources[kind] = _open_checkpoint(wanted, location, unused, staging / kind)
         except ModelError as error:
-            errors.append(ModelError(f"{option(kind)} {error}"))
+            errors.append(ModelError(f"{wanted.flag} {error}"))
         except PermissionError as error:
-            what = f"{option(kind)} {error.filename}: may not be read ({error.strerror})"
+            what = f"{wanted.flag} {error.filename}: may not be read ({error.strerror})"
             errors.append(ModelError(f"{what}. Ask its owner, or copy it to where you may."))
     raise_all(errors)
     return sources
@@ -106,12 +101,12 @@ def raise_all(errors: list[ModelError]) -> None:
         raise ModelError(f"{len(errors)} sources cannot be used: {listed}")
 
 
-def _open_checkpoint(kind: str, location: str, unused: tuple[str, ...], staging: Path) -> Source:
+def _open_checkpoint(wanted: WeightSource, location: str, unused: tuple[str, ...], staging: Path) -> Source:
     try:
         folder, name = open_file(location, staging)
     except IsADirectoryError as found:
         looks = ", which looks like Llama's" if (Path(str(found)) / "config.json").is_file() else ""
-        raise ModelError(f"{location}: is a directory{looks}; {option(kind)} wants {WANTED[kind]}.") from None
+        raise ModelError(f"{location}: is a directory{looks}; {wanted.flag} wants {wanted.wanted}.") from None
     path = folder.fetch([name, *LICENCE_FILES])
     if not (path / name).is_file():
         raise ModelError(f"{location}: there is no file {name}. Check its name.")
@@ -119,20 +114,19 @@ def _open_checkpoint(kind: str, location: str, unused: tuple[str, ...], staging:
     state = model_state(checkpoint, location)
     extra = {key: value for key, value in checkpoint.items() if key == "config"}
     left_out = tuple(str(key) for key in checkpoint if key not in ("model", *extra, *state))
-    return Source(kind, folder, path, (name,), state, unused, extra, left_out)
+    return Source(wanted.option, folder, path, (name,), state, unused, extra, left_out)
 
 
-def _open_llama(location: str, staging: Path) -> Source:
+def _open_directory(wanted: WeightDirectory, location: str, unused: tuple[str, ...], staging: Path) -> Source:
     try:
         folder = open_folder(location, staging)
     except NotADirectoryError as found:
-        raise ModelError(
-            f"{location}: is a file{_looks_like(Path(str(found)))}; --llama wants {WANTED['llama']}."
-        ) from None
-    directory = open_llama(folder, location)
-    state, stale = directory.state(llama.UNUSED)
+        looks = _looks_like(Path(str(found)))
+        raise ModelError(f"{location}: is a file{looks}; {wanted.flag} wants {wanted.wanted}.") from None
+    directory = open_directory(wanted, folder, location)
+    state, stale = directory.state(unused)
     files = directory.read_files()
-    return Source("llama", folder, directory.path, files, state, llama.UNUSED, directory.config, tuple(stale))
+    return Source(wanted.option, folder, directory.path, files, state, unused, directory.config, tuple(stale))
 
 
 def _looks_like(path: Path) -> str:

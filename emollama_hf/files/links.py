@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from emollama_hf.errors import ModelError
+
 #: The folder of a repository in the cache of huggingface_hub.
 _REPOSITORY = re.compile(r"(?:models|datasets|spaces)--.+", re.DOTALL)
 
@@ -34,6 +36,30 @@ def links_out(root: str | os.PathLike[str]) -> list[Path]:
         paths = [Path(folder) / name for name in (*names, *files)]
         found += [path for path in paths if path.is_symlink() and leads_out(root, path)]
     return found
+
+
+def check_links(root: Path, *folders: str) -> None:
+    """Raise ModelError if a file of a model is a link that leads out of its directory, or nowhere.
+
+    Links into the cache of huggingface_hub are what its snapshots consist of; they are no links to elsewhere.
+
+    Args:
+        root: the model's directory.
+        folders: those below it whose files are looked at, beside its own.
+    """
+    for folder in (root, *(root / name for name in folders)):
+        paths = [Path(entry) for entry in os.scandir(folder) if entry.is_symlink()] if folder.is_dir() else []
+        for path in ([folder] if folder != root and folder.is_symlink() else []) + paths:
+            if not path.exists():
+                raise ModelError(
+                    f"{path} is a link that leads nowhere ({os.readlink(path)}). Fetch the model again, or convert it "
+                    "again."
+                )
+            if leads_out(root, path):
+                raise ModelError(
+                    f"{path} is a link to something outside of {root}, which is not read as a part of this model. Put "
+                    "the file itself there."
+                )
 
 
 def _blobs(snapshot: Path) -> Path | None:

@@ -8,10 +8,10 @@ from itertools import product
 
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.checkpoints.memory import LANES, Prediction, predict
-from emollama_hf.checkpoints.source import Part
 from emollama_hf.computing.available_memory import Memory, cuda_memory, own_memory, system_memory
 from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.console.logs import package_logger
+from emollama_hf.encoders import find_encoder
 from emollama_hf.errors import ModelError
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline
@@ -36,17 +36,16 @@ class Plan:
     def on_gpu(self) -> bool:
         return self.device.startswith("cuda")
 
-    def takes(self, source: ModelSource, parts: tuple[Part, ...]) -> Prediction:
+    def takes(self, source: ModelSource, parts: tuple[str, ...]) -> Prediction:
         return self._predicted(source, parts, self.clips * (LANES if self.on_gpu else 1))
 
-    def needs(self, source: ModelSource, parts: tuple[Part, ...]) -> int:
+    def needs(self, source: ModelSource, parts: tuple[str, ...]) -> int:
         """Bytes without which it cannot run. A GPU that is full says so, and batches are halved; a CPU is taken from
         the process that asks for more, with all that it has."""
         return self._predicted(source, parts, 1 if self.on_gpu else self.clips).peak
 
-    def _predicted(self, source: ModelSource, parts: tuple[Part, ...], clips: int) -> Prediction:
-        quantize = self.quantize if "emotion_llama" in parts else None
-        one = predict(source, parts, dtype=self.dtype, quantize=quantize, clips=clips, cuda=self.on_gpu)
+    def _predicted(self, source: ModelSource, parts: tuple[str, ...], clips: int) -> Prediction:
+        one = predict(source, parts, dtype=self.dtype, quantize=self.quantize, clips=clips, cuda=self.on_gpu)
         return one.of_processes(self.processes)
 
 
@@ -62,7 +61,7 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
     settings = models[-1].resolved_config()
     plan = Plan(device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc))
     check_installed(plan.quantize)
-    parts: tuple[Part, ...] = tuple(stage.part for stage in models)
+    parts: tuple[str, ...] = tuple(stage.part for stage in models)
     there = memory_there(device, own=num_proc is None)
     problem = None if there is None else does_not_fit(plan, models[0].source, parts, there.available)
     if problem is not None:
@@ -78,7 +77,7 @@ def memory_there(device: str, *, own: bool) -> Memory | None:
     return replace(found, available=found.available + own_memory()) if found is not None and own else found
 
 
-def say(plan: Plan, source: ModelSource, parts: tuple[Part, ...], there: Memory | None) -> str:
+def say(plan: Plan, source: ModelSource, parts: tuple[str, ...], there: Memory | None) -> str:
     """ "computing on cpu in bfloat16, the decoder in 4bit, 1 clip at a time: 8.8 GB at the peak, 21.0 GB available"."""
     quantized = f", the decoder in {plan.quantize}" if plan.quantize is not None else ""
     together = "1 clip at a time" if plan.clips == 1 else f"{plan.clips} clips together"
@@ -90,7 +89,7 @@ def say(plan: Plan, source: ModelSource, parts: tuple[Part, ...], there: Memory 
     )
 
 
-def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], available: int) -> str | None:
+def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[str, ...], available: int) -> str | None:
     """Why a plan cannot run in so many bytes, and what can; None if it can."""
     needed = plan.needs(source, parts)
     if needed <= available:
@@ -116,12 +115,12 @@ def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[Part, ...], avail
     return f"{text} No other dtype or quantization fits either: at least {_gb(smallest)} are needed."
 
 
-def _others(plan: Plan, parts: tuple[Part, ...]) -> Iterator[tuple[dict[str, str], Plan]]:
+def _others(plan: Plan, parts: tuple[str, ...]) -> Iterator[tuple[dict[str, str], Plan]]:
     """Plans that take less, and what to type for each."""
     half: DtypeName = "float16" if plan.on_gpu else "bfloat16"
     dtypes: list[DtypeName] = [plan.dtype, *([half] if plan.dtype in ("float32", MIXED) else [])]
     coarser = QUANTIZATIONS[:1] if plan.quantize == "8bit" else QUANTIZATIONS[::-1] if plan.quantize is None else ()
-    quantizations = [plan.quantize, *(coarser if "emotion_llama" in parts else ())]
+    quantizations = [plan.quantize, *(coarser if any(find_encoder(part).quantizes for part in parts) else ())]
     counts = dict.fromkeys([plan.clips, plan.clips if plan.on_gpu else 1])  # a GPU's batches are halved as they go
     for dtype, quantize, clips in product(dtypes, quantizations, counts):
         for processes in range(plan.processes, 0, -1):

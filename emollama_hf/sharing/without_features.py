@@ -10,7 +10,7 @@ from pathlib import Path
 from datasets import Features
 
 from emollama_hf import schema
-from emollama_hf.checkpoints import PARTS
+from emollama_hf.encoders import known_encoders
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.files.video_files import find_videos
@@ -92,7 +92,7 @@ def _not_rows(folder: Path) -> str | None:
         return f"a cache ({MARK}), as the one that has face crops: it is never published. {_GIVE_OUT}"
     if (folder / INSIDE_OUT).is_dir():
         return "a run of extract that did not finish, without features so far: run the same extract again, then push."
-    if any((folder / part / "config.json").is_file() for part in PARTS):
+    if any((folder / encoder.name / "config.json").is_file() for encoder in known_encoders()):
         return f"a model directory, not features. {_GIVE_OUT} Weights are not published by push."
     if "config.json" in entries and any(name.endswith((".safetensors", ".bin")) for name in entries):
         return f"a model, not features. {_GIVE_OUT}"

@@ -14,6 +14,7 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
 from emollama_hf.encoders.emotion_llama.pooling import canonical_pooling, pool, pooled_shape
 from emollama_hf.encoders.emotion_llama.prompt import (
     DEFAULT_INSTRUCTION,
@@ -151,7 +152,7 @@ class EmoLlamaEmbed(ModelStage):
 
     def own_features(self) -> Features:
         prompt = self._prompt()
-        shape = pooled_shape(self.config.pooling, prompt.spans, self.source.hidden_size())
+        shape = pooled_shape(self.config.pooling, prompt.spans, self.source.width(self.part))
         dtype = self.config.store_dtype
         if len(shape) == 2:
             return Features({schema.EMOLLAMA: schema.matrix_feature(shape[0], shape[1], dtype)})
@@ -160,7 +161,7 @@ class EmoLlamaEmbed(ModelStage):
     def carried_feature(self, column: str) -> Any:
         if column in LAYOUTS["upstream"]:
             # As wide as the decoder takes them: rows may bring them, and the encoders need not be there.
-            return schema.vector_feature(self.source.feature_size())
+            return schema.vector_feature(feature_size(self.source.config(self.part)))
         return super().carried_feature(column)
 
     def resolved_config(self) -> dict[str, Any]:
@@ -216,7 +217,7 @@ class EmoLlamaEmbed(ModelStage):
         return [self._stored(state) for state in pooled]
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
-        return source.load_emotion_llama(dtype=dtype, device=device, quantize=self.config.quantize)
+        return source.load(self.part, dtype=dtype, device=device, quantize=self.config.quantize)
 
     def _prompt(self) -> PromptIds:
         # Reading a tokenizer takes a while, and every batch asks for the prompt's length.
@@ -224,10 +225,10 @@ class EmoLlamaEmbed(ModelStage):
         if key not in _prompts:
             source, config = self.source, self.config
             _prompts[key] = encode_prompt(
-                source.tokenizer(),
+                source.tokenizer(self.part),
                 config.task,
                 config.instruction,
-                visual_tokens=source.visual_tokens(len(LAYOUTS[config.layout])),
+                visual_tokens=visual_tokens(source.config(self.part), len(LAYOUTS[config.layout])),
                 chat_template=config.chat_template,
             )
         return _prompts[key]

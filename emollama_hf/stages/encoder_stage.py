@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from datasets import Features
@@ -21,7 +21,6 @@ class EncoderStage(ModelStage):
 
     #: The column of frames it reads.
     frames_column: ClassVar[str]
-    part: ClassVar[Literal["facemae", "videomae"]]
     Config = ModelStageConfig
 
     def __init__(
@@ -45,7 +44,7 @@ class EncoderStage(ModelStage):
         return (self.frames_column,)
 
     def own_features(self) -> Features:
-        return Features({self.makes[0]: schema.vector_feature(self.source.feature_width(self.part))})
+        return Features({self.makes[0]: schema.vector_feature(self.source.width(self.part))})
 
     def upstream(self, stage: type[Stage]) -> Stage:
         if stage is SampleFrames:

@@ -35,4 +35,4 @@ class FaceMAEEmbed(EncoderStage):
     frames_column = schema.FACEMAE_FRAMES
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
-        return source.load_facemae(dtype=dtype, device=device)
+        return source.load(self.part, dtype=dtype, device=device)

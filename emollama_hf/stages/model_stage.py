@@ -8,18 +8,18 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from emollama_hf.checkpoints import PARTS, ModelSource, open_model
+from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.memory import fitting_batch
-from emollama_hf.checkpoints.source import Part
 from emollama_hf.computing import process
 from emollama_hf.computing.available_memory import cuda_memory
 from emollama_hf.computing.exact_float32 import exact_float32
 from emollama_hf.computing.fitting_batches import in_fitting_batches
 from emollama_hf.computing.model_cache import cached
-from emollama_hf.computing.number_types import DTYPES, DtypeName, type_of_part
+from emollama_hf.computing.number_types import DTYPES, DtypeName
 from emollama_hf.defaults import NO_MODEL, defaults
+from emollama_hf.encoders import find_encoder
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.stages.stage import Placement, Stage, StageConfig, check_choice
 
@@ -42,7 +42,7 @@ class ModelStage(Stage):
     """A stage that runs one part of a model directory."""
 
     #: The part of the model directory that this stage runs.
-    part: ClassVar[Literal["facemae", "videomae", "emotion_llama"]]
+    part: ClassVar[str]
     config: ModelStageConfig
     _digest: str | None = None
     _source: ModelSource | None = None
@@ -79,7 +79,7 @@ class ModelStage(Stage):
 
     def _fitting_batch(self, device: str) -> int:
         # Earlier parts stay loaded beside a later one, also where rows bring their columns: the same batch either way.
-        parts = PARTS if self.part == "emotion_llama" else (self.part,)
+        parts = (*find_encoder(self.part).beside, self.part)
         there = [part for part in parts if part == self.part or _converted(self.source, part)]
         return fitting_batch(
             self.source,
@@ -159,7 +159,7 @@ class ModelStage(Stage):
         return process.resolve_device(self.resolved_placement().device)
 
     def _dtype(self) -> DtypeName:
-        return type_of_part(self.part, self._policy())
+        return find_encoder(self.part).computed_type(self._policy())
 
     def _policy(self) -> DtypeName:
         """What was asked for, for a model as a whole."""
@@ -175,7 +175,7 @@ def compile_blocks(network: Any) -> None:
         block.compile()
 
 
-def _converted(source: ModelSource, part: Part) -> bool:
+def _converted(source: ModelSource, part: str) -> bool:
     try:
         source.config(part)
     except ModelError:

@@ -35,4 +35,4 @@ class VideoMAEEmbed(EncoderStage):
         return int(model.num_frames)
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
-        return source.load_videomae(dtype=dtype, device=device)
+        return source.load(self.part, dtype=dtype, device=device)

@@ -13,9 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emollama_hf.checkpoints import build, open_model
-from emollama_hf.checkpoints.architecture import FULL, TINY
-from emollama_hf.checkpoints.config_keys import PART_KEYS, checked_config
+from emollama_hf.encoders import ENCODERS, find_encoder, full_sizes, tiny_sizes
+from emollama_hf.encoders.emotion_llama import configuration as decoder
+from emollama_hf.encoders.facemae import network as face
+from emollama_hf.encoders.videomae import network as video
 from emollama_hf.errors import ModelError
+
+PART_KEYS = {encoder.name: encoder.keys for encoder in ENCODERS}
 
 FOREIGN = {
     "auto_map": {"AutoModel": "evil--modeling.Evil"},
@@ -45,11 +49,11 @@ def planted(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("part", PART_KEYS)
-@pytest.mark.parametrize("sizes", [TINY, FULL])
+@pytest.mark.parametrize("sizes", [tiny_sizes(), full_sizes()])
 def test_what_is_not_listed_reaches_nothing(part: str, sizes: dict[str, dict[str, Any]]) -> None:
-    kept = checked_config(part, planted(sizes[part]), "config.json")
+    kept = find_encoder(part).checked_config(planted(sizes[part]), "config.json")
     assert not any(name in json.dumps(kept) for name in FOREIGN)
-    assert kept == checked_config(part, sizes[part], "config.json")
+    assert kept == find_encoder(part).checked_config(sizes[part], "config.json")
 
 
 @pytest.mark.parametrize("part", PART_KEYS)
@@ -57,11 +61,11 @@ def test_the_classes_of_the_networks_are_given_the_listed_keys_alone(
     part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / part).mkdir()
-    (tmp_path / part / "config.json").write_text(json.dumps(planted(TINY[part])))
+    (tmp_path / part / "config.json").write_text(json.dumps(planted(tiny_sizes()[part])))
     given_to_build: list[dict[str, Any]] = []
-    for name in ("FaceMAE", "EmotionLlamaConfig"):
-        monkeypatch.setattr(build, name, lambda *a, **k: given_to_build.append({**(a[0] if a else {}), **k}) or 1 / 0)
-    monkeypatch.setattr(build.VideoMAE, "from_config", lambda config: given_to_build.append(config) or 1 / 0)
+    for module, name in ((face, "FaceMAE"), (decoder, "EmotionLlamaConfig")):
+        monkeypatch.setattr(module, name, lambda *a, **k: given_to_build.append({**(a[0] if a else {}), **k}) or 1 / 0)
+    monkeypatch.setattr(video.VideoMAE, "from_config", lambda config: given_to_build.append(config) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build.empty_network(part, open_model(tmp_path).config(part), "float32")
     assert given_to_build[0].keys() <= PART_KEYS[part].keys()
@@ -95,13 +99,13 @@ SIZES = [
 @pytest.mark.parametrize(("part", "place"), SIZES)
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:12])
 def test_a_size_out_of_bounds_is_named(part: str, place: tuple[str, ...], value: Any) -> None:
-    config = copy.deepcopy(FULL[part])
+    config = copy.deepcopy(full_sizes()[part])
     owner = config
     for name in place[:-1]:
         owner = owner[name]
     owner[place[-1]] = value
     with pytest.raises(ModelError, match=rf"{'.'.join(place)}=.*\(expected .*fetch the file") as error:
-        checked_config(part, config, "config.json")
+        find_encoder(part).checked_config(config, "config.json")
     assert len(str(error.value)) < 400
 
 
@@ -124,7 +128,7 @@ def test_a_size_out_of_bounds_is_named(part: str, place: tuple[str, ...], value:
 )
 def test_sizes_that_do_not_fit_are_named(part: str, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said):
-        checked_config(part, changes, "config.json")
+        find_encoder(part).checked_config(changes, "config.json")
 
 
 JSON = st.recursive(
@@ -137,7 +141,7 @@ JSON = st.recursive(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), part=st.sampled_from(list(PART_KEYS)))
 def test_any_value_of_any_key_is_kept_or_refused(data: st.DataObject, part: str) -> None:
-    config = copy.deepcopy(TINY[part])
+    config = copy.deepcopy(tiny_sizes()[part])
     owner: dict[str, Any] = config
     while True:
         name = data.draw(st.sampled_from(sorted(owner)))
@@ -148,7 +152,7 @@ def test_any_value_of_any_key_is_kept_or_refused(data: st.DataObject, part: str)
             return
     owner[name] = data.draw(JSON)
     try:
-        kept = checked_config(part, config, "config.json")
+        kept = find_encoder(part).checked_config(config, "config.json")
     except ModelError as error:
         assert "\n" not in str(error)  # noqa: PT017
     else:

@@ -22,8 +22,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny = open_model("random-tiny")
     return write_model(
         tmp_path_factory.mktemp("hub") / "model",
-        facemae=tiny.load_facemae(),
-        emotion_llama=tiny.load_emotion_llama(),
+        facemae=tiny.load("facemae"),
+        emotion_llama=tiny.load("emotion_llama"),
         tokenizer=LLAMA,
         provenance={},
     )
@@ -62,7 +62,7 @@ def errors_of(calls: list[str]) -> str:
 
 def test_only_what_is_used_is_fetched(repository: Path, tmp_path: Path) -> None:
     with serve(REPO, repository) as (endpoint, downloads):
-        small = "print(source.feature_width('facemae'), source.tokenizer().encode('happy'))"
+        small = "print(source.width('facemae'), source.tokenizer('emotion_llama').encode('happy'))"
         assert ask(endpoint, tmp_path, small) == ["32 [296]"]
         assert not [name for name in downloads if name.endswith(".safetensors")]
         assert {name.split("/")[0] for name in downloads} == {
@@ -75,7 +75,7 @@ def test_only_what_is_used_is_fetched(repository: Path, tmp_path: Path) -> None:
             f"{open_model(repository).digest('facemae')} {COMMIT} False"
         ]
         assert [name for name in downloads if name.endswith(".safetensors")] == ["facemae/model.safetensors"]
-    offline = "print(source.load_facemae().width)"
+    offline = "print(source.load('facemae').width)"
     assert ask("http://127.0.0.1:9", tmp_path, offline, HF_HUB_OFFLINE="1") == ["32"]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.directory import check_links
 from emollama_hf.errors import ModelError
+from emollama_hf.files.links import check_links
 from emollama_hf.tensors.shards import read_index
 
 

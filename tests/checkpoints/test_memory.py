@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from emollama_hf.checkpoints import PARTS, open_model
+from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.memory import LARGEST_BATCH, fitting_batch, mapped_bytes, predict, weight_bytes
 from tests.encoders.golden import convert_golden
+from tests.parts import PARTS
 
 FULL = open_model("random-full")
 GB = 10**9

@@ -10,14 +10,16 @@ import torch
 from torch import nn
 
 from emollama_hf.checkpoints import ModelSource, open_model
-from emollama_hf.checkpoints.build import empty_network, weights_of
+from emollama_hf.checkpoints.build import empty_network
 from emollama_hf.checkpoints.random_model import GENERATOR_VERSION
-from emollama_hf.checkpoints.source import PARTS
+from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
 from emollama_hf.encoders.emotion_llama.prompt import encode_prompt
 from emollama_hf.encoders.emotion_llama.recorded_tokenizer import RecordedTokenizer
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.random_weights import fill_randomly
 from tests import second_process
+from tests.parts import PARTS
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +35,14 @@ def clip(seed: int) -> np.ndarray:
 
 def run(source: ModelSource, frames: np.ndarray, dtype: str = "float32") -> list[torch.Tensor]:
     """The features of one clip, stage by stage: (D,), (D,), (L, hidden) in float32."""
-    face = source.load_facemae(dtype=dtype)  # type: ignore[arg-type]
-    video = source.load_videomae(dtype=dtype)  # type: ignore[arg-type]
-    llama = source.load_emotion_llama(dtype=dtype)  # type: ignore[arg-type]
+    face = source.load("facemae", dtype=dtype)  # type: ignore[arg-type]
+    video = source.load("videomae", dtype=dtype)  # type: ignore[arg-type]
+    llama = source.load("emotion_llama", dtype=dtype)  # type: ignore[arg-type]
     with torch.inference_mode():
         features = [face(face.pixels(frames)[None]), video(video.pixels(frames)[None])]
-        ids = encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(2)).input_ids
+        ids = encode_prompt(
+            source.tokenizer("emotion_llama"), visual_tokens=visual_tokens(source.config("emotion_llama"), 2)
+        ).input_ids
         states = llama(llama.pixels(frames[7])[None], torch.stack(features, dim=1), torch.from_numpy(ids)[None])
     return [features[0][0], features[1][0], states.last_hidden_state[0].float()]
 
@@ -49,12 +53,14 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def test_shapes_are_what_the_source_announces(tiny: ModelSource) -> None:
     face, video, states = run(tiny, clip(1))
-    assert face.shape == (tiny.feature_width("facemae"),)
-    assert video.shape == (tiny.feature_width("videomae"),)
-    assert tiny.feature_size() == len(face) == len(video)
-    prompt = encode_prompt(tiny.tokenizer(), visual_tokens=tiny.visual_tokens(2))
-    assert states.shape == (prompt.length, tiny.hidden_size())
-    assert prompt.length == 50 + tiny.visual_tokens(2)
+    assert face.shape == (tiny.width("facemae"),)
+    assert video.shape == (tiny.width("videomae"),)
+    assert feature_size(tiny.config("emotion_llama")) == len(face) == len(video)
+    prompt = encode_prompt(
+        tiny.tokenizer("emotion_llama"), visual_tokens=visual_tokens(tiny.config("emotion_llama"), 2)
+    )
+    assert states.shape == (prompt.length, tiny.width("emotion_llama"))
+    assert prompt.length == 50 + visual_tokens(tiny.config("emotion_llama"), 2)
 
 
 def test_every_stage_tells_two_clips_apart(tiny: ModelSource) -> None:
@@ -67,8 +73,8 @@ def test_every_precision_has_the_same_values_rounded(tiny: ModelSource, dtype: s
     for one, other in zip(run(tiny, clip(1), dtype), run(tiny, clip(1)), strict=True):
         assert one.isfinite().all()
         assert difference(one, other) < limit
-    exact = tiny.load_facemae().state_dict()
-    rounded = tiny.load_facemae(dtype=dtype).state_dict()  # type: ignore[arg-type]
+    exact = tiny.load("facemae").state_dict()
+    rounded = tiny.load("facemae", dtype=dtype).state_dict()  # type: ignore[arg-type]
     assert all(torch.equal(rounded[name], exact[name].to(getattr(torch, dtype))) for name in exact)
 
 
@@ -88,9 +94,10 @@ def test_values_are_those_of_this_version_of_the_generator() -> None:
 
 def test_digests_are_the_same_in_another_process(tiny: ModelSource) -> None:
     program = (
-        "from emollama_hf.checkpoints import PARTS, open_model\n"
+        "from emollama_hf.checkpoints import open_model\n"
+        "from emollama_hf.encoders import ENCODERS\n"
         "source = open_model('random-tiny')\n"
-        "print(*(source.digest(part) for part in PARTS))\n"
+        "print(*(source.digest(encoder.name) for encoder in ENCODERS))\n"
     )
     done = second_process.run(program, with_package=False, check=True)
     assert done.stdout.split() == [tiny.digest(part) for part in PARTS]
@@ -105,14 +112,20 @@ def test_digests_tell_parts_and_models_apart() -> None:
 def test_full_size_is_the_real_architecture() -> None:
     source = open_model("random-full")
     assert source.is_random
-    assert [source.feature_width("facemae"), source.feature_width("videomae"), source.hidden_size()] == [
+    assert [source.width("facemae"), source.width("videomae"), source.width("emotion_llama")] == [
         1024,
         1024,
         4096,
     ]
-    assert [source.visual_tokens(2), source.visual_tokens(3)] == [259, 260]
+    assert [visual_tokens(source.config("emotion_llama"), 2), visual_tokens(source.config("emotion_llama"), 3)] == [
+        259,
+        260,
+    ]
     counts = {
-        part: sum(p.numel() for p in weights_of(empty_network(part, source.config(part), "bfloat16")).parameters())
+        part: sum(
+            p.numel()
+            for p in find_encoder(part).weights(empty_network(part, source.config(part), "bfloat16")).parameters()
+        )
         for part in PARTS
     }
     assert counts == {
@@ -133,4 +146,4 @@ def test_recorded_ids_only_at_full_size() -> None:
 
 def test_configuration_is_a_copy(tiny: ModelSource) -> None:
     tiny.config("facemae")["model_args"]["embed_dim"] = 1
-    assert tiny.feature_width("facemae") != 1
+    assert tiny.width("facemae") != 1

@@ -12,11 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from emollama_hf.checkpoints import PARTS, ModelSource, open_model, write, write_model
-from emollama_hf.checkpoints.build import weights_of
+from emollama_hf.checkpoints import ModelSource, open_model, write, write_model
 from emollama_hf.checkpoints.directory import part_files
+from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import files_digest, sha256_file
+from tests.parts import PARTS
 
 LLAMA = Path(__file__).parents[1] / "golden" / "checkpoints" / "llama"
 
@@ -34,18 +36,18 @@ def written(tiny: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> Path
 def write_tiny(tiny: ModelSource, directory: Path, dtype: str = "bfloat16") -> Path:
     return write_model(
         directory,
-        facemae=tiny.load_facemae(dtype=dtype),  # type: ignore[arg-type]
-        videomae=tiny.load_videomae(dtype=dtype),  # type: ignore[arg-type]
-        emotion_llama=tiny.load_emotion_llama(dtype=dtype),  # type: ignore[arg-type]
+        facemae=tiny.load("facemae", dtype=dtype),  # type: ignore[arg-type]
+        videomae=tiny.load("videomae", dtype=dtype),  # type: ignore[arg-type]
+        emotion_llama=tiny.load("emotion_llama", dtype=dtype),  # type: ignore[arg-type]
         tokenizer=LLAMA,
         provenance={"converter": "test"},
     )
 
 
 def load(source: ModelSource, part: str, dtype: str) -> dict[str, torch.Tensor]:
-    network = getattr(source, f"load_{part}")(dtype=dtype)
+    network = source.load(part, dtype=dtype)  # type: ignore[arg-type]
     assert not network.training
-    return weights_of(network).state_dict()
+    return find_encoder(part).weights(network).state_dict()
 
 
 def touch_later(path: Path) -> None:
@@ -66,11 +68,11 @@ def test_reading_back_gives_the_same_bits(part: str, tiny: ModelSource, written:
 def test_widths_are_read_without_weights(tiny: ModelSource, written: Path) -> None:
     source = open_model(written)
     assert not source.is_random
-    assert source.feature_width("facemae") == tiny.feature_width("facemae")
-    assert source.feature_width("videomae") == tiny.feature_width("videomae")
-    assert source.hidden_size() == tiny.hidden_size()
-    assert source.feature_size() == tiny.feature_size()
-    assert source.visual_tokens(3) == tiny.visual_tokens(3)
+    assert source.width("facemae") == tiny.width("facemae")
+    assert source.width("videomae") == tiny.width("videomae")
+    assert source.width("emotion_llama") == tiny.width("emotion_llama")
+    assert feature_size(source.config("emotion_llama")) == feature_size(tiny.config("emotion_llama"))
+    assert visual_tokens(source.config("emotion_llama"), 3) == visual_tokens(tiny.config("emotion_llama"), 3)
 
 
 def test_shards_are_read_like_one_file(
@@ -92,7 +94,7 @@ def test_provenance_has_the_digests_of_the_files(written: Path) -> None:
     provenance = json.loads((written / "provenance.json").read_text())
     assert provenance["converter"] == "test"
     for part in PARTS:
-        files = part_files(written / part)
+        files = part_files(written, part)
         assert open_model(written).digest(part) == provenance["parts"][part]["digest"]
         assert provenance["parts"][part]["digest"] == files_digest((f.name, sha256_file(f)) for f in files)
         assert {f.name for f in files} == set(provenance["parts"][part]["files"])
@@ -140,7 +142,7 @@ def test_a_changed_file_changes_its_part_only(file: str, written: Path, tmp_path
 
 def test_another_tokenizer_changes_the_decoder_only(written: Path) -> None:
     plain, other = open_model(written), open_model(written, tokenizer=LLAMA)
-    assert other.tokenizer().digest == plain.tokenizer().digest
+    assert other.tokenizer("emotion_llama").digest == plain.tokenizer("emotion_llama").digest
     assert [plain.digest(part) != other.digest(part) for part in PARTS] == [False, False, True]
 
 
@@ -148,8 +150,8 @@ def test_another_tokenizer_changes_the_decoder_only(written: Path) -> None:
 def test_weights_are_the_mapped_file(tmp_path: Path) -> None:
     """Without a change of dtype nothing is copied: every parameter lies in a mapping of the file."""
     tiny = open_model("random-tiny")
-    path = write_model(tmp_path / "model", facemae=tiny.load_facemae(), provenance={})
-    face = open_model(path).load_facemae()
+    path = write_model(tmp_path / "model", facemae=tiny.load("facemae"), provenance={})
+    face = open_model(path).load("facemae")
     ranges = [
         tuple(int(end, 16) for end in line.split()[0].split("-"))
         for line in Path("/proc/self/maps").read_text().splitlines()
@@ -160,18 +162,18 @@ def test_weights_are_the_mapped_file(tmp_path: Path) -> None:
 
 
 def test_a_subset_of_the_parts_is_a_model(tiny: ModelSource, tmp_path: Path) -> None:
-    path = write_model(tmp_path / "model", facemae=tiny.load_facemae(), provenance={})
+    path = write_model(tmp_path / "model", facemae=tiny.load("facemae"), provenance={})
     source = open_model(path)
-    assert source.feature_width("facemae") == tiny.feature_width("facemae")
-    for question in (source.hidden_size, source.load_emotion_llama, source.tokenizer):
+    assert source.width("facemae") == tiny.width("facemae")
+    for question in (source.width, source.load, source.tokenizer):
         with pytest.raises(ModelError, match=r"has no emotion_llama/.*it has facemae/.*--llama"):
-            question()
+            question("emotion_llama")
 
 
 def test_a_directory_that_is_not_empty_is_left_alone(tiny: ModelSource, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(ModelError, match="exists and is not empty"):
-        write_model(tmp_path, facemae=tiny.load_facemae(), provenance={})
+        write_model(tmp_path, facemae=tiny.load("facemae"), provenance={})
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
@@ -179,12 +181,12 @@ def test_an_error_leaves_nothing_behind(tiny: ModelSource, tmp_path: Path) -> No
     with pytest.raises(ModelError, match=r"no tokenizer.model"):
         write_model(
             tmp_path / "model",
-            emotion_llama=tiny.load_emotion_llama(),
+            emotion_llama=tiny.load("emotion_llama"),
             tokenizer=tmp_path,
             provenance={},
         )
     with pytest.raises(TypeError):
-        write_model(tmp_path / "model", facemae=tiny.load_facemae(), provenance={"not JSON": object()})
+        write_model(tmp_path / "model", facemae=tiny.load("facemae"), provenance={"not JSON": object()})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -287,7 +287,7 @@ def test_a_tied_head_is_not_written_twice(tmp_path: Path) -> None:
     weights = load_file(golden.LLAMA / "model.safetensors")
     torch.save({**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, llama / "pytorch_model.bin")
     out = convert_golden(tmp_path / "model", llama=llama)
-    assert open_model(out).load_emotion_llama()
+    assert open_model(out).load("emotion_llama")
     assert "lm_head.weight" not in load_file(out / "emotion_llama" / "model.safetensors")
 
 
@@ -336,7 +336,7 @@ def test_a_source_that_may_not_be_read_says_whose_it_is_and_what_to_do(tmp_path:
         os.seteuid(65534)
     try:
         with pytest.raises(ModelError) as caught:
-            open_sources({"facemae": str(tmp_path / "facemae.pth")}, DECODER["vision_config"], tmp_path / "staging")
+            open_sources({"facemae": str(tmp_path / "facemae.pth")}, golden.configs(), tmp_path / "staging")
     finally:
         os.seteuid(user)
     assert str(caught.value) == (

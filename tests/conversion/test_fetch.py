@@ -14,10 +14,11 @@ import fsspec
 import pytest
 
 from emollama_hf import ModelError
-from emollama_hf.checkpoints import PARTS, open_model
+from emollama_hf.checkpoints import open_model
 from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
 from tests.encoders import golden
+from tests.parts import PARTS
 
 REPO = "lab/checkpoints"
 
@@ -124,7 +125,7 @@ def convert_elsewhere(endpoint: str, home: Path, out: Path, llama: str, eva: str
     program = (
         "import sys\n"
         "from emollama_hf import ModelError\n"
-        "from tests.models import golden\n"
+        "from tests.encoders import golden\n"
         "try:\n"
         "    golden.convert_golden(sys.argv[1], llama=sys.argv[2], eva=sys.argv[3])\n"
         "except ModelError as error:\n"

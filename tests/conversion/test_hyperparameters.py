@@ -21,10 +21,10 @@ EVA: dict[str, Any] = {
     ("given", "hidden"), [({"mlp_ratio": 4.5}, int(EVA["embed_dim"] * 4.5)), ({"mlp_hidden": 77}, 77)]
 )
 def test_the_width_of_evas_layers_is_given_or_follows_from_a_ratio(given: dict[str, Any], hidden: int) -> None:
-    vision = part_configs({"eva": {**EVA, **given}}, None)["emotion_llama"]["vision_config"]
+    vision = part_configs({"eva": {**EVA, **given}})["emotion_llama"]["vision_config"]
     assert vision["intermediate_size"] == hidden
 
 
 def test_evas_section_without_either_lacks_the_width() -> None:
     with pytest.raises(ModelError, match="section eva lacks mlp_hidden"):
-        part_configs({"eva": EVA}, None)
+        part_configs({"eva": EVA})

@@ -14,17 +14,15 @@ from typer.testing import CliRunner
 
 from emollama_hf import ModelError
 from emollama_hf.cli import app
-from emollama_hf.conversion.lora_scale import lora_alpha
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
 from emollama_hf.conversion.sources import open_sources
-from emollama_hf.tensors.recognise import option
+from emollama_hf.encoders.emotion_llama.lora_scale import lora_alpha
+from emollama_hf.encoders.weight_source import option_flag
 from tests.encoders import golden
 from tests.encoders.golden import SOURCES, convert_golden
 
 SIZES = {name: value for name, value in golden.MANIFEST["hyperparameters"].items() if name != "lora"}
-SOURCE = open_sources({"emotion_llama": str(SOURCES["emotion_llama"])}, {"num_hidden_layers": 3}, Path())[
-    "emotion_llama"
-]
+SOURCE = open_sources({"emotion_llama": str(SOURCES["emotion_llama"])}, golden.configs(), Path())["emotion_llama"]
 VALUES = st.sampled_from([1.0, 2, 16])
 
 
@@ -72,7 +70,7 @@ def test_a_configuration_of_another_checkpoint(tmp_path: Path) -> None:
 
 
 def test_the_command_line(tmp_path: Path) -> None:
-    sources = [word for kind, path in SOURCES.items() for word in (option(kind), str(path))]
+    sources = [word for kind, path in SOURCES.items() for word in (option_flag(kind), str(path))]
     (tmp_path / "sizes.json").write_text(json.dumps(SIZES))
     command = ["convert", *sources, "--out", str(tmp_path / "model"), "--architecture", str(tmp_path / "sizes.json")]
     twice = CliRunner().invoke(app, [*command, "--lora-alpha", "2", "--lora-alpha", "16"])

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 import emollama_hf
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.build import weights_of
 from tests.encoders import golden
 from tests.original_files import write_original_files
 
@@ -77,7 +76,7 @@ def test_eps_and_rotation_come_from_the_sizes(tmp_path: Path) -> None:
     sizes = architecture("another eps everywhere")
     files = write_original_files(tmp_path / "files", sizes, tokenizer=golden.LLAMA)
     source = open_model(emollama_hf.convert(out=tmp_path / "model", architecture=sizes, **files))
-    face, video, decoder = source.load_facemae(), source.load_videomae(), source.load_emotion_llama()
+    face, video, decoder = source.load("facemae"), source.load("videomae"), source.load("emotion_llama")
     assert face.vit.norm.eps == face.vit.blocks[0].norm1.eps == 1e-3
     assert video.encoder.encoder.layer[0].layernorm_before.eps == 1e-3
     assert decoder.vision_model.encoder.layers[0].layer_norm1.eps == 1e-3
@@ -108,7 +107,7 @@ def test_what_is_loaded_is_what_the_files_hold(tmp_path: Path) -> None:
     files = write_original_files(tmp_path / "files", sizes, tokenizer=golden.LLAMA)
     source = open_model(emollama_hf.convert(out=tmp_path / "model", architecture=sizes, **files))
     original = torch.load(files["eva"], weights_only=True)
-    loaded = weights_of(source.load_emotion_llama()).state_dict()
+    loaded = source.load("emotion_llama").state_dict()
     assert torch.equal(loaded["vision_model.embeddings.position_embedding"], original["pos_embed"].float())
     for index in range(2):
         joined = loaded[f"vision_model.encoder.layers.{index}.self_attn.qkv.bias"]

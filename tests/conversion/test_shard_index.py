@@ -91,15 +91,15 @@ def test_a_stale_copy_in_a_model_directory(tmp_path: Path, monkeypatch: pytest.M
     out = convert_golden(tmp_path / "model", eva=None, emotion_llama=None, llama=None, videomae=None)
     files = sorted((out / "facemae").glob("*.safetensors"))
     assert len(files) > 2
-    right = open_model(out).load_facemae().vit.norm.weight
+    right = open_model(out).load("facemae").vit.norm.weight
     stored = open_model(out).stored_tensors("facemae")
     for path in files:
         if "norm.weight" not in (tensors := read(path)):
             save_file({**tensors, "norm.weight": torch.zeros(64, dtype=torch.float64)}, path)
-    assert torch.equal(open_model(out).load_facemae().vit.norm.weight, right)
+    assert torch.equal(open_model(out).load("facemae").vit.norm.weight, right)
     assert open_model(out).stored_tensors("facemae") == stored
     change_index(
         out / "facemae", lambda places: places.update({"norm.weight": files[0].name, "cls_token": files[-1].name})
     )
     with pytest.raises(ModelError, match=r"index and files do not belong together.*cls_token"):
-        open_model(out).load_facemae()
+        open_model(out).load("facemae")

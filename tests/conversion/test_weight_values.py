@@ -87,9 +87,9 @@ def test_values_that_the_result_cannot_hold(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"norm\.weight \(2 too large for float16 of 64\)\. Take float32 or bfloat16"):
         convert_golden(tmp_path / "half", **ENCODER, facemae=file, dtype="float16")
     source = open_model(convert_golden(tmp_path / "model", **ENCODER, facemae=file))
-    assert source.load_facemae()
+    assert source.load("facemae")
     with pytest.raises(ModelError, match=r"norm\.weight \(2 too large for float16"):
-        source.load_facemae(dtype="float16")
+        source.load("facemae", dtype="float16")
     name = "llama_model.base_model.model.model.layers.0.self_attn.v_proj.lora_"
     factors = {
         f"{name}{factor}.weight": golden.source_states()["emotion_llama"][f"{name}{factor}.weight"] for factor in "AB"
@@ -131,7 +131,7 @@ def test_double_precision_and_shared_memory_are_weights(tmp_path: Path) -> None:
     weights = load_file(out / "facemae" / "model.safetensors")
     assert weights["norm.weight"].dtype == torch.float64
     assert all(torch.equal(weights[name], tensor) for name, tensor in views.items())
-    loaded = open_model(out).load_facemae().vit.state_dict()
+    loaded = open_model(out).load("facemae").vit.state_dict()
     assert all(torch.equal(loaded[name], tensor.float()) for name, tensor in views.items())
 
 
@@ -142,7 +142,7 @@ def test_a_converted_directory_is_looked_at_when_it_is_loaded(tmp_path: Path) ->
     whole = {name: tensor.clone() for name, tensor in weights.items()}
     save_file({**whole, "cls_token": poisoned(whole["cls_token"], float("inf"))}, file)
     with pytest.raises(ModelError, match=r"facemae: tensors with values .*cls_token \(1 infinite of 64\)"):
-        open_model(out).load_facemae()
+        open_model(out).load("facemae")
     save_file({**whole, "norm.bias": whole["norm.bias"].to(torch.int32)}, file)
     with pytest.raises(ModelError, match=r"facemae: tensors that are no weights \(1\): norm\.bias \(int32\)"):
-        open_model(out).load_facemae()
+        open_model(out).load("facemae")

@@ -131,4 +131,4 @@ def test_a_file_and_a_converted_directory_with_wrapped_names(tmp_path: Path) -> 
     weights = convert_golden(tmp_path / "model", **encoders, facemae=SOURCES["facemae"]) / "facemae/model.safetensors"
     save_file({f"_orig_mod.{name}": tensor for name, tensor in load_file(weights).items()}, weights)
     with pytest.raises(ModelError, match=r"facemae: the tensors do not fit.*_orig_mod\. of torch\.compile"):
-        open_model(tmp_path / "model").load_facemae()
+        open_model(tmp_path / "model").load("facemae")

@@ -23,14 +23,14 @@ def source(golden_directory: Path) -> ModelSource:
 
 @pytest.fixture(scope="session")
 def facemae(source: ModelSource) -> FaceMAE:
-    return source.load_facemae()
+    return source.load("facemae")
 
 
 @pytest.fixture(scope="session")
 def videomae(source: ModelSource) -> VideoMAE:
-    return source.load_videomae()
+    return source.load("videomae")
 
 
 @pytest.fixture(scope="session")
 def emotion_llama(source: ModelSource) -> EmotionLlamaModel:
-    return source.load_emotion_llama()
+    return source.load("emotion_llama")

@@ -55,7 +55,7 @@ def audio(clip: str) -> np.ndarray:
 
 
 def configs() -> dict[str, Any]:
-    return part_configs(MANIFEST["hyperparameters"], json.loads((LLAMA / "config.json").read_text()))
+    return part_configs(MANIFEST["hyperparameters"], {"llama": json.loads((LLAMA / "config.json").read_text())})
 
 
 def source_states() -> dict[str, dict[str, torch.Tensor]]:

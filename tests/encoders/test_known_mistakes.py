@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.encoders.emotion_llama.config_json import visual_tokens
 from emollama_hf.encoders.emotion_llama.eva import interpolated_positions
 from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID, encode_prompt
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
@@ -53,7 +54,11 @@ def video(model: VideoMAE, pixels: np.ndarray) -> float:
 
 def decoder(model: EmotionLlamaModel, source: ModelSource, edit: Callable[[list[int]], list[int]]) -> float:
     """Ratio of the hidden states when the ids of the emotion prompt are edited; they keep their length."""
-    ids = edit(encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(2)).input_ids.tolist())
+    ids = edit(
+        encode_prompt(
+            source.tokenizer("emotion_llama"), visual_tokens=visual_tokens(source.config("emotion_llama"), 2)
+        ).input_ids.tolist()
+    )
     features = golden.outputs("clip_a/visual_tokens_fork")["video_features"]
     with torch.inference_mode():
         pixels = torch.from_numpy(VISION["peak_pixels"])
@@ -143,7 +148,7 @@ def test_wrong_lora_scale_is_seen(alpha: float, source: ModelSource, tmp_path: P
     torch.save({"model": trained}, tmp_path / "bare.pth")  # without the right alpha, which another would contradict
     sizes = {name: value for name, value in golden.MANIFEST["hyperparameters"].items() if name != "lora"}
     changes = {"emotion_llama": tmp_path / "bare.pth", "architecture": sizes, "lora_alpha": alpha}
-    model = open_model(golden.convert_golden(tmp_path / "model", **changes)).load_emotion_llama()
+    model = open_model(golden.convert_golden(tmp_path / "model", **changes)).load("emotion_llama")
     assert decoder(model, source, unchanged) > 1
 
 
@@ -159,7 +164,7 @@ def test_no_lora_is_seen(source: ModelSource, emotion_llama: EmotionLlamaModel) 
 
 
 def test_wrong_sequences_are_seen(source: ModelSource, emotion_llama: EmotionLlamaModel) -> None:
-    start, stop = encode_prompt(source.tokenizer(), visual_tokens=19).spans["feature_slot"]
+    start, stop = encode_prompt(source.tokenizer("emotion_llama"), visual_tokens=19).spans["feature_slot"]
 
     def split_at_three(ids: list[int]) -> list[int]:
         return [*ids[:19], VISUAL_ID, *ids[19:start], *ids[start + 1 :]]

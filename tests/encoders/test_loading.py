@@ -14,7 +14,7 @@ from transformers import BitsAndBytesConfig, TorchAoConfig
 
 from emollama_hf import EmoLlamaEmbed
 from emollama_hf.checkpoints import open_model
-from emollama_hf.checkpoints.architecture import TINY
+from emollama_hf.encoders import tiny_sizes
 from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
 from tests import second_process
@@ -44,7 +44,7 @@ threading.Thread(target=watch, daemon=True).start()
 if sys.argv[3] == "transformers":
     model = EmotionLlamaModel.from_pretrained(sys.argv[1])
 else:
-    model = open_model(sys.argv[1]).load_emotion_llama(dtype="float16")
+    model = open_model(sys.argv[1]).load("emotion_llama", dtype="float16")
 peak = max(peak, anonymous())
 print(peak - before)
 """
@@ -54,12 +54,12 @@ print(peak - before)
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A model of some hundred MB in float16, and the bytes of its weights."""
     text = {
-        **TINY["emotion_llama"]["text_config"],
+        **tiny_sizes()["emotion_llama"]["text_config"],
         "hidden_size": 512,
         "intermediate_size": 4096,
         "vocab_size": 200_000,
     }
-    config = EmotionLlamaConfig(**{**TINY["emotion_llama"], "text_config": text})
+    config = EmotionLlamaConfig(**{**tiny_sizes()["emotion_llama"], "text_config": text})
     model = EmotionLlamaModel(config).half()
     root = tmp_path_factory.mktemp("large")
     model.save_pretrained(root / "emotion_llama")
@@ -93,7 +93,7 @@ def hidden_states(model: EmotionLlamaModel) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, torch.Tensor]:
     """A tiny model whose widths are multiples of 64, as the real one's are, and its hidden states."""
-    tiny = {**TINY["emotion_llama"], "feature_size": 64}
+    tiny = {**tiny_sizes()["emotion_llama"], "feature_size": 64}
     vision = {**tiny["vision_config"], "hidden_size": 64, "intermediate_size": 128}
     text = {**tiny["text_config"], "hidden_size": 64, "intermediate_size": 128, "vocab_size": 320}
     torch.manual_seed(0)

@@ -41,11 +41,11 @@ def test_the_mixture_is_the_originals(golden_directory: Path) -> None:
     """Its operations, one by one, under the autocast that it uses: the same bits, but for attention, which is fused."""
     source, clip = open_model(golden_directory), golden.CLIPS[0]
     with torch.inference_mode():
-        network = source.load_emotion_llama(dtype="float32")
+        network = source.load("emotion_llama", dtype="float32")
         as_the_original(network)
         with torch.autocast("cpu", torch.float16):
             original = normed(network, clip)
-        half, mixed = source.load_emotion_llama(dtype="float16"), source.load_emotion_llama(dtype=MIXED)
+        half, mixed = source.load("emotion_llama", dtype="float16"), source.load("emotion_llama", dtype=MIXED)
         ours, all_half = normed(mixed, clip), normed(half, clip)
         mixed.vision_model.config._attn_implementation = "eager"  # scores rounded to float16
         assert np.array_equal(normed(mixed, clip), original)
@@ -55,7 +55,7 @@ def test_the_mixture_is_the_originals(golden_directory: Path) -> None:
 
 
 def test_weights_of_products_are_float16_and_what_is_summed_is_float32() -> None:
-    network = open_model("random-tiny").load_emotion_llama(dtype=MIXED)
+    network = open_model("random-tiny").load("emotion_llama", dtype=MIXED)
     vision = network.vision_model
     wide = {name for name, one in vision.named_parameters() if one.dtype == torch.float32}
     assert wide == {

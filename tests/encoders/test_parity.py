@@ -15,6 +15,7 @@ import torch
 
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, VideoMAEEmbed
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.encoders.emotion_llama.config_json import visual_tokens
 from emollama_hf.encoders.emotion_llama.prompt import SPAN_NAMES, PromptIds, encode_prompt, pad_prompts
 from emollama_hf.models import EmotionLlamaModel, FaceMAE, VideoMAE
 from tests.encoders import golden
@@ -33,10 +34,10 @@ def inference_mode():
 def prompt(source: ModelSource, variant: str, instruction: str, *, chat_template: bool = False) -> PromptIds:
     wanted = golden.PROMPTS["instructions"][instruction]
     return encode_prompt(
-        source.tokenizer(),
+        source.tokenizer("emotion_llama"),
         wanted["task"],
         wanted["text"],
-        visual_tokens=source.visual_tokens(VARIANTS[variant]),
+        visual_tokens=visual_tokens(source.config("emotion_llama"), VARIANTS[variant]),
         chat_template=chat_template,
     )
 
@@ -169,7 +170,7 @@ def test_decoder(
     ids = prompt(source, variant, instruction)
     assert list(SPAN_NAMES) == recorded["span_names"].tolist()
     assert [list(ids.spans[name]) for name in SPAN_NAMES] == recorded["spans"].tolist()
-    batch = pad_prompts([ids], source.tokenizer().pad_id)
+    batch = pad_prompts([ids], source.tokenizer("emotion_llama").pad_id)
     np.testing.assert_array_equal(batch.attention_mask, recorded["attention_mask"])
     pixels, features = decoder_arguments(emotion_llama, clip, variant)
     input_ids = torch.from_numpy(batch.input_ids)
@@ -200,7 +201,7 @@ def test_padded_batch(variant: str, source: ModelSource, emotion_llama: EmotionL
     rows = list(zip(recorded["clips"].tolist(), recorded["instructions"].tolist(), strict=True))
     prompts = [prompt(source, variant, instruction) for _, instruction in rows]
     assert [ids.length for ids in prompts] == recorded["lengths"].tolist()
-    batch = pad_prompts(prompts, source.tokenizer().pad_id)
+    batch = pad_prompts(prompts, source.tokenizer("emotion_llama").pad_id)
     np.testing.assert_array_equal(batch.attention_mask, recorded["attention_mask"])
     np.testing.assert_array_equal(batch.attention_mask == 0, recorded["is_padding"])
     arguments = [decoder_arguments(emotion_llama, clip, variant) for clip, _ in rows]

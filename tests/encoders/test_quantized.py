@@ -16,8 +16,8 @@ from transformers.integrations.bitsandbytes import dequantize_bnb_weight
 
 from emollama_hf import EmoLlamaEmbed, extract
 from emollama_hf.checkpoints import ModelSource, open_model
-from emollama_hf.checkpoints.architecture import TINY
 from emollama_hf.computing.model_cache import forget_models
+from emollama_hf.encoders import tiny_sizes
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
 from emollama_hf.tensors.quantized import Quantize
 from tests import second_process
@@ -74,7 +74,7 @@ def test_weights_are_those_that_transformers_makes(bits: int, golden_directory: 
     theirs = EmotionLlamaModel.from_pretrained(
         folder, device_map={"": "cpu"}, dtype=torch.float32, quantization_config=wanted
     )
-    ours = source.load_emotion_llama(quantize="4bit" if bits == 4 else "8bit")
+    ours = source.load("emotion_llama", quantize="4bit" if bits == 4 else "8bit")
     for name in ("self_attn.q_proj", "self_attn.o_proj", "mlp.down_proj"):
         layers = [model.get_submodule(f"language_model.layers.1.{name}") for model in (ours, theirs)]
         assert torch.equal(layers[0].weight, layers[1].weight), name
@@ -83,7 +83,7 @@ def test_weights_are_those_that_transformers_makes(bits: int, golden_directory: 
 @pytest.mark.parametrize(("quantize", "kind"), [("4bit", "Linear4bit"), ("8bit", "Linear8bitLt")])
 def test_only_the_decoders_linear_layers_are_quantized(quantize: Quantize, kind: str, source: ModelSource) -> None:
     for one in (source, open_model("random-tiny")):
-        model = one.load_emotion_llama(dtype="bfloat16", quantize=quantize)
+        model = one.load("emotion_llama", dtype="bfloat16", quantize=quantize)
         kinds = {name: type(module).__name__ for name, module in model.named_modules() if hasattr(module, "weight")}
         within = {name for name, found in kinds.items() if found == kind}
         layers = model.config.text_config.num_hidden_layers
@@ -95,7 +95,7 @@ def test_only_the_decoders_linear_layers_are_quantized(quantize: Quantize, kind:
 
 def test_the_quantized_values_are_the_same_in_every_dtype() -> None:
     source = open_model("random-tiny")
-    one, other = (source.load_emotion_llama(dtype=dtype, quantize="4bit") for dtype in ("float32", "float16"))
+    one, other = (source.load("emotion_llama", dtype=dtype, quantize="4bit") for dtype in ("float32", "float16"))
     for layer in ("self_attn.q_proj", "mlp.down_proj"):
         weights = [model.get_submodule(f"language_model.layers.1.{layer}").weight for model in (one, other)]
         assert torch.equal(weights[0], weights[1])
@@ -126,10 +126,10 @@ def watch():
         peak = max(peak, anonymous())
         time.sleep(0.001)
 
-open_model("random-tiny").load_emotion_llama(quantize="4bit")  # what the libraries need themselves
+open_model("random-tiny").load("emotion_llama", quantize="4bit")  # what the libraries need themselves
 peak = before = anonymous()
 threading.Thread(target=watch, daemon=True).start()
-model = open_model(sys.argv[1]).load_emotion_llama(dtype=sys.argv[2], quantize="4bit")
+model = open_model(sys.argv[1]).load("emotion_llama", dtype=sys.argv[2], quantize="4bit")
 print(max(peak, anonymous()) - before, anonymous() - before)
 """
 
@@ -137,9 +137,9 @@ print(max(peak, anonymous()) - before, anonymous() - before)
 @pytest.fixture(scope="module")
 def large_decoder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A model directory whose decoder has 14 layers in float16, and their bytes."""
-    text = {**TINY["emotion_llama"]["text_config"], "hidden_size": 1024, "intermediate_size": 2048}
+    text = {**tiny_sizes()["emotion_llama"]["text_config"], "hidden_size": 1024, "intermediate_size": 2048}
     text |= {"num_hidden_layers": 14, "vocab_size": 320}
-    model = EmotionLlamaModel(EmotionLlamaConfig(**{**TINY["emotion_llama"], "text_config": text})).half()
+    model = EmotionLlamaModel(EmotionLlamaConfig(**{**tiny_sizes()["emotion_llama"], "text_config": text})).half()
     folder = tmp_path_factory.mktemp("large")
     model.save_pretrained(folder / "emotion_llama")
     whole = sum(tensor.nbytes for tensor in model.language_model.layers.state_dict().values())

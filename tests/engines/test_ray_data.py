@@ -56,7 +56,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the encoders of random-tiny."""
     source = open_model("random-tiny")
     folder = tmp_path_factory.mktemp("home") / "model"
-    encoders = {"facemae": source.load_facemae(), "videomae": source.load_videomae()}
+    encoders = {"facemae": source.load("facemae"), "videomae": source.load("videomae")}
     return write_model(folder, **encoders, provenance={})  # type: ignore[arg-type]
 
 

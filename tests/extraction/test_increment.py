@@ -167,7 +167,7 @@ def test_a_peak_column_is_part_of_the_row(tmp_path: Path, out: Path) -> None:
 
 
 def test_audio_is_part_of_the_row_for_the_layout_that_reads_it(tmp_path: Path, out: Path) -> None:
-    width = EmoLlamaEmbed("random-tiny").source.feature_size()
+    width = int(EmoLlamaEmbed("random-tiny").source.config("emotion_llama")["feature_size"])
 
     def rows(*levels: float) -> Dataset:
         audio = [np.full(width, level, np.float32) for level in levels]

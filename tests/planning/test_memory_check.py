@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from emollama_hf import FaceMAEEmbed, extract
-from emollama_hf.checkpoints import PARTS, open_model
+from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.memory import LANES, predict
 from emollama_hf.computing.available_memory import Memory
 from emollama_hf.planning import memory_check
 from emollama_hf.planning.memory_check import Plan, does_not_fit, say
 from emollama_hf.stages.pipeline import Pipeline
 from tests.extraction.crops import OPTIONS, crops
+from tests.parts import PARTS
 
 FULL = open_model("random-full")
 GB = 10**9

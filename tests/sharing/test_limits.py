@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emollama_hf import schema
-from emollama_hf.computing.number_types import MIXED, type_of_part
+from emollama_hf.computing.number_types import MIXED
+from emollama_hf.encoders import find_encoder
 from emollama_hf.sharing.limits import FEATURE_LIMITS, LIMIT_8BIT, LIMITS, limit_of
 
 STATES = np.random.default_rng(0).standard_normal((309, 256))
@@ -26,7 +27,9 @@ def stages(dtype: Any, quantize: str | None = None) -> list[dict[str, Any]]:
     """A chain as provenance lists it, each part with its own type."""
     chain = {"facemae_embed": "facemae", "videomae_embed": "videomae", "emollama_embed": "emotion_llama"}
     made: list[dict[str, Any]] = [{"stage": "sample_frames", "config": {}}]
-    made += [{"stage": name, "config": {"dtype": type_of_part(part, dtype)}} for name, part in chain.items()]
+    made += [
+        {"stage": name, "config": {"dtype": find_encoder(part).computed_type(dtype)}} for name, part in chain.items()
+    ]
     if quantize is not None:
         made[-1]["config"]["quantize"] = quantize
     return made

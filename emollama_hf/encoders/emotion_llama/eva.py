@@ -8,13 +8,11 @@ from math import isqrt
 import torch
 from torch.nn import functional
 
-from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.emotion_llama.sources import unused_of_eva
+from emollama_hf.encoders.recognise import check_looks_like
 from emollama_hf.encoders.videomae.conversion import block_shapes
-from emollama_hf.tensors.recognise import check_looks_like
 from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
-
-#: The final norm and the classifier; the block after the last one that is used is added to these.
-UNUSED = (r"^norm\.", r"^fc_norm\.", r"^head\.")
 
 PREFIX = "vision_model."
 _BLOCK = {
@@ -24,11 +22,6 @@ _BLOCK = {
     "mlp.fc1": "mlp.fc1",
     "mlp.fc2": "mlp.fc2",
 }
-
-
-def unused_patterns(config: Config) -> tuple[str, ...]:
-    """What the file may hold and the image encoder of this configuration does not use."""
-    return (*UNUSED, rf"^blocks\.{config['num_hidden_layers']}\.")
 
 
 def eva_tensors(
@@ -41,7 +34,7 @@ def eva_tensors(
     to the configured image size and is float32 then. ln_vision is in no checkpoint: weight 1, bias 0.
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
-    used, _ = split_unused(state, unused_patterns(config))
+    used, _ = split_unused(state, unused_of_eva(config))
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     found = {name: shapes[name] for name in used}
     check_names(_expected(config, found), found, where=where, hint=check_looks_like("eva", shapes))

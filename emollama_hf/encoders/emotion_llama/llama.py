@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 import torch
 from transformers import LlamaConfig, LlamaModel
 
-from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.emotion_llama.lora import Lora
+from emollama_hf.encoders.emotion_llama.sources import UNUSED_OF_LLAMA
+from emollama_hf.encoders.recognise import check_looks_like
 from emollama_hf.errors import ModelError
-from emollama_hf.tensors.recognise import check_looks_like
 from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
 
-#: Rotary tables that older transformers wrote.
-UNUSED = (r"rotary_emb\.inv_freq$",)
 HEAD = "lm_head.weight"
 
 
@@ -32,7 +31,7 @@ def llama_tensors(
     lm_head keeps its name: features do not load it, generation will.
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
-    used, _ = split_unused(state, UNUSED)
+    used, _ = split_unused(state, UNUSED_OF_LLAMA)
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     expected = decoder_shapes(config)
     if not config.get("tie_word_embeddings", False) or HEAD in shapes:

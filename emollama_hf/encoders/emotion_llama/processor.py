@@ -13,13 +13,13 @@ import torch
 from transformers import BatchFeature, ProcessorMixin
 from transformers.utils import cached_file
 
-from emollama_hf.checkpoints.config_keys import processor_config
-from emollama_hf.checkpoints.directory import check_links
+from emollama_hf.encoders.emotion_llama.config_keys import processor_config
 from emollama_hf.encoders.emotion_llama.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, encode_prompt, pad_prompts
 from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
 from emollama_hf.encoders.pixels import resize_uint8
 from emollama_hf.encoders.scaling import clip_normalised
 from emollama_hf.errors import ModelError
+from emollama_hf.files.links import check_links
 from emollama_hf.files.strict_json import read_object
 
 #: Clip features that each layout hands to the decoder.

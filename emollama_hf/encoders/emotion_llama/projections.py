@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 
-from emollama_hf.checkpoints.architecture import Config
+from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.emotion_llama.llama import decoder_shapes
 from emollama_hf.encoders.emotion_llama.lora import TARGETS, lora_shapes
-from emollama_hf.tensors.recognise import check_looks_like
+from emollama_hf.encoders.emotion_llama.sources import UNUSED_OF_PROJECTIONS
+from emollama_hf.encoders.recognise import check_looks_like
 from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
-
-#: An auxiliary classifier, and rotary tables that older transformers wrote.
-UNUSED = (r"^attention\.", r"rotary_emb\.inv_freq$")
 
 #: The checkpoint's linear layers by their names here.
 PROJECTIONS = {
@@ -38,7 +36,7 @@ def projection_tensors(
     targets: the decoder's layers that were trained with LoRA.
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
-    used, _ = split_unused(state, UNUSED)
+    used, _ = split_unused(state, UNUSED_OF_PROJECTIONS)
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     found = {name: shapes[name] for name in used}
     hint = check_looks_like("emotion_llama", shapes)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
+
+from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 
 DEFAULT_TASK = "emotion"
 DEFAULT_INSTRUCTION = (
@@ -27,22 +28,6 @@ VISUAL_ID = -200
 FEATURE_SLOT = 4
 
 SPAN_NAMES = ("bos", "segment_0", "image_slot", "segment_1", "feature_slot", "segment_2", "answer")
-
-
-class PromptTokenizer(Protocol):
-    """What a prompt needs of a tokenizer; `digest` identifies everything that its ids depend on."""
-
-    @property
-    def bos_id(self) -> int: ...
-    @property
-    def eos_id(self) -> int: ...
-    @property
-    def pad_id(self) -> int: ...
-    @property
-    def digest(self) -> str: ...
-    def encode(self, text: str) -> list[int]:
-        """Ids of a text, without BOS and without end symbol."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

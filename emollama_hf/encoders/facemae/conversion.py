@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from emollama_hf.checkpoints.architecture import Config
-from emollama_hf.checkpoints.build import empty_network, weights_of
-from emollama_hf.tensors.recognise import check_looks_like
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.facemae.network import FaceMAE
+from emollama_hf.encoders.facemae.source import UNUSED
+from emollama_hf.encoders.recognise import check_looks_like
 from emollama_hf.tensors.tensor_names import check_names, split_unused
-
-#: The masked autoencoder's other half.
-UNUSED = (r"^mask_token$", r"^decoder_")
 
 
 def facemae_tensors(
@@ -24,8 +22,9 @@ def facemae_tensors(
     Raises ModelError with all missing, unexpected and misshapen tensors.
     """
     used, _ = split_unused(state, UNUSED)
-    network = weights_of(empty_network("facemae", config, "float32"))
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    with torch.device("meta"):
+        network = FaceMAE(config)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.vit.state_dict().items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     hint = check_looks_like("facemae", shapes)
     check_names(expected, {name: shapes[name] for name in used}, where=where, hint=hint)

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from emollama_hf.checkpoints.architecture import Config
-from emollama_hf.tensors.recognise import check_looks_like
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.recognise import check_looks_like
+from emollama_hf.encoders.videomae.source import UNUSED
 from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
-
-#: The decoder, and the encoder's final norm, which the features do not use.
-UNUSED = (r"^mask_token$", r"^decoder\.", r"^encoder_to_decoder\.", r"^encoder\.norm\.")
 
 _PATCHES = {"encoder.patch_embed.proj": "embeddings.patch_embeddings.projection"}
 #: Layers of a block that keep their weight and bias, by their name here and there.

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
 from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.encoders.emotion_llama.config_json import visual_tokens
 from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID, encode_prompt
 from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel
 from tests import second_process
@@ -19,7 +20,9 @@ from tests.encoders import golden
 
 
 def arguments(model: EmotionLlamaModel, source: ModelSource) -> dict[str, torch.Tensor]:
-    ids = encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(2)).input_ids
+    ids = encode_prompt(
+        source.tokenizer("emotion_llama"), visual_tokens=visual_tokens(source.config("emotion_llama"), 2)
+    ).input_ids
     return {
         "pixel_values": model.pixels(golden.peak_frame("clip_a"))[None],
         "features": torch.from_numpy(golden.outputs("clip_a/visual_tokens_fork")["video_features"]),
@@ -69,7 +72,7 @@ def test_language_model_head_in_a_directory_is_ignored_silently(
     (folder / "config.json").write_text((golden_directory / "emotion_llama" / "config.json").read_text())
     with caplog.at_level(logging.WARNING):
         EmotionLlamaModel.from_pretrained(folder)
-        open_model(tmp_path).load_emotion_llama()
+        open_model(tmp_path).load("emotion_llama")
     assert "lm_head" not in caplog.text
 
 
@@ -85,7 +88,7 @@ def test_configuration_survives_json() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_lower_precision_stays_close(dtype: str, source: ModelSource, emotion_llama: EmotionLlamaModel) -> None:
     given = arguments(emotion_llama, source)
-    lower = source.load_emotion_llama(dtype=dtype)  # type: ignore[arg-type]
+    lower = source.load("emotion_llama", dtype=dtype)  # type: ignore[arg-type]
     rotary = lower.language_model.rotary_emb.inv_freq
     assert rotary.dtype == torch.float32  # rounded frequencies would turn late positions too far
     with torch.inference_mode():
@@ -120,7 +123,9 @@ def test_features_of_another_shape_are_refused(
 
 def test_prompt_of_the_other_layout_is_refused(source: ModelSource, emotion_llama: EmotionLlamaModel) -> None:
     given = arguments(emotion_llama, source)
-    ids = encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(3)).input_ids
+    ids = encode_prompt(
+        source.tokenizer("emotion_llama"), visual_tokens=visual_tokens(source.config("emotion_llama"), 3)
+    ).input_ids
     assert (ids == VISUAL_ID).sum() == 20
     with pytest.raises(ValueError, match=r"\[20\] places for visual tokens, a clip has 19"):
         emotion_llama(**{**given, "input_ids": torch.from_numpy(ids)[None]})

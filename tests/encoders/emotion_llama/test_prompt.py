@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from emollama_hf.checkpoints import open_model
+from emollama_hf.encoders.emotion_llama.config_json import visual_tokens
 from emollama_hf.encoders.emotion_llama.prompt import (
     DEFAULT_INSTRUCTION,
     DEFAULT_TASK,
@@ -63,7 +64,8 @@ def test_spans_cover_the_sequence_as_recorded(variant: str, name: str) -> None:
 @pytest.mark.parametrize(("features", "length"), [(2, 309), (3, 310)])
 def test_real_size_has_the_length_of_the_paper(features: int, length: int) -> None:
     source = open_model("random-full")
-    prompt = encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(features))
+    count = visual_tokens(source.config("emotion_llama"), features)
+    prompt = encode_prompt(source.tokenizer("emotion_llama"), visual_tokens=count)
     assert prompt.length == length
     assert prompt.input_ids.dtype == np.int64
     assert (prompt.input_ids != VISUAL_ID).sum() == 50
@@ -106,9 +108,11 @@ def test_length_is_known_without_torch() -> None:
         "from emollama_hf.encoders.emotion_llama.prompt import encode_prompt\n"
         "from emollama_hf.encoders.emotion_llama.pooling import pooled_shape\n"
         "source = open_model('random-full')\n"
-        "prompt = encode_prompt(source.tokenizer(), visual_tokens=source.visual_tokens(2))\n"
+        "from emollama_hf.encoders.emotion_llama.config_json import visual_tokens\n"
+        "count = visual_tokens(source.config('emotion_llama'), 2)\n"
+        "prompt = encode_prompt(source.tokenizer('emotion_llama'), visual_tokens=count)\n"
         "source.digest('emotion_llama')\n"
-        "print(pooled_shape('all', prompt.spans, source.hidden_size()))\n"
+        "print(pooled_shape('all', prompt.spans, source.width('emotion_llama')))\n"
         "print([m for m in ('torch', 'timm', 'transformers', 'datasets') if m in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

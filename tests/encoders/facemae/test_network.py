@@ -40,6 +40,6 @@ def test_timm_reads_the_directory(golden_directory: Path, facemae: FaceMAE) -> N
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_lower_precision_stays_close_and_returns_float32(dtype: str, source, facemae: FaceMAE) -> None:
     pixels = torch.from_numpy(golden.outputs("clip_b/vision")["facemae_pixels"])[None]
-    lower = source.load_facemae(dtype=dtype)(pixels)
+    lower = source.load("facemae", dtype=dtype)(pixels)
     assert lower.dtype == torch.float32
     assert (lower - facemae(pixels)).abs().max() < {"float16": 0.02, "bfloat16": 0.15}[dtype]

@@ -42,6 +42,6 @@ def test_transformers_reads_the_directory(golden_directory: Path, videomae: Vide
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_lower_precision_stays_close_and_returns_float32(dtype: str, source, videomae: VideoMAE) -> None:
     pixels = torch.from_numpy(golden.outputs("clip_b/vision")["videomae_pixels"]).transpose(0, 1)[None]
-    lower = source.load_videomae(dtype=dtype)(pixels)
+    lower = source.load("videomae", dtype=dtype)(pixels)
     assert lower.dtype == torch.float32
     assert (lower - videomae(pixels)).abs().max() < {"float16": 0.02, "bfloat16": 0.15}[dtype]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from emollama_hf.conversion.hyperparameters import architecture_lora
-from emollama_hf.conversion.sources import Source
 from emollama_hf.encoders.emotion_llama.lora import FACTOR, recorded, recorded_alpha
+from emollama_hf.encoders.sections import Values
+from emollama_hf.encoders.weight_source import OpenedSource
 from emollama_hf.errors import ModelError
 
 #: How errors call the places, by the names that provenance.json has for them.
@@ -15,20 +14,21 @@ PLACES = {"option": "--lora-alpha", "architecture": "the architecture's lora.alp
 
 
 def lora_alpha(
-    option: float | Iterable[float] | None, architecture: Mapping[str, Any] | None, source: Source | None
+    option: float | Iterable[float] | None, sections: Mapping[str, Values], source: OpenedSource | None
 ) -> tuple[float | None, str | None]:
     """(alpha, which of `PLACES` says it), the first of the places that say it.
 
-    option: as it was given, perhaps more than once.  source: the Emotion-LLaMA checkpoint, if LoRA will be merged.
+    option: as it was given, perhaps more than once.  sections: of the architecture, checked.
+    source: the Emotion-LLaMA checkpoint, if LoRA will be merged.
     Raises ModelError if no place says it and there is LoRA to merge, if two say different values, and if the rank that
     the architecture or the checkpoint's configuration says is not that of the factors.
     """
     label = "the Emotion-LLaMA checkpoint" if source is None else source.label
     options = [] if option is None else [option] if isinstance(option, int | float) else list(option)
     said = [("option", _positive(value)) for value in options]
-    said += [("architecture", _positive(value)) for value in architecture_lora(architecture, "alpha")]
+    said += [("architecture", _positive(value)) for value in _of_section(sections, "alpha")]
     if source is not None:
-        _check_rank(architecture, source)
+        _check_rank(sections, source)
         if not said or recorded(source.extra, "lora_alpha") is not None:
             said.append(("checkpoint", _positive(recorded_alpha(source.extra, label))))
     if len({value for _, value in said}) > 1:
@@ -41,9 +41,9 @@ def lora_alpha(
     return value, place
 
 
-def _check_rank(architecture: Mapping[str, Any] | None, source: Source) -> None:
+def _check_rank(sections: Mapping[str, Values], source: OpenedSource) -> None:
     own = recorded(source.extra, "lora_r")
-    said = {f"{value:g} (the architecture's lora.r)": value for value in architecture_lora(architecture, "r")}
+    said = {f"{value:g} (the architecture's lora.r)": value for value in _of_section(sections, "r")}
     said |= {} if own is None else {f"{own:g} (config.model.lora_r in the file)": own}
     ranks = {tensor.shape[0] for name, tensor in source.state.items() if FACTOR.search(name)}
     wrong = [shown for shown, value in said.items() if ranks and {value} != ranks]
@@ -53,6 +53,12 @@ def _check_rank(architecture: Mapping[str, Any] | None, source: Source) -> None:
             f"{source.label}: its LoRA factors have rank {found}, but {' and '.join(wrong)} is said. The scale is "
             "alpha divided by the rank: give the configuration that belongs to this checkpoint."
         )
+
+
+def _of_section(sections: Mapping[str, Values], name: str) -> list[float]:
+    """`alpha` or `r` of LoRA where the architecture says it, under peft's name (`lora_alpha`), too."""
+    lora = sections.get("lora", {})
+    return [float(lora[key]) for key in (name, f"lora_{name}") if lora.get(key) is not None]
 
 
 def _positive(alpha: float) -> float:

@@ -1,4 +1,4 @@
-"""A Llama directory as transformers writes it: configuration, tokenizer, and weights in either of two formats."""
+"""A directory as transformers writes it: configuration, weights in either of two formats, and what lies beside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from emollama_hf.checkpoints.directory import check_links
 from emollama_hf.conversion.fetch import Folder
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
-from emollama_hf.encoders.emotion_llama.tokenizer import TOKENIZER_FILES, LlamaTokenizer
+from emollama_hf.encoders.weight_source import WeightDirectory
 from emollama_hf.errors import ModelError
+from emollama_hf.files.links import check_links
 from emollama_hf.files.strict_json import read_object
 from emollama_hf.tensors.shards import WeightFiles, indexed_files, read_index
 from emollama_hf.tensors.strict_load import open_safetensors
@@ -24,20 +24,24 @@ _WEIGHTS = (
     ("model.safetensors.index.json", "model.safetensors"),
     ("pytorch_model.bin.index.json", "pytorch_model.bin"),
 )
-_SMALL = ("config.json", *TOKENIZER_FILES, *(index for index, _ in _WEIGHTS), *LICENCE_FILES)
+_SMALL = ("config.json", *(index for index, _ in _WEIGHTS), *LICENCE_FILES)
 
 
 @dataclass(frozen=True)
-class LlamaDirectory:
-    """path: where the files lie here.  config: of config.json.  weights: the files that hold tensors."""
+class OpenedDirectory:
+    """path: where the files lie here.  config: of config.json.  weights: the files that hold tensors.
+
+    files: those that are read beside.
+    """
 
     path: Path
     config: dict[str, Any]
     weights: WeightFiles
+    files: tuple[str, ...]
 
     def read_files(self) -> tuple[str, ...]:
         """Names of all files that the conversion reads."""
-        names = ("config.json", *TOKENIZER_FILES, *self.weights.names)
+        names = ("config.json", *self.files, *self.weights.names)
         return tuple(name for name in names if (self.path / name).is_file())
 
     def state(self, unused: Iterable[str] = ()) -> tuple[dict[str, torch.Tensor], list[str]]:
@@ -51,36 +55,34 @@ class LlamaDirectory:
         return {name: held[file][name] for name, file in files.items()}, stale
 
 
-def open_llama(folder: Folder, location: str) -> LlamaDirectory:
-    """Fetch what is needed of a Llama directory.
+def open_directory(source: WeightDirectory, folder: Folder, location: str) -> OpenedDirectory:
+    """Fetch what is needed of a directory.
 
-    Raises ModelError if configuration, tokenizer or weights are missing, or if it is another kind of model.
+    Raises ModelError if configuration, weights or a file that is required are missing, or if it is another kind of
+    model.
     """
-    path = folder.fetch(_SMALL)
+    path = folder.fetch([*_SMALL, *source.files])
     check_links(path)
     if not (path / "config.json").is_file():
-        original = (path / "params.json").is_file() or (path / "consolidated.00.pth").is_file()
-        advice = "This is Meta's own format: take" if original else "Give"
+        found = [name for name, files in source.foreign if any((path / file).is_file() for file in files)]
+        advice = f"This is {found[0]}: take" if found else "Give"
         raise ModelError(
-            f"{location}: has no config.json. {advice} the directory of Llama-2-7b-chat-hf "
-            "(config.json, tokenizer.model, weights)."
+            f"{location}: has no config.json. {advice} the directory of {source.example} ({source.contents})."
         )
     config = _json(path / "config.json")
     kind = config.get("model_type")
-    if kind != "llama":
+    if kind != source.model_type:
         raise ModelError(
-            f"{location}: config.json says model_type {kind!r}, expected 'llama'. "
-            "Give the directory of Llama-2-7b-chat-hf."
+            f"{location}: config.json says model_type {kind!r}, expected {source.model_type!r}. "
+            f"Give the directory of {source.example}."
         )
-    if not (path / "tokenizer.model").is_file():
-        raise ModelError(
-            f"{location}: has no tokenizer.model, which the prompt needs. Fetch it from where the weights "
-            "came from; tokenizer.json alone does not do."
-        )
-    LlamaTokenizer(path)  # a damaged one is said now, and not by the first prompt
+    for name, said in source.required.items():
+        if not (path / name).is_file():
+            raise ModelError(f"{location}: has no {name}, {said}")
+    source.check(path)
     weights = _weights(folder, path, location)
     check_links(path)
-    return LlamaDirectory(path, config, weights)
+    return OpenedDirectory(path, config, weights, source.files)
 
 
 def _tensors_of(path: Path) -> dict[str, torch.Tensor]:

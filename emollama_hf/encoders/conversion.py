@@ -1,0 +1,89 @@
+"""How the published checkpoints of a family become its part of a model directory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.sections import Section, Values
+from emollama_hf.encoders.weight_source import OpenedSource, WeightSource
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the tensors of a part beside its sources.
+
+    Attributes:
+        config: the part's configuration.
+        sections: of `convert(architecture=)`, checked.
+        options: what `Conversion.settled` has found.
+    """
+
+    config: Config
+    sections: Mapping[str, Values] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Conversion(ABC):
+    """From one or more sources to one part: sizes, then names and values, each source in its own terms."""
+
+    #: What the part is made of, in the order of its files.
+    sources: ClassVar[tuple[WeightSource, ...]]
+    #: Sections of an architecture that are about it.
+    sections: ClassVar[tuple[Section, ...]] = ()
+
+    @abstractmethod
+    def config(
+        self, sections: Mapping[str, Values], extras: Mapping[str, Mapping[str, Any]], others: Mapping[str, Config]
+    ) -> Config:
+        """The part's configuration; the published sizes where nothing else is said.
+
+        Args:
+            sections: of the architecture, checked.
+            extras: `OpenedSource.extra` of each source that was opened, by its option.
+            others: configurations of the families before this one, by their names.
+
+        Raises:
+            ModelError: a section lacks a size, or a value is out of bounds.
+        """
+
+    @abstractmethod
+    def tensors(
+        self, option: str, states: Mapping[str, Mapping[str, torch.Tensor]], recipe: Recipe, *, where: str
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        """What one source contributes: names in the part's files, and values, in the checkpoint's dtypes.
+
+        Args:
+            option: the source's.
+            states: state dicts by option. With that source's alone, for a check, nothing of another is merged into it.
+            recipe: sizes and options.
+            where: the source's name in errors.
+
+        Raises:
+            ModelError: lists all missing, unexpected and misshapen tensors.
+        """
+
+    def settled(
+        self, options: Mapping[str, Any], sections: Mapping[str, Values], sources: Mapping[str, OpenedSource]
+    ) -> dict[str, Any]:
+        """Options of the conversion that this family understands, each with the one value that holds.
+
+        Args:
+            options: as they were given to `convert`.
+            sections: of the architecture, checked.
+            sources: those that were opened; called with none before, so that a fault of an option is said early.
+
+        Returns:
+            JSON-able values, which provenance.json records and `tensors` is given.
+        """
+        return {}
+
+    def summary(self, options: Mapping[str, Any]) -> list[str]:
+        """Sentences about the `settled` options, for whoever has run the conversion."""
+        return []
