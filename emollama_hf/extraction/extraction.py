@@ -50,7 +50,6 @@ from emollama_hf.planning.row_keys import row_keys
 from emollama_hf.privacy.allowed_columns import left_out
 from emollama_hf.privacy.media import SHOWS_PEOPLE, undecoded, without_media
 from emollama_hf.privacy.numbered_columns import named_columns
-from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.stages.stage import check_choice, named
 from emollama_hf.text.safe_errors import no_secrets
@@ -230,7 +229,7 @@ class Run:
             raise KeyboardInterrupt(self._stored_words()) from None
 
     def _finish(self, workers: Workers, shard_rows: int | None) -> Dataset:
-        if workers.engine == "local" and workers.num_readers and isinstance(self.pipeline.stages[0], ModelStage):
+        if workers.engine == "local" and workers.num_readers and not self.pipeline.decodes_media:
             raise ValueError(
                 f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
                 "nothing to decode. Leave it out."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from emollama_hf.checkpoints import PARTS, ModelSource, open_model
 from emollama_hf.checkpoints.memory import fitting_batch
@@ -58,6 +58,27 @@ class ModelStage(Stage):
     @abstractmethod
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> nn.Module:
         """The part's network in eval mode."""
+
+    @property
+    def uses_device(self) -> bool:
+        return True
+
+    @property
+    def limits_batch(self) -> bool:
+        return True
+
+    @property
+    def has_weights(self) -> bool:
+        return True
+
+    @property
+    def dtype_follows_device(self) -> bool:
+        return self.configured().dtype == "auto"
+
+    def with_fixed_dtype(self) -> ModelStage:
+        twin = copy.copy(self)
+        twin.config = replace(self.config, dtype=self.resolved_config()["dtype"])
+        return twin
 
     @property
     def source(self) -> ModelSource:
@@ -164,6 +185,11 @@ class ModelStage(Stage):
     def _policy(self) -> DtypeName:
         """What was asked for, for a model as a whole."""
         return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
+
+
+def stages_with_weights(stages: Iterable[Stage]) -> list[ModelStage]:
+    """The stages that run a part of a model directory, in their order."""
+    return [cast("ModelStage", stage) for stage in stages if stage.has_weights]
 
 
 def compile_blocks(network: Any) -> None:

@@ -11,7 +11,6 @@ from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.stages import STAGES
-from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.transform import Transform
 
@@ -48,9 +47,14 @@ class Pipeline(Transform):
 
     @property
     def micro_batch(self) -> int:
-        # What one model can take together, all stages do; stages without a model take any number.
-        models = [stage.micro_batch for stage in self.stages if isinstance(stage, ModelStage)]
-        return min(models) if models else max(stage.micro_batch for stage in self.stages)
+        # What one stage can take together, all stages do; those without a limit take any number.
+        limits = [stage.micro_batch for stage in self.stages if stage.limits_batch]
+        return min(limits) if limits else max(stage.micro_batch for stage in self.stages)
+
+    @property
+    def decodes_media(self) -> bool:
+        """Whether one of the stages opens recordings or pictures; else the data set brings what they read."""
+        return any(stage.decodes_media for stage in self.stages)
 
     def chain(self, present: set[str]) -> list[Stage]:
         """The given stages, each computed anew, and before them what they read and nobody makes."""

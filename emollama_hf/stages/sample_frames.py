@@ -194,6 +194,10 @@ class SampleFrames(Stage):
             config["peak"] = f"openface:{folder_digest(self.config.openface_folder, '*.csv')}"
         return config
 
+    @property
+    def decodes_media(self) -> bool:
+        return True
+
     def ready(self) -> None:
         process.prepare_to_compute()
 

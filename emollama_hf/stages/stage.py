@@ -162,6 +162,41 @@ class Stage(Transform):
         """The stage for one run: with the weights that are there now, and what `configure` has set by now."""
         return self
 
+    # What a stage needs; engines, memory checks and provenance ask these and no class
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether it computes on a torch device, which a worker process has to itself."""
+        return False
+
+    @property
+    def limits_batch(self) -> bool:
+        """Whether no more than `micro_batch` rows may be computed together; else any number may."""
+        return self.placement.batch_size is not None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it runs a part of a model directory: a `ModelStage`, with `source`, `part` and a digest."""
+        return False
+
+    @property
+    def decodes_media(self) -> bool:
+        """Whether it opens recordings or pictures, which pays to do ahead of a device."""
+        return False
+
+    @property
+    def dtype_follows_device(self) -> bool:
+        """Whether its number type is left to the device, so that another machine may compute in another."""
+        return False
+
+    def device(self) -> str:
+        """The torch device that it computes on here."""
+        return "cpu"
+
+    def with_fixed_dtype(self) -> Stage:
+        """The stage with the number type that it computes in here, whatever device it is sent to."""
+        return self
+
     # What every stage has
 
     @property
