@@ -46,7 +46,7 @@ def default_readers(workers: int) -> int:
 
 
 class ReadAhead:
-    """Takes tasks through the stages before the first that uses a device in `readers` processes, then in `lanes` threads.
+    """Takes tasks through the stages before the first with a device in `readers` processes, then in `lanes` threads.
 
     together: rows a task. device: of the models; a lane on a GPU computes in its own stream.
     """

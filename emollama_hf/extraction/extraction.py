@@ -50,8 +50,9 @@ from emollama_hf.planning.row_keys import row_keys
 from emollama_hf.privacy.allowed_columns import left_out
 from emollama_hf.privacy.media import SHOWS_PEOPLE, undecoded, without_media
 from emollama_hf.privacy.numbered_columns import named_columns
+from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
-from emollama_hf.stages.stage import check_choice, named
+from emollama_hf.stages.running import named
 from emollama_hf.text.safe_errors import no_secrets
 from emollama_hf.work_store.shard import Failure
 from emollama_hf.work_store.work_store import INSIDE_OUT, Stored, WorkStore
@@ -333,9 +334,7 @@ class Run:
 
     def _left_out(self) -> dict[str, str]:
         """Columns that are not written, and why."""
-        made = [column for stage in self.pipeline.stages for column in stage.makes if column in schema.MEDIA]
-        computed = dict.fromkeys((column for column in made if column not in self.pipeline.keep), SHOWS_PEOPLE)
-        return {**self._held_back, **computed}
+        return {**self._held_back, **dict.fromkeys(self.pipeline.sensitive, SHOWS_PEOPLE)}
 
     @cached_property
     def _held_back(self) -> dict[str, str]:
@@ -390,8 +389,6 @@ def open_run(
         )
     if not len(ds):
         raise ValueError("the data set has no rows: there is nothing to extract.")
-    if model is None and defaults().model is None:
-        raise ModelError(NO_MODEL)
     check_choice("existing", existing, CHOICES)
     if overwrite and existing == "add":
         raise ValueError('overwrite=True replaces what is there, existing="add" keeps it. Leave one of them out.')
@@ -408,6 +405,8 @@ def open_run(
     named = named_columns((include,) if isinstance(include, str) else include, ds.column_names)
     check_included(ds, named, out=destination)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
+    if model is None and defaults().model is None and any(stage.has_weights for stage in pipeline.stages):
+        raise ModelError(NO_MODEL)
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read

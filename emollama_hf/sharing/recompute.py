@@ -12,7 +12,7 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
 from emollama_hf.sharing.places.open_place import HUB_ID
-from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_stages import known_stages
 from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
@@ -75,7 +75,7 @@ def _stage(
     quantize: str | None,
     peak: str | None,
 ) -> Stage:
-    cls = next((stage for stage in STAGES if stage.name == stated["stage"]), None)
+    cls = next((stage for stage in known_stages() if stage.name == stated["stage"]), None)
     if cls is None or cls.version != stated["version"]:
         here = "does not know it" if cls is None else f"has version {cls.version}"
         raise ShareError(
@@ -94,7 +94,7 @@ def _stage(
     options |= {name: value for name, value in instead.items() if name in takes}
     if peak is None and str(options.get("peak", "")).startswith("openface:"):
         raise ShareError("the peaks were chosen with OpenFace's files. Say where they lie (--peak openface:DIR).")
-    stage = cls(**options, on_error="null")  # type: ignore[call-arg]
+    stage = cls(**options, on_error="null")
     return stage
 
 
