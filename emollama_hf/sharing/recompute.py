@@ -12,7 +12,7 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
 from emollama_hf.sharing.places.open_place import HUB_ID
-from emollama_hf.stages.known_stages import known_stages
+from emollama_hf.stages.known_stages import stage_named
 from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
@@ -75,7 +75,7 @@ def _stage(
     quantize: str | None,
     peak: str | None,
 ) -> Stage:
-    cls = next((stage for stage in known_stages() if stage.name == stated["stage"]), None)
+    cls = stage_named(stated["stage"])
     if cls is None or cls.version != stated["version"]:
         here = "does not know it" if cls is None else f"has version {cls.version}"
         raise ShareError(

@@ -64,23 +64,22 @@ def known_stages() -> tuple[type[Stage], ...]:
     return tuple(_stages.values())
 
 
-def stage_named(name: str) -> type[Stage]:
-    """The stage of a name.
-
-    Raises:
-        PluginError: the plug-in of that name cannot be used.
-        KeyError: no stage has that name.
-    """
-    _load()
-    if name in _broken:
-        raise _broken[name]
-    return _stages[name]
-
-
 def broken_plugins() -> dict[str, PluginError]:
     """Plug-ins that cannot be used, and why, by their names."""
     _load()
     return dict(_broken)
+
+
+def stage_named(name: str) -> type[Stage] | None:
+    """The stage of a name, or None.
+
+    Raises:
+        PluginError: the plug-in of that name cannot be used.
+    """
+    _load()
+    if name in _broken and name not in _stages:
+        raise _broken[name]
+    return _stages.get(name)
 
 
 def find_maker(column: str) -> type[Stage] | None:
@@ -127,9 +126,7 @@ def _add(stage: type[Stage], origin: str) -> None:
     columns = _check(stage, origin)
     taken = _stages.get(stage.name)
     if taken is not None and (taken.__module__, taken.__qualname__) != (stage.__module__, stage.__qualname__):
-        raise PluginError(
-            f"{origin}: there is a stage {stage.name!r} already ({_origins[taken]}). Choose another name."
-        )
+        raise PluginError(f"{origin}: a stage {stage.name!r} exists already ({_origins[taken]}). Choose another name.")
     for column in columns:
         maker = _makers.get(column)
         if maker is not None and maker.name != stage.name:

@@ -14,7 +14,7 @@ from emollama_hf.stages import EmoLlamaEmbed
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.dependencies import behind_missing, in_known_order
 from emollama_hf.stages.known_columns import columns_of
-from emollama_hf.stages.known_stages import broken_plugins, described, known_stages
+from emollama_hf.stages.known_stages import described, known_stages, stage_named
 from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.transform import Transform
 
@@ -147,10 +147,7 @@ def build_pipeline(
 def _named_stages(names: Sequence[str] | None) -> list[type[Stage]]:
     """The classes of the named stages, in the order in which they are known."""
     wanted = [EmoLlamaEmbed.name] if names is None else [names] if isinstance(names, str) else list(names)
-    for name in wanted:
-        if name in broken_plugins():
-            raise broken_plugins()[name]
-    known = {stage.name: stage for stage in known_stages()}
-    if not wanted or any(name not in known for name in wanted):
-        raise ValueError(f"stages={wanted!r}: expected some of {', '.join(map(repr, known))}")
-    return [stage for name, stage in known.items() if name in wanted]
+    if not wanted or any(stage_named(name) is None for name in wanted):
+        names = ", ".join(repr(stage.name) for stage in known_stages())
+        raise ValueError(f"stages={wanted!r}: expected some of {names}")
+    return [stage for stage in known_stages() if stage.name in wanted]

@@ -29,6 +29,7 @@ MEANINGS = {
     "uuid": "identifier of the clip",
     "file_name": "file of the clip, relative to the folder that was read",
 }
+EMOTION_LLAMA = "[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)"
 #: Settings that a reader looks for, by stage, in words.
 WORDS = {
     "crop": "face crops",
@@ -53,6 +54,9 @@ def summary(manifest: Manifest) -> str:
     kinds_of = [one for config in manifest.configs.values() for one in config.features.items()]
     columns = {column for column, _ in kinds_of}
     kinds = _listed(_kinds(columns)) or "facts of each clip"
+    makers = [maker_of(column) for column in feature_columns() if column in columns]
+    with_models = not makers or any(maker.in_short for maker in makers)
+    models = f", computed with {EMOTION_LLAMA}'s models" if with_models else ""
     if any(shows_people(column, kind) for column, kind in kinds_of):
         contents = "**It contains pictures or recordings of people.**"
     elif any(may_show_people(column, kind) for column, kind in kinds_of):
@@ -60,8 +64,7 @@ def summary(manifest: Manifest) -> str:
     else:
         contents = "It contains no videos, no pictures and no face crops."
     return (
-        f"Features of {_clips(rows)} of people, one row a clip, computed with "
-        f"[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: {kinds}. {contents} "
+        f"Features of {_clips(rows)} of people, one row a clip{models}: {kinds}. {contents} "
         f"Rows open with `datasets` alone; the features were made with `emollama_hf`, and `{PROVENANCE}` "
         "has everything below in machine-readable form, and the sha256 of every file.\n"
     )
