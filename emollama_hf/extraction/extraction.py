@@ -87,8 +87,9 @@ def extract(
 
     ds: rows with a `video` (or `frames`) column, or with the columns of earlier stages.
     model: model directory, Hub id, "random-tiny" or "random-full"; by default what `configure` set.
-    stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed; by default the last.
-        Those whose columns they read run first, if the data set lacks these.
+    stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed (the default), and of
+        stages that other packages add (`emollama_hf.register`). Those whose columns they read run first, if the data
+        set lacks these.
     out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens, with numbers, short texts
         and class labels of `ds`. Recordings and pictures of faces are not among them unless kept. The work store, which
         has face crops, lies in `out`/.cache, else in the cache of `datasets`.

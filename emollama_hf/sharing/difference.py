@@ -44,7 +44,7 @@ def choose_config(manifest: Manifest | None, made: Mapping[str, Any], features: 
         return DEFAULT_CONFIG
     alike = [name for name, config in configs.items() if _columns(config.features) == _columns(features)]
     same = [name for name in alike if not differences(configs[name].made, made)]
-    own = "-".join(name for name in _columns(features) if name in feature_columns())
+    own = "-".join(name for name in feature_columns() if name in features)
     return next(iter([*same, *alike]), own or "features")
 
 

@@ -241,7 +241,8 @@ def _check_row(
     place: Place, config: FeatureConfig, row: _PublishedRow, pipeline: Pipeline, clip: Dataset, compared: bool
 ) -> RowCheck:
     """compared: the hidden states are of another quantization, and it is asked how far they are away."""
-    columns = [name for name in pipeline.features if name in compared_columns() and name in config.features]
+    computed = compared_columns()
+    columns = [name for name in pipeline.features if name in computed and name in config.features]
     stated = _read_row(place, row, columns)
     made = Rows.from_batch(pipeline(clip.with_format("arrow")[:]))
     if made.value(schema.STATUS, 0) != schema.OK:

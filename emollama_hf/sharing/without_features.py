@@ -30,13 +30,14 @@ def check_features(features: Features, source: str) -> None:
         features: columns of the rows.
         source: what to call the rows, such as the directory that holds them.
     """
-    if any(name in compared_columns() for name in features):
+    computed = compared_columns()
+    if any(name in computed for name in features):
         return
     names = list(features)
     shown = ", ".join(names[:COLUMNS_SHOWN]) + (", ..." if len(names) > COLUMNS_SHOWN else "")
     raise ShareError(
         f"{source}: a data set with the columns {shown or '(none)'} and none that a stage computes "
-        f"({', '.join(compared_columns())}). Extract features first "
+        f"({', '.join(computed)}). Extract features first "
         "(emollama-hf extract, emollama_hf.extract), and push what that wrote."
     )
 

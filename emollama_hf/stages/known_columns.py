@@ -43,7 +43,8 @@ def feature_columns() -> tuple[str, ...]:
 
 def compared_columns() -> tuple[str, ...]:
     """Columns that stages compute and that are not sensitive: these are part of how rows were made."""
-    return tuple(name for name in known_columns() if name not in sensitive_columns())
+    sensitive = sensitive_columns()
+    return tuple(name for name in known_columns() if name not in sensitive)
 
 
 def columns_of(stage: type[Stage]) -> tuple[str, ...]:
