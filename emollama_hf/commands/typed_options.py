@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from emollama_hf.stages.known_stages import known_stages
-from emollama_hf.stages.options import option_fields, read_option
+from emollama_hf.stages.option_text import read_option
+from emollama_hf.stages.options import option_fields
 
 
 def typed_options(texts: Iterable[str], *, flags: Collection[str]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from inspect import isabstract, isclass, signature
+from dataclasses import fields
+from inspect import isabstract, isclass
 from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.errors import PluginError
 from emollama_hf.stages.column import Column
+from emollama_hf.stages.config import Placement, StageConfig
 from emollama_hf.stages.stage import Stage
 
 #: Columns that are read, or written by every stage.
@@ -41,9 +43,7 @@ def check_contract(stage: Any, origin: str) -> tuple[str, ...]:
             raise PluginError(f"{origin}: it lacks the class attribute {name}, such as {name} = {example}.")
     if not stage.name.isidentifier():
         raise PluginError(f"{origin}: its name {stage.name!r} is no short name such as 'brightness'.")
-    taken = [option for option in signature(stage).parameters if option in RESERVED_OPTIONS]
-    if taken:
-        raise PluginError(f"{origin}: {taken[0]!r} is an option of extract itself. Call the stage's option otherwise.")
+    _check_options(stage, origin)
     try:
         outputs = [one.outputs() for one in stage.variants()]
     except Exception as error:
@@ -58,6 +58,17 @@ def check_contract(stage: Any, origin: str) -> tuple[str, ...]:
     if not names:
         raise PluginError(f"{origin}: its outputs() are empty.")
     return names
+
+
+def _check_options(stage: type[Stage], origin: str) -> None:
+    config = stage.Config
+    is_frozen = "__dataclass_params__" in vars(config) and vars(config)["__dataclass_params__"].frozen
+    if not issubclass(config, StageConfig) or not is_frozen:
+        raise PluginError(f"{origin}: its Config is no frozen dataclass that inherits from emollama_hf.StageConfig.")
+    own = [one.name for one in fields(config)]
+    taken = [name for name in own if name in RESERVED_OPTIONS or name in {one.name for one in fields(Placement)}]
+    if taken:
+        raise PluginError(f"{origin}: {taken[0]!r} is an option of extract itself. Call the stage's option otherwise.")
 
 
 def _check_column(name: object, column: object, origin: str) -> None:

@@ -5,11 +5,10 @@ The constructor, its signature, `extract` and the command line follow from them.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from inspect import Parameter, Signature
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from emollama_hf.stages.config import Placement, StageConfig
 
@@ -67,66 +66,8 @@ def default_of(one: Field[Any]) -> Any:
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
-def read_option(name: str, text: str, config: type[StageConfig]) -> Any:
-    """An option's value as somebody typed it, by the type of its field: "0.5" is a number, "none" is None.
-
-    Raises:
-        ValueError: the text is no value of that type.
-
-    Example:
-        >>> read_option("num_frames", "8", SampleFramesConfig)
-        8
-    """
-    try:
-        kind: Any = get_type_hints(config).get(name, str)
-    except NameError:  # a type that is only imported for type checkers, or is local to a function
-        kind = type(default_of(_fields(config)[name]))
-    for one in _alternatives(kind):
-        try:
-            return _read(text, one)
-        except ValueError:
-            continue
-    raise ValueError(f"{name}={text!r}: expected {' or '.join(map(_words, _alternatives(kind)))}")
-
-
 def _fields(config: type[StageConfig]) -> dict[str, Field[Any]]:
     return {one.name: one for one in fields(config) if one.init}
-
-
-def _alternatives(kind: Any) -> tuple[Any, ...]:
-    """The types of a union, texts last: any value is a text."""
-    members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
-    return tuple(sorted(members, key=lambda one: one is str))
-
-
-def _read(text: str, kind: Any) -> Any:
-    if kind in (None, type(None)):
-        if text.lower() != "none":
-            raise ValueError
-        return None
-    if kind is bool:
-        return {"true": True, "false": False}.get(text.lower(), ...) if text.lower() in ("true", "false") else _fail()
-    if get_origin(kind) is Literal:
-        return next((one for one in get_args(kind) if str(one) == text), None) or _fail()
-    if get_origin(kind) is tuple:
-        inner = get_args(kind)[0] if get_args(kind) else str
-        return tuple(_read(part.strip(), inner) for part in text.split(",") if part.strip())
-    if kind in (int, float):
-        return kind(text)
-    return text if kind is str else _fail()
-
-
-def _fail() -> Any:
-    raise ValueError
-
-
-def _words(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(map(str, get_args(kind)))
-    if get_origin(kind) is tuple:
-        return "values with commas between them"
-    known = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "none"}
-    return known.get(kind, "a value that only Python can pass")
 
 
 def _as_tuples(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -147,15 +148,34 @@ def test_stages_that_read_each_other(install: Install) -> None:
         build_pipeline(None, stages=["egg"], present=["video"])
 
 
-def test_an_option_of_extract_itself(install: Install) -> None:
-    from dataclasses import dataclass
+@dataclass(frozen=True)
+class Keeping(StageConfig):
+    keep: int = 1
 
-    class Wide(Angle):
-        name = "wide"
 
-        @dataclass(frozen=True)
-        class Config(StageConfig):
-            keep: int = 1
+@dataclass(frozen=True)
+class OnDevice(StageConfig):
+    device: str = "cpu"
 
-    with pytest.raises(PluginError, match="'keep' is an option of extract itself"):
-        emollama_hf.register(Wide)
+
+@dataclass(frozen=True)
+class Alone:
+    scale: float = 1.0
+
+
+class Undecorated(StageConfig):
+    scale: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (Keeping, "'keep' is an option of extract itself"),
+        (OnDevice, "'device' is an option of extract itself"),
+        (Undecorated, "its Config is no frozen dataclass"),
+        (Alone, "its Config is no frozen dataclass"),
+    ],
+)
+def test_options_that_could_not_be_passed(config: type, message: str, install: Install) -> None:
+    with pytest.raises(PluginError, match=message):
+        emollama_hf.register(type("Wide", (Angle,), {"name": "wide", "Config": config}))
