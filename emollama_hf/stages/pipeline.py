@@ -128,10 +128,11 @@ def build_pipeline(
         takers = [stage for stage in known if option in parameters[stage]]
         if not any(type(one) in takers for one in needed):
             there = ", ".join(column for column in columns_of(takers[0]) if column in present)
-            why = f"the data set has {there} already, so that {takers[0].name} does not run"
             raise ValueError(
-                f"{option}={value!r} would have no effect: {why}. Leave {option} out, or remove these columns to "
-                "compute them again."
+                f"{option}={value!r} would have no effect: the data set has {there} already, so that {takers[0].name} "
+                f"does not run. Leave {option} out, or remove these columns to compute them again."
+                if there
+                else f"{option}={value!r} would have no effect: {takers[0].name} does not run. Leave {option} out."
             )
     pipeline = Pipeline(needed, keep=keep)
     absent = {column: stage for stage in reversed(needed) for column in stage.inputs if column in pipeline.given}

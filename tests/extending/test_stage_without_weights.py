@@ -90,6 +90,18 @@ def test_an_option_reaches_it_and_is_part_of_the_key(tmp_path: Path) -> None:
     assert np.multiply(share, 255) == pytest.approx(whole)
 
 
+def test_processes_compute_the_same(tmp_path: Path) -> None:
+    here = extracted(tmp_path, 1, 2)["brightness"]
+    for workers in ({"num_proc": 2}, {"num_readers": 1}):
+        there = tmp_path / next(iter(workers))
+        assert extracted(there, 1, 2, **workers)["brightness"] == here
+
+
+def test_an_option_of_a_stage_that_does_not_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="layout='fork' would have no effect: emollama_embed does not run"):
+        extracted(tmp_path, 1, layout="fork")
+
+
 def test_it_runs_beside_the_built_in_stages(tmp_path: Path) -> None:
     clips = rows(tmp_path / "clips", 1)
     done = emollama_hf.extract(clips, "random-tiny", stages=["facemae_embed", "brightness"], **OPTIONS)
