@@ -27,7 +27,7 @@ import numpy as np
 import xxhash
 from datasets import Array2D, Array4D, Dataset, Features, List, Value, disable_progress_bars
 
-from emollama_hf import FaceMAEEmbed, extract
+from emollama_hf import Column, FaceMAEEmbed, extract
 from emollama_hf.feature_set import feature_set
 from emollama_hf.files import written_file
 from emollama_hf.work_store import shard
@@ -44,11 +44,11 @@ def _random_numbers(shape: tuple[int, ...]) -> Iterator[None]:
         rows = (np.random.default_rng(int(frames[0, 0, 0, 0])).standard_normal(shape, np.float32) for frames in items)
         return [{"facemae": row.astype(np.float16)} for row in rows]
 
-    def own_features(stage: FaceMAEEmbed) -> Features:
-        return Features({"facemae": feature})
+    def outputs(stage: FaceMAEEmbed) -> dict[str, Column]:
+        return {"facemae": Column(feature, "random numbers")}
 
     with (
-        mock.patch.object(FaceMAEEmbed, "own_features", own_features),
+        mock.patch.object(FaceMAEEmbed, "outputs", outputs),
         mock.patch.object(FaceMAEEmbed, "prepare", lambda stage, row: row["facemae_frames"]),
         mock.patch.object(FaceMAEEmbed, "compute", compute),
     ):

@@ -26,7 +26,7 @@ from datasets import DatasetInfo, Features, Value, Video
 from dataset_scripts.clip_folder import as_read, match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
 from emollama_hf.errors import SourceError
-from emollama_hf.extraction.labels import RESERVED
+from emollama_hf.extraction.labels import reserved_columns
 from emollama_hf.files.column_types import MER2023 as MER2023_TYPES
 from emollama_hf.files.column_types import typed_column
 from emollama_hf.files.tables import Table, read_table
@@ -49,7 +49,7 @@ class MER2023Config(ContentConfig):
         table = read_table(self.given_path("labels"), filled=("name", "discrete"))
         spoken = None if self.transcripts is None else read_transcripts(self)
         languages = [] if spoken is None else [name for name in spoken.columns if name in TRANSCRIPTS]
-        beyond = table.extra(COLUMNS, {"file_name", *languages, *RESERVED})
+        beyond = table.extra(COLUMNS, {"file_name", *languages, *reserved_columns()})
         extra = {name: typed_column(table, name) for name in beyond}
         table.choices("discrete", EMOTIONS)
         valence = read_valence(table)

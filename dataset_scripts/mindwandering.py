@@ -25,7 +25,7 @@ from datasets import DatasetInfo, Features, Value, Video
 from dataset_scripts.clip_folder import match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
 from emollama_hf.errors import SourceError
-from emollama_hf.extraction.labels import RESERVED
+from emollama_hf.extraction.labels import reserved_columns
 from emollama_hf.files.column_types import MIND_WANDERING, typed_column
 from emollama_hf.files.tables import Table, read_table
 
@@ -46,7 +46,7 @@ class MindWanderingConfig(ContentConfig):
     def read(self) -> Contents:
         folder = self.given_path("clips")
         table = read_table(self.given_path("labels"), filled=COLUMNS)
-        extra = {name: typed_column(table, name) for name in table.extra(COLUMNS, {"file_name", *RESERVED})}
+        extra = {name: typed_column(table, name) for name in table.extra(COLUMNS, {"file_name", *reserved_columns()})}
         table.choices("mw_label", LABELS)
         folds = read_folds(table)
         matched = match_clips(folder, table, "uuid", follow_links=self.follow_links)

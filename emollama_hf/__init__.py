@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.defaults import configure
-from emollama_hf.errors import ClipError, ModelError, ShareError
+from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
-    from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
+    from emollama_hf.stages import (
+        Column,
+        EmoLlamaEmbed,
+        FaceMAEEmbed,
+        ModelStage,
+        SampleFrames,
+        Stage,
+        StageConfig,
+        VideoMAEEmbed,
+        register,
+    )
     from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
 
 try:
@@ -31,6 +41,11 @@ except PackageNotFoundError:  # a checkout on the path of a machine where nothin
     __version__ = "0+checkout"
 
 _HOMES = {
+    "Column": "emollama_hf.stages",
+    "ModelStage": "emollama_hf.stages",
+    "Stage": "emollama_hf.stages",
+    "StageConfig": "emollama_hf.stages",
+    "register": "emollama_hf.stages",
     "EmotionLlamaConfig": "emollama_hf.models",
     "EmotionLlamaModel": "emollama_hf.models",
     "EmotionLlamaProcessor": "emollama_hf.models",
@@ -51,6 +66,7 @@ _HOMES = {
 
 __all__ = [
     "ClipError",
+    "Column",
     "EmoLlamaEmbed",
     "EmotionLlamaConfig",
     "EmotionLlamaModel",
@@ -58,8 +74,12 @@ __all__ = [
     "Encoder",
     "FaceMAEEmbed",
     "ModelError",
+    "ModelStage",
+    "PluginError",
     "SampleFrames",
     "ShareError",
+    "Stage",
+    "StageConfig",
     "VideoMAEEmbed",
     "configure",
     "convert",
@@ -68,6 +88,7 @@ __all__ = [
     "facemae_embed",
     "load",
     "push",
+    "register",
     "sample_frames",
     "videomae_embed",
 ]

@@ -108,6 +108,14 @@ def extract(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compute with torch.compile; needs a C++ compiler.")
     ] = False,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option(help="Stage to run, of this package or of another; again for more. Default: emollama_embed."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE: option of a stage that has no flag of its own here; again for more."),
+    ] = None,
     num_proc: Annotated[
         int | None, typer.Option(min=1, help="Worker processes, each with a GPU, or one thread.")
     ] = None,
@@ -159,6 +167,7 @@ def extract(
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
     from emollama_hf.commands.extract import run_extract, show_status
+    from emollama_hf.commands.typed_options import typed_options
     from emollama_hf.engines.workers import Workers
 
     given: dict[str, tuple[Any, Any]] = {
@@ -174,10 +183,13 @@ def extract(
     }  # fmt: skip
     # An option without effect is an error, so only those that differ from their defaults are passed on.
     options = {name: value for name, (value, default) in given.items() if value != default}
+    if stages:
+        options["stages"] = tuple(stages)
     options |= {
         "model": model, "labels": labels, "split": split, "keep": tuple(keep or ()), "on_error": on_error,
         "include": tuple(include or ()),
         "overwrite": overwrite, "existing": _existing(add, replace),
+        "typed": typed_options(option or (), flags=given),
     }  # fmt: skip
     workers = Workers(engine, address, num_proc, num_readers)
     if status:

@@ -111,6 +111,13 @@ class StoreError(SafeMessage, RuntimeError):
     """
 
 
+class PluginError(SafeMessage, ValueError):
+    """A stage of another package cannot be used: it fails to import, or does not keep to the contract of a stage.
+
+    The message names the plug-in and the distribution that it comes from. Other stages are not affected.
+    """
+
+
 class ShareError(SafeMessage, RuntimeError):
     """Features cannot be shared, fetched or checked: a place that refuses, rows that do not fit, a face on its way out.
 

@@ -42,8 +42,8 @@ OK = "ok"
 #: Facts of a clip that travel with its features.
 CLIP_FACTS = (PEAK_INDEX, CLIP_FRAME_COUNT, CLIP_FPS, CLIP_DURATION_S, FACE_COVERAGE)
 
-#: Columns that show a face or hold a recording. They are never written into a feature data set unasked.
-MEDIA = (VIDEO, FRAMES, FACEMAE_FRAMES, VIDEOMAE_FRAMES, PEAK_FRAME)
+#: Columns that hold a clip.
+CLIPS = (VIDEO, FRAMES)
 
 
 def fact_features() -> Features:
@@ -97,6 +97,14 @@ def shape_of(feature: Any) -> tuple[int, ...] | None:
     if isinstance(feature, Value) and feature.dtype.startswith(NUMBERS):
         return ()
     return None
+
+
+def is_picture(feature: Any) -> bool:
+    """Whether a column holds pictures or stacks of pictures: `Image`, or uint8 arrays of three sides or more."""
+    if isinstance(feature, Image):
+        return True
+    shape = shape_of(feature)
+    return shape is not None and len(shape) >= 3 and dtype_of(feature) == "uint8"
 
 
 def dtype_of(feature: Any) -> str:

@@ -24,6 +24,8 @@ from emollama_hf.defaults import MODEL_VARIABLE, defaults
 from emollama_hf.encoders import ENCODERS, known_encoders
 from emollama_hf.errors import ModelError
 from emollama_hf.planning.memory_check import Plan
+from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_stages import broken_plugins, described, known_stages
 from emollama_hf.tensors.quantized import Quantize
 
 DISTRIBUTION = "emollama_hf"
@@ -52,7 +54,15 @@ class Finding:
 
 def run_doctor() -> bool:
     """Print every finding and the remedies; returns whether the pipeline can run."""
-    findings = [*installation(DISTRIBUTION, CHECKOUT), *packages(), *detector(), *devices(), *storage(), *model()]
+    findings = [
+        *installation(DISTRIBUTION, CHECKOUT),
+        *packages(),
+        *detector(),
+        *devices(),
+        *storage(),
+        *model(),
+        *stages(),
+    ]
     screen = console()
     report = table("what", "found", "")
     for finding in findings:
@@ -69,6 +79,13 @@ def run_doctor() -> bool:
     broken = [f for f in remedies if f.what in (*requirement_names(), "package data") or (f.what == "model" and named)]
     screen.print("\n" + ("Mend the above first." if broken else "Ready: try `emollama-hf demo --out demo-features`."))
     return not broken
+
+
+def stages() -> list[Finding]:
+    """Stages of other packages, and those that cannot be used; nothing where there are none."""
+    others = [described(stage).removeprefix("stage ") for stage in known_stages()[len(STAGES) :]]
+    broken = [Finding(f"plug-in {name}", "cannot be used", str(error)) for name, error in broken_plugins().items()]
+    return [*([Finding("stages", ", ".join(others))] if others else []), *broken]
 
 
 def requirement_names() -> set[str]:

@@ -148,7 +148,9 @@ def keep_standard_error() -> None:
 
 def _open(source: str, out: Path, labels: Path | None, split: str | None, options: dict[str, Any]) -> Run:
     chosen = {"model": None, "stages": None, "on_error": "null", "keep": (), "overwrite": False, "retry_failed": False}
-    return open_run(open_source(source, split=split, labels=labels), **{**chosen, **options, "out": out})
+    settings = {**chosen, **options, **options.get("typed", {}), "out": out}
+    settings.pop("typed", None)
+    return open_run(open_source(source, split=split, labels=labels), **settings)
 
 
 def _print_failures(errors: list[str]) -> None:

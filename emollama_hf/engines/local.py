@@ -25,7 +25,6 @@ from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.engines.workers import Workers
 from emollama_hf.errors import StoreError
 from emollama_hf.planning.computation import Computation, Report, Unit
-from emollama_hf.stages.model_stage import ModelStage
 
 logger = package_logger(__name__)
 
@@ -127,8 +126,8 @@ def _listen(pipes: list[Any], report: Callable[[Report], None]) -> None:
 
 def _runner(computation: Computation, num_readers: int) -> Runner:
     pipeline = computation.pipeline
-    device = next((stage.device() for stage in pipeline.stages if isinstance(stage, ModelStage)), "cpu")
-    nothing_to_read = isinstance(pipeline.stages[0], ModelStage)
+    device = next((stage.device() for stage in pipeline.stages if stage.uses_device), "cpu")
+    nothing_to_read = not pipeline.decodes_media
     if nothing_to_read and device.startswith("cuda"):
         num_readers = 0
     elif nothing_to_read or not num_readers:
@@ -163,13 +162,12 @@ def _worker(
 
 
 def _uses_cuda(computation: Computation) -> bool:
-    models = [stage for stage in computation.pipeline.stages if isinstance(stage, ModelStage)]
-    return any(stage.device().startswith("cuda") for stage in models)
+    return any(stage.device().startswith("cuda") for stage in computation.pipeline.stages)
 
 
 def _say_where(computation: Computation, workers: int, num_readers: int) -> None:
     if _uses_cuda(computation):
-        asked = next(stage for stage in computation.pipeline.stages if isinstance(stage, ModelStage)).device()
+        asked = next(stage for stage in computation.pipeline.stages if stage.uses_device).device()
         places = ", ".join(
             f"worker {rank}: {process_facts.gpu_of(rank) if asked == 'cuda' else asked}" for rank in range(workers)
         )

@@ -9,7 +9,6 @@ and does no harm, since the store takes either.
 
 from __future__ import annotations
 
-import copy
 import gc
 import logging
 import os
@@ -33,8 +32,6 @@ from emollama_hf.errors import SafeMessage, StoreError
 from emollama_hf.planning.computation import Computation, Report, Unit
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.planning.task import Task
-from emollama_hf.stages.model_stage import ModelStage
-from emollama_hf.stages.stage import Stage
 
 logger = package_logger(__name__)
 
@@ -87,7 +84,8 @@ def run_ray(
         _say_who(planned, nodes)
         if len(nodes) == 1:  # this one, then; on several each worker looks at its own node's memory
             check_memory(computation.pipeline, max((pool.size for pool in planned if pool.has_model), default=1))
-        pools = [replace(pool, stages=tuple(map(_of_one_type, pool.stages))) for pool in planned]
+        # Keys in the store name this number type; "auto" may be another one on another machine.
+        pools = [replace(pool, stages=tuple(stage.with_fixed_dtype() for stage in pool.stages)) for pool in planned]
         wait_until_free(sum(p.size * p.num_cpus for p in pools), sum(p.size * p.num_gpus for p in pools))
         try:
             with (
@@ -168,15 +166,6 @@ def _say_who(pools: Sequence[Pool], nodes: Sequence[Node]) -> None:
     """Log how many workers of which kind there will be, on how many nodes."""
     kinds = ", ".join(f"{pool.size} for {' and '.join(stage.name for stage in pool.stages)}" for pool in pools)
     logger.info("workers on %d node%s: %s", len(nodes), "s" * (len(nodes) != 1), kinds)
-
-
-def _of_one_type(stage: Stage) -> Stage:
-    """The stage with the number type that its keys in the store name: "auto" may be another one elsewhere."""
-    if not isinstance(stage, ModelStage):
-        return stage
-    twin = copy.copy(stage)
-    twin.config = replace(stage.config, dtype=stage.resolved_config()["dtype"])
-    return twin
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.stage import Stage
 
 #: The share of the CPUs that workers book. Actors that book all of them leave none for what starts them, and the run
@@ -40,7 +39,7 @@ class Pool:
 
     @property
     def has_model(self) -> bool:
-        return any(isinstance(stage, ModelStage) for stage in self.stages)
+        return any(stage.uses_device for stage in self.stages)
 
 
 def plan_pools(
@@ -53,10 +52,7 @@ def plan_pools(
     cores, one at least; beside models on CPUs that have their node's threads, there is one a node.
     Raises ValueError if the cluster has not what is asked for.
     """
-    groups = [
-        (has_model, tuple(group))
-        for has_model, group in groupby(stages, key=lambda stage: isinstance(stage, ModelStage))
-    ]
+    groups = [(has_model, tuple(group)) for has_model, group in groupby(stages, key=lambda stage: stage.uses_device)]
     cores = int(sum(node.cpus for node in nodes))
     machines = [node for node in nodes if node.cpus >= 1]
     if not machines:
@@ -101,7 +97,7 @@ def _share(cores: int, workers: int) -> float:
 
 def _gpus(stages: Iterable[Stage], nodes: Iterable[Node]) -> int:
     """GPUs of the cluster that models are to use. Raises ValueError if it has none although they were asked for."""
-    models = [stage for stage in stages if isinstance(stage, ModelStage)]
+    models = [stage for stage in stages if stage.uses_device]
     there = int(sum(int(node.gpus) for node in nodes))
     for stage in models:
         asked = stage.resolved_placement().device
@@ -110,7 +106,7 @@ def _gpus(stages: Iterable[Stage], nodes: Iterable[Node]) -> int:
         if asked == "cuda" and not there:
             raise ValueError("device='cuda' was asked for, but the cluster has no GPU. Use device='auto' or 'cpu'.")
         on_gpu = there > 0 and asked != "cpu"
-        if stage.configured().dtype == "auto" and on_gpu != stage.device().startswith("cuda"):
+        if stage.dtype_follows_device and on_gpu != stage.device().startswith("cuda"):
             here, away = ("no GPU", "has some") if on_gpu else ("a GPU", "has none")
             raise ValueError(
                 f"dtype='auto' would be one type here and another on the cluster: this machine has {here}, the cluster "

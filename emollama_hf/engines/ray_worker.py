@@ -19,7 +19,7 @@ from emollama_hf.engines.sendable import sendable
 from emollama_hf.errors import ModelError
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.planning.task import Task
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.model_stage import ModelStage, stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
 
@@ -47,9 +47,8 @@ class TaskRunner:
             with suppress(OSError):
                 os.chdir(folder)
             self._stages = pickle.loads(stages)
-            for stage in self._stages:
-                if isinstance(stage, ModelStage):
-                    check_model(stage)
+            for stage in stages_with_weights(self._stages):
+                check_model(stage)
             check_room(self._stages)
         except Exception as error:
             self._error = error

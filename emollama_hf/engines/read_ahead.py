@@ -25,7 +25,6 @@ from emollama_hf.checkpoints.memory import LANES
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.start_process import without_main
 from emollama_hf.planning.task import Task
-from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.stage import Stage
 
 #: Beyond what readers and lanes have in hand, tasks that wait for a lane.
@@ -47,7 +46,7 @@ def default_readers(workers: int) -> int:
 
 
 class ReadAhead:
-    """Takes tasks through the stages that come before the first model in `readers` processes, then in `lanes` threads.
+    """Takes tasks through the stages before the first with a device in `readers` processes, then in `lanes` threads.
 
     together: rows a task. device: of the models; a lane on a GPU computes in its own stream.
     """
@@ -55,7 +54,7 @@ class ReadAhead:
     def __init__(
         self, stages: Sequence[Stage], *, readers: int, together: int, device: str, lanes: int | None = None
     ) -> None:
-        first = list(takewhile(lambda stage: not isinstance(stage, ModelStage), stages))
+        first = list(takewhile(lambda stage: not stage.uses_device, stages))
         self._later = stages[len(first) :]
         on_gpu = device.startswith("cuda")
         lanes = lanes or (LANES if on_gpu else 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emollama_hf.stages.stage import check_choice
+from emollama_hf.stages.config import check_choice
 
 ENGINES = ("local", "ray")
 

@@ -81,7 +81,7 @@ class Assembly:
     def dataset(self) -> Dataset:
         """The new columns; values stay in the shards, mapped into memory. Pictures only as far as they are kept."""
         parts = [self._stage_dataset(stage) for stage in self._pipeline.stages if self._numbers(stage)]
-        if self._pipeline.keep:
+        if self._computation.pictures:
             parts.append(self._kept_dataset())
         status = {schema.STATUS: self.statuses, schema.ERROR: self.errors()}
         parts.append(Dataset.from_dict(status, features=schema.status_features()))
@@ -101,7 +101,7 @@ class Assembly:
             for stage in stages:
                 table = self._read(stage, stretches[stage], rows, stored)
                 columns |= {name: table.column(name) for name in table.column_names}
-            for name in self._pipeline.keep:
+            for name in self._computation.pictures:
                 columns[name] = pictures_to_arrow(name, self._pictures(name, rows, stored), features[name])
             columns[schema.STATUS] = pa.array(self.statuses[rows.start : rows.stop], pa.string())
             columns[schema.ERROR] = pa.array(errors[rows.start : rows.stop], pa.string())
@@ -128,7 +128,7 @@ class Assembly:
 
     def _numbers(self, stage: Stage) -> Features:
         own = self._computation.features[stage.name]
-        return Features({name: kind for name, kind in own.items() if name not in schema.MEDIA})
+        return Features({name: kind for name, kind in own.items() if not schema.is_picture(kind)})
 
     def _stored(self, stage: Stage, row: int) -> Stored | None:
         """Where the row's values are; none after a stage that failed it, even if another run has computed them."""
@@ -183,8 +183,8 @@ class Assembly:
     # Pictures that are kept
 
     def _kept_dataset(self) -> Dataset:
-        """The kept pictures, decompressed once."""
-        features = Features({name: self._pipeline.features[name] for name in self._pipeline.keep})
+        """The pictures that are returned, decompressed once."""
+        features = Features({name: self._pipeline.features[name] for name in self._computation.pictures})
         digest = combined(*features, *self.row_ids)[:32]
         return mapped_dataset(self._root, "pictures", digest, features, lambda: self._kept_pictures(features))
 
@@ -204,7 +204,8 @@ class Assembly:
     def _pictures(self, column: str, rows: range, stored: StoredRows) -> list[Any]:
         stage = next(stage for stage in self._pipeline.stages if column in stage.makes)
         found = [self._stored(stage, row) for row in rows]
-        return [None if one is None else stored.value(one, stage.name, column) for one in found]
+        own = self._computation.features[stage.name]
+        return [None if one is None else stored.value(one, stage.name, column, own[column]) for one in found]
 
 
 class _Stretches:

@@ -50,9 +50,9 @@ from emollama_hf.planning.row_keys import row_keys
 from emollama_hf.privacy.allowed_columns import left_out
 from emollama_hf.privacy.media import SHOWS_PEOPLE, undecoded, without_media
 from emollama_hf.privacy.numbered_columns import named_columns
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
-from emollama_hf.stages.stage import check_choice, named
+from emollama_hf.stages.running import named
 from emollama_hf.text.safe_errors import no_secrets
 from emollama_hf.work_store.shard import Failure
 from emollama_hf.work_store.work_store import INSIDE_OUT, Stored, WorkStore
@@ -87,8 +87,9 @@ def extract(
 
     ds: rows with a `video` (or `frames`) column, or with the columns of earlier stages.
     model: model directory, Hub id, "random-tiny" or "random-full"; by default what `configure` set.
-    stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed; by default the last.
-        Those whose columns they read run first, if the data set lacks these.
+    stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed (the default), and of
+        stages that other packages add (`emollama_hf.register`). Those whose columns they read run first, if the data
+        set lacks these.
     out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens, with numbers, short texts
         and class labels of `ds`. Recordings and pictures of faces are not among them unless kept. The work store, which
         has face crops, lies in `out`/.cache, else in the cache of `datasets`.
@@ -230,7 +231,7 @@ class Run:
             raise KeyboardInterrupt(self._stored_words()) from None
 
     def _finish(self, workers: Workers, shard_rows: int | None) -> Dataset:
-        if workers.engine == "local" and workers.num_readers and isinstance(self.pipeline.stages[0], ModelStage):
+        if workers.engine == "local" and workers.num_readers and not self.pipeline.decodes_media:
             raise ValueError(
                 f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
                 "nothing to decode. Leave it out."
@@ -334,9 +335,7 @@ class Run:
 
     def _left_out(self) -> dict[str, str]:
         """Columns that are not written, and why."""
-        made = [column for stage in self.pipeline.stages for column in stage.makes if column in schema.MEDIA]
-        computed = dict.fromkeys((column for column in made if column not in self.pipeline.keep), SHOWS_PEOPLE)
-        return {**self._held_back, **computed}
+        return {**self._held_back, **dict.fromkeys(self.pipeline.sensitive, SHOWS_PEOPLE)}
 
     @cached_property
     def _held_back(self) -> dict[str, str]:
@@ -391,8 +390,6 @@ def open_run(
         )
     if not len(ds):
         raise ValueError("the data set has no rows: there is nothing to extract.")
-    if model is None and defaults().model is None:
-        raise ModelError(NO_MODEL)
     check_choice("existing", existing, CHOICES)
     if overwrite and existing == "add":
         raise ValueError('overwrite=True replaces what is there, existing="add" keeps it. Leave one of them out.')
@@ -409,6 +406,8 @@ def open_run(
     named = named_columns((include,) if isinstance(include, str) else include, ds.column_names)
     check_included(ds, named, out=destination)
     pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
+    if model is None and defaults().model is None and any(stage.has_weights for stage in pipeline.stages):
+        raise ModelError(NO_MODEL)
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read

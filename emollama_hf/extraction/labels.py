@@ -17,24 +17,22 @@ from emollama_hf.files.column_types import IDENTIFIERS, Column, concatenated, en
 from emollama_hf.files.tables import Row, Table, read_table
 from emollama_hf.frames.source import shown_name
 from emollama_hf.privacy.media import path_of, undecoded
-from emollama_hf.stages import STAGES
+from emollama_hf.stages.contract_check import RESERVED_COLUMNS
+from emollama_hf.stages.known_columns import known_columns
 from emollama_hf.text.plural import counted
 
 logger = package_logger(__name__)
 
 #: Columns that name a row's clip, the first that a table has and a data set can answer.
 KEYS = ("file_name", "uuid")
-#: Columns that labels may not replace.
-RESERVED = {
-    schema.VIDEO,
-    schema.FRAMES,
-    schema.STATUS,
-    schema.ERROR,
-    *(name for stage in STAGES for name in stage.makes),
-}
 NAMES_SHOWN = 5
 
 Finder = Callable[[str], list[int]]
+
+
+def reserved_columns() -> frozenset[str]:
+    """Columns that labels may not replace: clips, statuses, and what stages compute."""
+    return frozenset([*RESERVED_COLUMNS, *known_columns()])
 
 
 def join_labels(ds: Dataset, path: Path) -> Dataset:
@@ -55,7 +53,7 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
     keys: set[str] = set()
     names = _names_of(ds)
     for table, start in zip(tables, starts, strict=False):
-        taken = [name for name in table.columns if name in RESERVED]
+        taken = [name for name in table.columns if name in reserved_columns()]
         if taken:
             raise SourceError(f"{table.path}: the columns {', '.join(taken)} are made by this package. Rename them in "
                               "the table.")  # fmt: skip

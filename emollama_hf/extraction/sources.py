@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict, Video, load_dataset, load_from_disk
 from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import SourceError
-from emollama_hf.extraction.labels import RESERVED, join_labels, join_tables, shown
+from emollama_hf.extraction.labels import join_labels, join_tables, shown
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.parquet_rows import check_directory
 from emollama_hf.files.given_path import given_path
@@ -22,7 +22,7 @@ logger = package_logger(__name__)
 
 DATA_SUFFIXES = (".parquet", ".arrow", ".jsonl")
 
-__all__ = ["RESERVED", "VIDEO_SUFFIXES", "SourceError", "join_labels", "open_source"]
+__all__ = ["VIDEO_SUFFIXES", "SourceError", "join_labels", "open_source"]
 
 
 @no_secrets()

@@ -17,7 +17,7 @@ from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set.parquet_rows import ParquetRows
 from emollama_hf.files.given_path import given_path
 from emollama_hf.rows import Rows
-from emollama_hf.stages.stage import check_choice
+from emollama_hf.stages.config import check_choice
 from emollama_hf.text.safe_errors import no_secrets
 
 FeatureRows: TypeAlias = Dataset | IterableDataset | ParquetRows

@@ -14,7 +14,7 @@ from datasets import ClassLabel, Features, Value
 from emollama_hf import schema
 from emollama_hf.privacy.personal_columns import look_of_column
 from emollama_hf.privacy.personal_values import MOMENT, PLACE
-from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_columns import known_columns
 
 #: Bars of the histogram of face coverage, from 0 to 1.
 COVERAGE_BINS = 10
@@ -51,8 +51,7 @@ class RowCounter:
     """
 
     def __init__(self, features: Features, *, not_labels: Iterable[str] = ()) -> None:
-        made = {column for stage in STAGES for column in stage.makes}
-        left_out = {*made, schema.STATUS, schema.ERROR, *NAMES, *not_labels}
+        left_out = {*known_columns(), schema.STATUS, schema.ERROR, *NAMES, *not_labels}
         self._features = features
         self._labels: dict[str, Counter[str]] = {
             name: Counter() for name, kind in features.items() if name not in left_out and _may_be_label(kind)

@@ -16,10 +16,8 @@ from emollama_hf.feature_set.row_identity import match_rows
 from emollama_hf.feature_set.row_notes import RowNote
 from emollama_hf.feature_set.shrinking import together
 from emollama_hf.files.digest import combined
-from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_columns import is_computed
 from emollama_hf.work_store.arrow_columns import nulls
-
-COMPUTED = {column for stage in STAGES for column in stage.makes}
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class MergedRows:
         if first.there is not None:
             names = list(self._before.features) if first.here is None else self._lacks
             if first.labels_only:
-                names = [name for name in names if name not in COMPUTED]
+                names = [name for name in names if not is_computed(name)]
             if names:
                 size = piece_rows(Features({name: self._before.features[name] for name in names}))
                 table = pa.concat_tables(self._before.tables(range(first.there, first.there + length), names, size))

@@ -11,8 +11,8 @@ from typing import Any
 
 from emollama_hf import __version__
 from emollama_hf.files.digest import json_digest
-from emollama_hf.stages import STAGES
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.known_stages import known_stages
+from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
 from emollama_hf.text.secrets import without_secrets_inside
@@ -71,7 +71,7 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
     The model is named by its last path component or Hub id and proved by the digests of its parts.
     """
     stages = pipeline.stages
-    models = [stage for stage in stages if isinstance(stage, ModelStage)]
+    models = stages_with_weights(stages)
     described: dict[str, Any] = {
         **made_with,
         "fingerprint": pipeline.fingerprint,
@@ -115,7 +115,7 @@ def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str
     if not there or not here:
         return dict(here or there)
     stages = {stage["stage"]: stage for stage in (*there["stages"], *here["stages"])}
-    order = [stage.name for stage in STAGES]
+    order = [stage.name for stage in known_stages()]
     models = [made["model"] for made in (there, here) if made.get("model")]
     described = {
         **here,

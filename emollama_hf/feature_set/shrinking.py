@@ -20,7 +20,7 @@ from emollama_hf.feature_set.existing_set import ExistingSet
 from emollama_hf.feature_set.provenance import setting_differences
 from emollama_hf.feature_set.row_identity import NAMING, RowIdentity
 from emollama_hf.privacy.numbered_columns import pattern_of
-from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_columns import columns_of_stage_named
 
 logger = package_logger(__name__)
 
@@ -168,12 +168,11 @@ def _gone_columns(
 
 def _forms(made: Mapping[str, Any]) -> dict[str, str]:
     """For each column that a stage of such settings computes: "pooling mean"."""
-    makes = {stage.name: stage.makes for stage in STAGES}
     return {
         column: f"{setting} {stage['config'][setting]}"
         for stage in made.get("stages", ())
         for setting in FORM_SETTINGS if setting in stage["config"]
-        for column in makes.get(stage["stage"], ())
+        for column in columns_of_stage_named(stage["stage"])
     }  # fmt: skip
 
 

@@ -19,7 +19,8 @@ from emollama_hf.planning.task import Task
 from emollama_hf.privacy.media import without_folder
 from emollama_hf.rows import Rows
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.stages.stage import Stage, named, statuses_of
+from emollama_hf.stages.running import named, outcomes_of, statuses_of
+from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.shard import Failure
 from emollama_hf.work_store.stored_rows import StoredRows
 from emollama_hf.work_store.work_store import Publisher, Stored, WorkStore
@@ -60,6 +61,8 @@ class Computation:
         self.keys = keys
         self.store = store
         self.features = {stage.name: stage.own_features() for stage in pipeline.stages}
+        #: Columns of pictures that the run returns.
+        self.pictures = [name for name, kind in pipeline.features.items() if schema.is_picture(kind)]
         self.given_status = _given_status(ds)
         self._stored = StoredRows()
         self._rejections: dict[tuple[str, str], Failure | None] = {}
@@ -113,7 +116,7 @@ class Computation:
                 continue
             stage = next(stage for stage in self.pipeline.stages if self.keys[stage.name][row] is None)
             stage.ready()
-            (outcome,) = stage.outcomes(read_rows(self.ds, stage.given(self.ds.column_names), [row]), [0])
+            (outcome,) = outcomes_of(stage, read_rows(self.ds, stage.given(self.ds.column_names), [row]), [0])
             error = outcome if isinstance(outcome, ClipError) else ClipError("unexpected", CHANGED)
             failures[row] = Failure(error.kind, str(error))
         return failures
@@ -153,7 +156,7 @@ class Computation:
         """What is known of one stage of a row."""
         key = self.keys[stage.name][row]
         found = None if key is None else self.store.find(stage.name, key)
-        kept = any(column in self.pipeline.keep for column in stage.makes)
+        kept = any(column in self.pictures for column in stage.makes)
         if kept and isinstance(found, Stored) and found.shard.pictures_file(stage.name) is None:
             return None  # somebody deleted the pictures, and they are asked for
         if isinstance(found, Stored) and stage.judged():
@@ -163,7 +166,7 @@ class Computation:
     def _rejection(self, stage: Stage, key: str, stored: Stored) -> Failure | None:
         """Why this run does not accept what a stage has computed of a row; None if it does."""
         if (stage.name, key) not in self._rejections:
-            values = {column: self._stored.value(stored, stage.name, column) for column in stage.judged()}
+            values = {column: self._value(stored, stage, column) for column in stage.judged()}
             error = stage.rejection(values)
             self._rejections[stage.name, key] = None if error is None else Failure(error.kind, str(error))
         return self._rejections[stage.name, key]
@@ -176,7 +179,7 @@ class Computation:
                 needed.add(stage.name)
             for maker, columns in self._sources(stage).items() if stage.name in needed else ():
                 stored = self.find(maker, row)
-                pictures = any(column in schema.MEDIA for column in columns)
+                pictures = any(schema.is_picture(self.features[maker.name][column]) for column in columns)
                 if pictures and isinstance(stored, Stored) and stored.shard.pictures_file(maker.name) is None:
                     needed.add(maker.name)
         return needed
@@ -196,8 +199,11 @@ class Computation:
                     if maker.name in needed[i] or not isinstance(stored, Stored):
                         continue
                     for column in columns:
-                        known.setdefault(column, {})[i] = self._stored.value(stored, maker.name, column)
+                        known.setdefault(column, {})[i] = self._value(stored, maker, column)
         return known
+
+    def _value(self, stored: Stored, stage: Stage, column: str) -> Any:
+        return self._stored.value(stored, stage.name, column, self.features[stage.name][column])
 
     def _changed_meanwhile(self, batch: Rows, rows: Sequence[int]) -> set[int]:
         """Rows whose files are no longer those that the keys were made of."""

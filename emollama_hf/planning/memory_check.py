@@ -13,7 +13,7 @@ from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.console.logs import package_logger
 from emollama_hf.encoders import find_encoder
 from emollama_hf.errors import ModelError
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize, check_installed
 
@@ -54,7 +54,7 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
 
     Raises ModelError if it cannot fit, or if it quantizes and bitsandbytes is missing.
     """
-    models = [stage for stage in pipeline.stages if isinstance(stage, ModelStage)]
+    models = stages_with_weights(pipeline.stages)
     if not models:
         return
     device = models[0].device()

@@ -6,18 +6,15 @@ a few stages further.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from emollama_hf.console.timing import StageTime
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Rows
+from emollama_hf.stages.running import Outcome, run_stage
 from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.media_cells import with_cells
-
-#: The columns that a stage made of a row, pictures as cells (`media_cells`); or why it could not.
-Outcome = dict[str, Any] | ClipError
 
 
 class Task:
@@ -36,6 +33,7 @@ class Task:
     ) -> None:
         self.rows = tuple(rows)
         self.batch = batch
+        #: By stage and place; pictures as cells (`media_cells`).
         self.outcomes: dict[str, dict[int, Outcome]] = {}
         self.failures: dict[int, ClipError] = {}
         self.times: dict[str, StageTime] = {}
@@ -86,20 +84,17 @@ class Task:
             column: [self._values[column].get(i) for i in range(len(self.rows))] for column in stage.given(self._values)
         }
         stage.ready()
-        started = time.perf_counter()
-        outcomes = stage.outcomes(self.batch.with_columns(given), places)
-        self.times[stage.name] = StageTime(time.perf_counter() - started, len(places))
-        self.outcomes[stage.name] = {}
-        for i, outcome in zip(places, outcomes, strict=True):
+        done = run_stage(stage, self.batch.with_columns(given), places)
+        self.times[stage.name], self.outcomes[stage.name] = done.time, {}
+        self.failures |= done.failures
+        features = stage.own_features()
+        for i, outcome in done.outcomes.items():
             self._needed[i].discard(stage.name)
             if isinstance(outcome, ClipError):
-                self.failures[i] = outcome
                 self.outcomes[stage.name][i] = outcome
                 continue
             for column, value in outcome.items():
                 self._values.setdefault(column, {})[i] = value
-            rejection = stage.rejection(outcome)
-            if rejection is not None:  # stored all the same: another run may accept it
-                self.failures[i] = rejection
-            # Compressed here, where several processes may do it at once, and not where all is written.
-            self.outcomes[stage.name][i] = with_cells(outcome)
+            # Stored also if this run does not accept it: another may. Compressed here, where several processes may do
+            # it at once, and not where all is written.
+            self.outcomes[stage.name][i] = with_cells(outcome, features)

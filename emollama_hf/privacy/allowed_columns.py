@@ -2,7 +2,7 @@
 
 A column goes by itself if it is
 
-- computed by a stage, has a shape that the stage declares (`Stage.shapes`), and shows nobody;
+- computed by a stage, has a shape and a number type that the stage declares (`Stage.outputs`), and shows nobody;
 - one number, truth value, date or time a row;
 - one short text a row, in one line (`SHORT_TEXT`), or a class label with such names.
 
@@ -25,18 +25,15 @@ from emollama_hf.feature_set.card.card_sections import describe_column
 from emollama_hf.privacy.column_values import SHORT_TEXT, ColumnValues, is_text, look_at_names
 from emollama_hf.privacy.media import LONGEST_VECTOR, SHOWS_PEOPLE, shows_people
 from emollama_hf.privacy.numbered_columns import NUMBERED, numbered_columns, pattern_of
-from emollama_hf.stages import STAGES
-from emollama_hf.stages.stage import Shape
+from emollama_hf.stages.known_columns import Shape, compared_columns, number_types_of, shapes_of
 
 LONG_TEXTS = f"texts of several lines or of more than {SHORT_TEXT} characters"
 
 
 def computed_shapes() -> dict[str, tuple[Shape, ...]]:
     """For each column of several numbers that a stage computes and that shows nobody, the shapes that it may have."""
-    return {
-        name: shapes for stage in STAGES for name, shapes in stage.shapes.items()
-        if name in stage.makes and name not in schema.MEDIA
-    }  # fmt: skip
+    shapes = {name: tuple(shape for shape in shapes_of(name) if shape) for name in compared_columns()}
+    return {name: several for name, several in shapes.items() if several}
 
 
 def why_held_back(name: str, feature: Any, values: ColumnValues | None) -> str | None:
@@ -114,13 +111,19 @@ def _is_scalar(kind: pa.DataType) -> bool:
 def _is_computed(name: str, feature: Any, values: ColumnValues | None) -> bool:
     """Whether a column is one that a stage computes, in a shape that the stage declares."""
     shape, shapes = schema.shape_of(feature), computed_shapes().get(name, ())
-    if shape is None or not schema.dtype_of(feature).startswith("float"):
+    if shape is None or not shapes or not _is_type_of(name, schema.dtype_of(feature)):
         return False
     seen = () if values is None else values.sides
     if -1 in shape and len(seen) != len(shape):
         return False
     sides = [seen[at] if side < 0 else side for at, side in enumerate(shape)]
     return any(_fits(sides, declared) for declared in shapes)
+
+
+def _is_type_of(name: str, dtype: str) -> bool:
+    """Whether a column of this number type is as declared; floats of any width are."""
+    declared = number_types_of(name)
+    return dtype in declared or (dtype.startswith("float") and any(one.startswith("float") for one in declared))
 
 
 def _fits(sides: list[int], declared: Shape) -> bool:

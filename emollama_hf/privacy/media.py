@@ -14,6 +14,7 @@ from datasets.features.features import _ArrayXD
 
 from emollama_hf import schema
 from emollama_hf.frames.source import FILE_URL, local_path, shown_name
+from emollama_hf.stages.known_columns import sensitive_columns
 from emollama_hf.text.secrets import lost_slash, public_url, without_secrets
 
 #: Why a column is left out of what is written.
@@ -78,7 +79,8 @@ def _without_chained(message: str, path: str) -> str:
 
 def media_columns(features: Features) -> list[str]:
     """Columns that hold recordings or pictures, or may, by their names or types."""
-    return [name for name, kind in features.items() if name in schema.MEDIA or is_recording(kind)]
+    sensitive = sensitive_columns()
+    return [name for name, kind in features.items() if name in sensitive or is_recording(kind)]
 
 
 def shows_people(name: str, feature: Any, sides: Sequence[int] = ()) -> bool:
@@ -91,7 +93,7 @@ def shows_people(name: str, feature: Any, sides: Sequence[int] = ()) -> bool:
             they count as large.
     """
     pictures = any(_is_picture(part, sides) for part in _parts(feature))
-    return pictures or name in schema.MEDIA or is_recording(feature)
+    return pictures or name in sensitive_columns() or is_recording(feature)
 
 
 def may_show_people(name: str, feature: Any, sides: Sequence[int] = ()) -> bool:

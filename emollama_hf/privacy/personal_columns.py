@@ -16,12 +16,15 @@ from emollama_hf import schema
 from emollama_hf.privacy.column_values import look_at_names
 from emollama_hf.privacy.personal_values import MOMENT, PERSON, PLACE, is_name, look_of_values, word_set
 from emollama_hf.privacy.spelled_names import spelled_in, spellings
-from emollama_hf.stages import is_computed
+from emollama_hf.stages.known_columns import is_computed
 
 #: Inputs of this package, and what names rows or says what a model learns: their names never look like a person.
 OWN = frozenset(
     [
-        *schema.MEDIA,
+        *schema.CLIPS,
+        schema.FACEMAE_FRAMES,
+        schema.VIDEOMAE_FRAMES,
+        schema.PEAK_FRAME,
         schema.HUBERT,
         "start_s",
         "end_s",

@@ -7,12 +7,8 @@ from typing import Any
 
 from datasets import Features
 
-from emollama_hf import schema
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
-from emollama_hf.stages import STAGES
-
-#: Columns that stages make; those that show faces are published or not, however rows were made.
-FEATURE_COLUMNS = tuple(column for stage in STAGES for column in stage.makes if column not in schema.MEDIA)
+from emollama_hf.stages.known_columns import compared_columns, feature_columns
 
 
 def differences(made: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -29,7 +25,7 @@ def differences(made: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def type_differences(there: Features, here: Features) -> list[str]:
     """Feature columns that are not on both sides, or not of one type."""
-    names = [name for name in FEATURE_COLUMNS if name in there or name in here]
+    names = [name for name in compared_columns() if name in there or name in here]
     return [
         f"column {name}: {there.get(name, 'absent')} there, {here.get(name, 'absent')} here"
         for name in names
@@ -48,7 +44,7 @@ def choose_config(manifest: Manifest | None, made: Mapping[str, Any], features: 
         return DEFAULT_CONFIG
     alike = [name for name, config in configs.items() if _columns(config.features) == _columns(features)]
     same = [name for name in alike if not differences(configs[name].made, made)]
-    own = "-".join(name for name in _columns(features) if name in ("facemae", "videomae", "emollama"))
+    own = "-".join(name for name in feature_columns() if name in features)
     return next(iter([*same, *alike]), own or "features")
 
 
@@ -58,7 +54,7 @@ def check_same(config: FeatureConfig, made: Mapping[str, Any], features: Feature
 
 
 def _columns(features: Features) -> list[str]:
-    return [name for name in FEATURE_COLUMNS if name in features]
+    return [name for name in compared_columns() if name in features]
 
 
 def _flat(made: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from emollama_hf import schema
 from emollama_hf.privacy.personal_columns import OWN
 from emollama_hf.sharing.names.row_names import CANDIDATES
-from emollama_hf.stages import is_computed
+from emollama_hf.stages.known_columns import is_computed
 
 _NAMED = re.compile(r"(?:the names in )?`(?P<column>[^`]*)`: ", re.DOTALL)
 _OTHERS = re.compile(r"(?P<count>[0-9]{1,9}) other columns? of the source", re.ASCII)
@@ -50,4 +50,4 @@ def _is_known(column: str, published: Collection[str]) -> bool:
     return column in _KNOWN or column in published or is_computed(column)
 
 
-_KNOWN = frozenset([*OWN, *CANDIDATES, *schema.MEDIA, schema.STATUS, schema.ERROR])
+_KNOWN = frozenset([*OWN, *CANDIDATES, schema.STATUS, schema.ERROR])

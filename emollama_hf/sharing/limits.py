@@ -16,8 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from emollama_hf import schema
-from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_columns import is_computed, known_columns
+from emollama_hf.stages.known_stages import find_maker
+
+#: The tolerance of a column in float32 (`Column.tolerance`) that the limits below are made for.
+TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Limit:
 
     rms: float
     largest: float
+
+    def of_tolerance(self, tolerance: float) -> Limit:
+        """The limits of a column whose values in float32 are allowed another tolerance than these are made for."""
+        factor = tolerance / TOLERANCE
+        return self if factor == 1 else Limit(self.rms * factor, self.largest * factor)
 
     def share(self, stated: np.ndarray, made: np.ndarray, step: float) -> float:
         """The larger of both deviations over what is allowed: up to 1 is within.
@@ -60,20 +68,23 @@ FEATURE_LIMITS = {
 LIMIT_8BIT = Limit(rms=3e-2, largest=2e-1)
 
 
-def limit_of(column: str, stages: list[Mapping[str, Any]]) -> Limit:
-    """What holds for a feature column of a set that these stages have made, as its provenance lists them."""
-    own = [stage["config"] for stage in stages if column in _makes(stage["stage"])]
-    if column != schema.EMOLLAMA:
-        return next((FEATURE_LIMITS[config["dtype"]] for config in own if "dtype" in config), LIMITS["float32"])
-    # They follow from the face features: all types that came before them count.
+def limit_of(column: str, stages: list[Mapping[str, Any]]) -> Limit | None:
+    """What holds for a column of a set that these stages have made, as its provenance lists them.
+
+    None for a column that no network computes: its own tolerance holds, value by value.
+    """
+    maker, tolerance = find_maker(column), known_columns()[column].tolerance if is_computed(column) else None
+    if maker is None or tolerance is None or not maker.rounds:
+        return None
+    own = [stage["config"] for stage in stages if stage["stage"] == maker.name]
+    if maker.rounds == "once":
+        dtype = next((config["dtype"] for config in own if "dtype" in config), "float32")
+        return FEATURE_LIMITS[dtype].of_tolerance(tolerance)
+    # They follow from other features: all types that came before them count.
     limits = [LIMITS[stage["config"].get("dtype", "float32")] for stage in stages]
     if any(config.get("quantize") == "8bit" for config in own):
         limits.append(LIMIT_8BIT)
-    return max(limits, key=lambda limit: limit.rms, default=LIMITS["float32"])
-
-
-def _makes(name: str) -> tuple[str, ...]:
-    return next((stage.makes for stage in STAGES if stage.name == name), ())
+    return max(limits, key=lambda limit: limit.rms, default=LIMITS["float32"]).of_tolerance(tolerance)
 
 
 def _rms(values: np.ndarray) -> float:

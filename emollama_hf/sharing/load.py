@@ -23,7 +23,8 @@ from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import FILE_URL, local_path
 from emollama_hf.sharing.card_files import check_card_files
 from emollama_hf.sharing.places.open_place import open_place
-from emollama_hf.stages.stage import check_choice
+from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.known_columns import feature_columns
 from emollama_hf.text.safe_errors import no_secrets
 
 logger = package_logger(__name__)
@@ -195,7 +196,7 @@ def _complete_rows(ds: Dataset, wanted: list[str] | None, place: str) -> Dataset
     if schema.STATUS in ds.column_names:
         statuses = ds.select_columns([schema.STATUS]).with_format("arrow")[:].column(0).to_pylist()
         reasons = {row: status for row, status in enumerate(statuses) if status not in (None, schema.OK)}
-    computed = [name for name in (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA) if name in ds.column_names]
+    computed = [name for name in feature_columns() if name in ds.column_names]
     for name in computed if wanted is None else [name for name in wanted if name not in (schema.STATUS, schema.ERROR)]:
         for row in _null_rows(ds, name):
             reasons.setdefault(row, f"without {name}")

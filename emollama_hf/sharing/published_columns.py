@@ -17,6 +17,7 @@ from emollama_hf.privacy.personal_columns import look_of_column, may_name_people
 from emollama_hf.privacy.scan import may_hold_text, values_in
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
+from emollama_hf.stages.known_columns import sensitive_columns
 
 EXAMPLE_LENGTH = 40
 #: Numbers of an array that an example may need.
@@ -86,7 +87,7 @@ def _people(rows: SourceRows, publication: Publication, published: Mapping[str, 
     others = [
         name
         for name, kind in rows.features.items()
-        if name not in published and name not in schema.MEDIA and may_name_people(name, kind)
+        if name not in published and name not in sensitive_columns() and may_name_people(name, kind)
     ]
     values: dict[str, dict[Any, None]] = {name: {} for name in others}
     for table in rows.tables(others) if others else ():

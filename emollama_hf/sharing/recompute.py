@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
 from emollama_hf.sharing.places.open_place import HUB_ID
-from emollama_hf.stages import STAGES, EmoLlamaEmbed
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.known_stages import stage_named
+from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
 
@@ -36,12 +37,13 @@ def recorded_pipeline(
     """
     where = {"model": _model(config, model), "revision": model_revision, "device": device}
     stages = [_stage(stated, where, tokenizer, dtype, quantize, peak) for stated in config.made["stages"]]
-    for stage, stated in zip(stages, config.made["stages"], strict=True):
-        if isinstance(stage, ModelStage) and stage.model_digest() != stated["model"]:
+    stated_models = {stated["stage"]: stated["model"] for stated in config.made["stages"]}
+    for stage in stages_with_weights(stages):
+        if stage.model_digest() != stated_models[stage.name]:
             raise ShareError(
                 f"{stage.name}: the model {stage.source.name} is not the stated one: its {stage.part} has sha256 "
-                f"{stage.model_digest()}, stated is {stated['model']} ({config.model['name']}). Give that one "
-                "(--model, and --model-revision or --tokenizer if it was extracted with these)."
+                f"{stage.model_digest()}, stated is {stated_models[stage.name]} ({config.model['name']}). Give "
+                "that one (--model, and --model-revision or --tokenizer if it was extracted with these)."
             )
     return Pipeline(stages).pinned()
 
@@ -73,7 +75,7 @@ def _stage(
     quantize: str | None,
     peak: str | None,
 ) -> Stage:
-    cls = next((stage for stage in STAGES if stage.name == stated["stage"]), None)
+    cls = stage_named(stated["stage"])
     if cls is None or cls.version != stated["version"]:
         here = "does not know it" if cls is None else f"has version {cls.version}"
         raise ShareError(
@@ -81,17 +83,18 @@ def _stage(
             "Install the version of emollama_hf that the card names."
         )
     options = {name: _plain(value) for name, value in stated["config"].items() if value is not None}
-    if issubclass(cls, ModelStage):
-        options |= {**where} | ({} if dtype is None else {"dtype": dtype})
-        if issubclass(cls, EmoLlamaEmbed):
-            options["tokenizer"] = tokenizer
-            if quantize is not None:
-                options["quantize"] = None if quantize == "none" else quantize
-    elif peak is not None:
-        options["peak"] = peak
-    elif str(options.get("peak", "")).startswith("openface:"):
+    instead = {
+        **where,
+        "tokenizer": tokenizer,
+        **({} if dtype is None else {"dtype": dtype}),
+        **({} if quantize is None else {"quantize": None if quantize == "none" else quantize}),
+        **({} if peak is None else {"peak": peak}),
+    }
+    takes = signature(cls).parameters
+    options |= {name: value for name, value in instead.items() if name in takes}
+    if peak is None and str(options.get("peak", "")).startswith("openface:"):
         raise ShareError("the peaks were chosen with OpenFace's files. Say where they lie (--peak openface:DIR).")
-    stage = cls(**options, on_error="null")  # type: ignore[call-arg]
+    stage = cls(**options, on_error="null")
     return stage
 
 

@@ -28,6 +28,7 @@ from emollama_hf.rows import Rows
 from emollama_hf.sharing.names.row_names import CANDIDATES
 from emollama_hf.sharing.plain_texts import checked_texts, ordinary_features
 from emollama_hf.sharing.without_features import refuse_directory, unusable
+from emollama_hf.stages.known_columns import sensitive_columns
 
 CLIP_ID_DIGITS = 16
 
@@ -111,7 +112,8 @@ def _named(ds: Dataset) -> Dataset:
         paths = [path for value in values if (path := path_of(value)) is not None]
         if paths and len(paths) == len(ds):
             return ds.add_column("file_name", [*_below_one_folder(paths)])
-    columns = [name for name in ds.column_names if name not in (*schema.MEDIA, schema.STATUS, schema.ERROR)]
+    apart = (*sensitive_columns(), schema.STATUS, schema.ERROR)
+    columns = [name for name in ds.column_names if name not in apart]
     digests = []
     for table in ds.select_columns(columns).with_format("arrow").iter(batch_size=16):
         rows = Rows.from_batch(table)

@@ -28,13 +28,12 @@ from emollama_hf.sharing.names.row_names import RowNames, choose_names
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
+from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.known_columns import compared_columns, known_columns
 from emollama_hf.stages.pipeline import Pipeline
-from emollama_hf.stages.stage import check_choice
 from emollama_hf.tensors.quantized import QUANTIZATIONS
 from emollama_hf.text.safe_errors import no_secrets
 
-#: Facts of a clip, relative: a detector's boxes come out of another network than the features.
-FACT_LIMIT = 1e-3
 NAMES_SHOWN = 5
 
 
@@ -160,8 +159,9 @@ def verify(
     chosen = random.Random(seed).sample(found, min(sample, len(found)))
     compared = quantize is not None and quantize != stated_quantization(config)
     rows = tuple(_check_row(place, config, row, pipeline, clips.select([there[row.name]]), compared) for row in chosen)
-    compared_columns = dict.fromkeys(check.column for row in rows for check in row.columns)
-    limits = {column: _limit(column, config) for column in compared_columns if column in _FEATURES}
+    checked_columns = dict.fromkeys(check.column for row in rows for check in row.columns)
+    found_limits = {column: limit_of(column, config.made["stages"]) for column in checked_columns}
+    limits = {column: limit for column, limit in found_limits.items() if limit is not None}
     return Verified(place.name, name, rows, limits, checked, unchecked, _card_differs(place, manifest))
 
 
@@ -241,7 +241,8 @@ def _check_row(
     place: Place, config: FeatureConfig, row: _PublishedRow, pipeline: Pipeline, clip: Dataset, compared: bool
 ) -> RowCheck:
     """compared: the hidden states are of another quantization, and it is asked how far they are away."""
-    columns = [name for name in pipeline.features if name in config.features and name not in _NOT_COMPARED]
+    computed = compared_columns()
+    columns = [name for name in pipeline.features if name in computed and name in config.features]
     stated = _read_row(place, row, columns)
     made = Rows.from_batch(pipeline(clip.with_format("arrow")[:]))
     if made.value(schema.STATUS, 0) != schema.OK:
@@ -252,10 +253,6 @@ def _check_row(
         difference = _difference(there, here) if compared and name == schema.EMOLLAMA else None
         checks.append(ColumnCheck(name, _deviation(name, there, here, config), difference))
     return RowCheck(row.name, tuple(checks))
-
-
-_FEATURES = (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA)
-_NOT_COMPARED = (*schema.MEDIA, schema.STATUS, schema.ERROR)
 
 
 def _read_row(place: Place, row: _PublishedRow, columns: Sequence[str]) -> Rows:
@@ -272,16 +269,20 @@ def _read_row(place: Place, row: _PublishedRow, columns: Sequence[str]) -> Rows:
 
 def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> float:
     """The difference of two values over what is allowed."""
+    if schema.shape_of(config.features[name]) is None:  # texts
+        return 0.0 if stated == made else float("inf")
     if stated is None or np.shape(stated) != np.shape(made):
         return float("inf")
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     feature = config.features[name]
     dtype = np.dtype(schema.dtype_of(feature))
-    if dtype.kind in "iub":
-        return float("inf") if (there != here).any() else 0.0
-    if name in _FEATURES:
-        return _limit(name, config).share(there, here, step=float(np.finfo(dtype).eps))
-    allowed = FACT_LIMIT * np.maximum(1, np.abs(there))
+    tolerance = known_columns()[name].tolerance
+    if dtype.kind in "iub" or tolerance is None:
+        return float("inf") if ((there != here) & ~(np.isnan(there) & np.isnan(here))).any() else 0.0
+    limit = limit_of(name, config.made["stages"])
+    if limit is not None:
+        return limit.share(there, here, step=float(np.finfo(dtype).eps))
+    allowed = tolerance * np.maximum(1, np.abs(there))
     same = np.isnan(there) & np.isnan(here)
     ratio = np.where(same, 0, np.abs(there - here) / allowed)
     return float(np.nan_to_num(ratio, nan=np.inf).max(initial=0))
@@ -290,10 +291,6 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
 def _difference(stated: Any, made: Any) -> float:
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     return float(np.sqrt(np.square(there - here).mean()) / there.std())
-
-
-def _limit(column: str, config: FeatureConfig) -> Limit:
-    return limit_of(column, config.made["stages"])
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -9,21 +9,18 @@ from pathlib import Path
 
 from datasets import Features
 
-from emollama_hf import schema
 from emollama_hf.encoders import known_encoders
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.files.video_files import find_videos
 from emollama_hf.frames.pictures.single_picture import IMAGE_SUFFIXES
 from emollama_hf.frames.source import shown_name
-from emollama_hf.sharing.difference import FEATURE_COLUMNS
-from emollama_hf.stages import is_computed
+from emollama_hf.stages.known_columns import compared_columns
 from emollama_hf.work_store.work_store import INSIDE_OUT, MARK
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
 COLUMNS_SHOWN = 8
 _GIVE_OUT = "Give the directory that extract wrote (--out)."
-_NO_FEATURES = (*schema.MEDIA, schema.STATUS, schema.ERROR)
 
 
 def check_features(features: Features, source: str) -> None:
@@ -33,13 +30,14 @@ def check_features(features: Features, source: str) -> None:
         features: columns of the rows.
         source: what to call the rows, such as the directory that holds them.
     """
-    if any(is_computed(name) and name not in _NO_FEATURES for name in features):
+    computed = compared_columns()
+    if any(name in computed for name in features):
         return
     names = list(features)
     shown = ", ".join(names[:COLUMNS_SHOWN]) + (", ..." if len(names) > COLUMNS_SHOWN else "")
     raise ShareError(
         f"{source}: a data set with the columns {shown or '(none)'} and none that a stage computes "
-        f"({', '.join(name for name in FEATURE_COLUMNS if name not in _NO_FEATURES)}). Extract features first "
+        f"({', '.join(computed)}). Extract features first "
         "(emollama-hf extract, emollama_hf.extract), and push what that wrote."
     )
 

@@ -1,9 +1,18 @@
-"""The stages of the pipeline, in the order in which data flows. A new stage is one file and one line here."""
+"""The stages of the pipeline, in the order in which data flows.
+
+A new stage of this package is one file and one line here; a stage of another package is known by an entry point or by
+`register` (`known_stages`).
+"""
 
 from __future__ import annotations
 
+from emollama_hf.stages.column import Column
+from emollama_hf.stages.config import StageConfig
+from emollama_hf.stages.contract_check import check_contract
 from emollama_hf.stages.emollama import EmoLlamaEmbed
 from emollama_hf.stages.facemae import FaceMAEEmbed
+from emollama_hf.stages.known_stages import add_built_in, register
+from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.sample_frames import SampleFrames
 from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.videomae import VideoMAEEmbed
@@ -14,14 +23,17 @@ STAGES: tuple[type[Stage], ...] = (
     VideoMAEEmbed,
     EmoLlamaEmbed,
 )
+add_built_in(STAGES, check_contract)
 
-__all__ = ["STAGES", "EmoLlamaEmbed", "FaceMAEEmbed", "SampleFrames", "VideoMAEEmbed"]
-
-
-def is_computed(column: str) -> bool:
-    """Whether a stage computes columns of this name; stages of other packages count, too."""
-    try:
-        Stage.maker(column)
-    except KeyError:
-        return any(column in stage.makes for stage in STAGES)
-    return True
+__all__ = [
+    "STAGES",
+    "Column",
+    "EmoLlamaEmbed",
+    "FaceMAEEmbed",
+    "ModelStage",
+    "SampleFrames",
+    "Stage",
+    "StageConfig",
+    "VideoMAEEmbed",
+    "register",
+]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
@@ -27,11 +25,10 @@ from emollama_hf.errors import ClipError
 from emollama_hf.frames.pictures.single_picture import open_image
 from emollama_hf.frames.settings import DEFAULT_LIMITS
 from emollama_hf.rows import Row
-from emollama_hf.stages.facemae import FaceMAEEmbed
-from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
-from emollama_hf.stages.sample_frames import SampleFrames
-from emollama_hf.stages.stage import OnError, Stage, check_choice
-from emollama_hf.stages.videomae import VideoMAEEmbed
+from emollama_hf.stages.column import Column
+from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig
+from emollama_hf.stages.stage import Stage
 from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
 
 Layout = Literal["fork", "upstream"]
@@ -58,11 +55,17 @@ class EmoLlamaConfig(ModelStageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "pooling", canonical_pooling(self.pooling))  # slices have a spelling, too
         check_choice("layout", self.layout, tuple(LAYOUTS))
         check_choice("store_dtype", self.store_dtype, ("float16", "float32"))
         check_choice("quantize", self.quantize, (None, *QUANTIZATIONS))
         prompt_segments(self.task, self.instruction)  # refuses an instruction that cannot be asked
 
+
+MEANING = (
+    "hidden states of Emotion-LLaMA's decoder (Llama-2-7B-chat with LoRA) for one picture of the "
+    "clip, the two embeddings and the instruction below"
+)
 
 #: Prompts of this process by model digest and configuration.
 _prompts: dict[tuple[str, EmoLlamaConfig], PromptIds] = {}
@@ -111,52 +114,35 @@ class EmoLlamaEmbed(ModelStage):
     name = "emollama_embed"
     version = 1
     part = "emotion_llama"
-    makes = (schema.EMOLLAMA,)
-    shapes: ClassVar = {schema.EMOLLAMA: ((None,), (None, None))}
+    inputs = (schema.PEAK_FRAME, schema.FACEMAE, schema.VIDEOMAE)
+    optional_inputs = (schema.HUBERT,)
+    placement_options = (*ModelStage.placement_options, "tokenizer")
     carries = (schema.FACEMAE, schema.VIDEOMAE, *schema.CLIP_FACTS)
-    reads = (schema.PEAK_FRAME, schema.FACEMAE, schema.VIDEOMAE)
+    rounds = "after others"
+    in_short = "hidden states of a language model that was shown the face and asked for the emotion"
     Config = EmoLlamaConfig
     config: EmoLlamaConfig
 
-    def __init__(
-        self,
-        model: str | os.PathLike[str] | None = None,
-        *,
-        task: str = DEFAULT_TASK,
-        instruction: str = DEFAULT_INSTRUCTION,
-        layout: Layout = "fork",
-        pooling: str | slice = "all",
-        store_dtype: StoreDtype = "float16",
-        chat_template: bool = False,
-        tokenizer: str | os.PathLike[str] | None = None,
-        revision: str | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        quantize: Quantize | None = None,
-        batch_size: int | None = None,
-        compile: bool = False,
-        on_error: OnError = "raise",
-    ) -> None:
-        config = EmoLlamaConfig(
-            on_error=on_error,
-            dtype=dtype,
-            task=task,
-            instruction=instruction,
-            layout=layout,
-            pooling=canonical_pooling(pooling),
-            store_dtype=store_dtype,
-            chat_template=chat_template,
-            quantize=quantize,
+    @classmethod
+    def variants(cls) -> tuple[Stage, ...]:
+        return tuple(
+            cls(model, pooling=pooling) for model in ("random-tiny", "random-full") for pooling in ("all", "mean")
         )
-        super().__init__(config, placement(model, revision, device, batch_size, tokenizer, compile))
 
-    def own_features(self) -> Features:
+    @property
+    def makes(self) -> tuple[str, ...]:  # without encoding a prompt
+        return (schema.EMOLLAMA,)
+
+    def outputs(self) -> dict[str, Column]:
         prompt = self._prompt()
         shape = pooled_shape(self.config.pooling, prompt.spans, self.source.width(self.part))
         dtype = self.config.store_dtype
-        if len(shape) == 2:
-            return Features({schema.EMOLLAMA: schema.matrix_feature(shape[0], shape[1], dtype)})
-        return Features({schema.EMOLLAMA: schema.vector_feature(shape[0], dtype)})
+        feature = schema.matrix_feature(*shape, dtype) if len(shape) == 2 else schema.vector_feature(shape[0], dtype)
+        return {schema.EMOLLAMA: Column(feature, MEANING, tolerance=1e-4)}
+
+    def runs_first(self) -> tuple[str, ...]:
+        # Of the layout with sound, a stage that computes it runs as soon as one is known.
+        return (*self.inputs, *LAYOUTS[self.config.layout][2:])
 
     def carried_feature(self, column: str) -> Any:
         if column in LAYOUTS["upstream"]:
@@ -171,22 +157,6 @@ class EmoLlamaEmbed(ModelStage):
     def given(self, columns: Collection[str]) -> tuple[str, ...]:
         read = (schema.PEAK_FRAME, *LAYOUTS[self.config.layout])
         return tuple(column for column in read if column in columns)
-
-    def upstream(self, stage: type[Stage]) -> Stage:
-        where = self.placement
-        if stage is SampleFrames:
-            return SampleFrames(on_error=self.config.on_error)
-        if stage in (FaceMAEEmbed, VideoMAEEmbed):
-            return stage(
-                where.model,
-                revision=where.revision,
-                device=where.device,
-                dtype=self.config.dtype,
-                batch_size=where.batch_size,
-                compile=where.compile,
-                on_error=self.config.on_error,
-            )
-        return super().upstream(stage)
 
     def prepare(self, row: Row) -> DecoderInput:
         model = self.model()

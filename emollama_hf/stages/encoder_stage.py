@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-import os
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
-from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig, placement
-from emollama_hf.stages.sample_frames import SampleFrames
-from emollama_hf.stages.stage import OnError, Stage
+from emollama_hf.stages.column import Column
+from emollama_hf.stages.model_stage import ModelStage
 
 
 class EncoderStage(ModelStage):
     """One encoder: reads a stack of frames, writes a vector."""
 
-    #: The column of frames it reads.
-    frames_column: ClassVar[str]
-    Config = ModelStageConfig
+    #: The column that it computes.
+    column: ClassVar[str]
 
-    def __init__(
-        self,
-        model: str | os.PathLike[str] | None = None,
-        *,
-        revision: str | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int | None = None,
-        compile: bool = False,
-        on_error: OnError = "raise",
-    ) -> None:
-        super().__init__(
-            ModelStageConfig(on_error=on_error, dtype=dtype),
-            placement(model, revision, device, batch_size, compile=compile),
-        )
+    def outputs(self) -> dict[str, Column]:
+        return {self.column: self.described(schema.vector_feature(self.source.width(self.part)))}
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.frames_column,)
-
-    def own_features(self) -> Features:
-        return Features({self.makes[0]: schema.vector_feature(self.source.width(self.part))})
-
-    def upstream(self, stage: type[Stage]) -> Stage:
-        if stage is SampleFrames:
-            return SampleFrames(on_error=self.config.on_error)
-        return super().upstream(stage)
+    @abstractmethod
+    def described(self, feature: Any) -> Column:
+        """The column of vectors of this type."""
 
     def frame_count(self, model: Any) -> int | None:
         """How many frames a clip must have; None for any number."""
@@ -57,12 +33,12 @@ class EncoderStage(ModelStage):
 
     def prepare(self, row: Row) -> np.ndarray:
         model = self.model()
-        frames = frames_from_row(row, self.frames_column)
+        frames = frames_from_row(row, self.inputs[0])
         wanted = self.frame_count(model)
         if wanted is not None and len(frames) != wanted:
             raise ClipError(
                 "bad_frames",
-                f"column {self.frames_column!r} holds {len(frames)} frames, expected {wanted}: "
+                f"column {self.inputs[0]!r} holds {len(frames)} frames, expected {wanted}: "
                 "segments of 2 consecutive frames, as sample_frames writes them.",
             )
         return model.resized(frames)
@@ -70,7 +46,7 @@ class EncoderStage(ModelStage):
     def compute_together(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
         with self.computing() as model:
             vectors = model.embed(items).cpu().numpy()
-        column, dtype = self.makes[0], next(model.parameters()).dtype
+        column, dtype = self.column, next(model.parameters()).dtype
         return [{column: one} if np.isfinite(one).all() else _not_finite(column, dtype) for one in vectors]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.stages.column import Column
 from emollama_hf.stages.encoder_stage import EncoderStage
 
 
@@ -30,9 +31,16 @@ class FaceMAEEmbed(EncoderStage):
     name = "facemae_embed"
     version = 1
     part = "facemae"
-    makes = (schema.FACEMAE,)
-    shapes: ClassVar = {schema.FACEMAE: ((None,),)}
-    frames_column = schema.FACEMAE_FRAMES
+    inputs = (schema.FACEMAE_FRAMES,)
+    column = schema.FACEMAE
+    in_short = "an embedding of the face"
+
+    def described(self, feature: Any) -> Column:
+        return Column(
+            feature,
+            "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
+            tolerance=1e-4,
+        )
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
         return source.load(self.part, dtype=dtype, device=device)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.memory import fitting_batch
@@ -21,7 +22,8 @@ from emollama_hf.computing.number_types import DTYPES, DtypeName
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.encoders import find_encoder
 from emollama_hf.errors import ClipError, ModelError
-from emollama_hf.stages.stage import Placement, Stage, StageConfig, check_choice
+from emollama_hf.stages.config import Placement, StageConfig, check_choice
+from emollama_hf.stages.stage import Stage
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,9 +45,27 @@ class ModelStage(Stage):
 
     #: The part of the model directory that this stage runs.
     part: ClassVar[str]
+    rounds: ClassVar[Literal["", "once", "after others"]] = "once"
+    Config = ModelStageConfig
+    placement_options: ClassVar[tuple[str, ...]] = ("model", "revision", "device", "batch_size", "compile")
     config: ModelStageConfig
     _digest: str | None = None
     _source: ModelSource | None = None
+
+    def __init__(self, model: str | os.PathLike[str] | None = None, **options: Any) -> None:
+        super().__init__(model=model, **options)
+
+    __init__.is_derived = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def variants(cls) -> tuple[Stage, ...]:
+        # Sizes come from the model: two models of different sizes show which sides of an array do.
+        return cls("random-tiny"), cls("random-full")
+
+    @cached_property
+    def makes(self) -> tuple[str, ...]:
+        # The part may be missing in a directory whose rows bring its columns: names are asked of a model that has all.
+        return tuple(_of_tiny_model(self).outputs())
 
     @abstractmethod
     def compute_together(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
@@ -58,6 +78,27 @@ class ModelStage(Stage):
     @abstractmethod
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> nn.Module:
         """The part's network in eval mode."""
+
+    @property
+    def uses_device(self) -> bool:
+        return True
+
+    @property
+    def limits_batch(self) -> bool:
+        return True
+
+    @property
+    def has_weights(self) -> bool:
+        return True
+
+    @property
+    def dtype_follows_device(self) -> bool:
+        return self.configured().dtype == "auto"
+
+    def with_fixed_dtype(self) -> ModelStage:
+        twin = copy.copy(self)
+        twin.config = replace(self.config, dtype=self.resolved_config()["dtype"])
+        return twin
 
     @property
     def source(self) -> ModelSource:
@@ -166,6 +207,17 @@ class ModelStage(Stage):
         return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
 
 
+def stages_with_weights(stages: Iterable[Stage]) -> list[ModelStage]:
+    """The stages that run a part of a model directory, in their order."""
+    return [cast("ModelStage", stage) for stage in stages if stage.has_weights]
+
+
+def _of_tiny_model(stage: ModelStage) -> ModelStage:
+    twin = type(stage)("random-tiny")
+    twin.config = stage.config
+    return twin
+
+
 def compile_blocks(network: Any) -> None:
     """Let torch.compile fuse what lies between a network's matrix products, block by block.
 
@@ -181,22 +233,3 @@ def _converted(source: ModelSource, part: str) -> bool:
     except ModelError:
         return False
     return True
-
-
-def placement(
-    model: str | os.PathLike[str] | None,
-    revision: str | None,
-    device: str,
-    batch_size: int | None,
-    tokenizer: str | os.PathLike[str] | None = None,
-    compile: bool = False,
-) -> Placement:
-    """The placement of a stage from its constructor's arguments."""
-    return Placement(
-        model=None if model is None else os.fspath(model),
-        revision=revision,
-        tokenizer=None if tokenizer is None else os.fspath(tokenizer),
-        device=device,
-        batch_size=batch_size,
-        compile=compile,
-    )

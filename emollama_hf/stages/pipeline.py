@@ -10,16 +10,19 @@ from typing import Any
 from datasets import Features
 
 from emollama_hf import schema
-from emollama_hf.stages import STAGES
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages import EmoLlamaEmbed
+from emollama_hf.stages.column import Column
+from emollama_hf.stages.dependencies import behind_missing, in_known_order
+from emollama_hf.stages.known_columns import columns_of
+from emollama_hf.stages.known_stages import described, known_stages, stage_named
 from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.transform import Transform
 
 
 class Pipeline(Transform):
-    """The given stages in order. Returns the columns of all of them, but those in `schema.MEDIA` only if kept.
+    """The given stages in order. Returns the columns of all of them, sensitive ones only if kept.
 
-    keep: columns that show faces (`facemae_frames`, `videomae_frames`, `peak_frame`) to return all the same.
+    keep: sensitive columns (`facemae_frames`, `videomae_frames`, `peak_frame`) to return all the same.
     """
 
     name = "pipeline"
@@ -27,15 +30,25 @@ class Pipeline(Transform):
     def __init__(self, stages: Sequence[Stage], *, keep: Iterable[str] = ()) -> None:
         self.stages = tuple(stages)
         self.keep = (keep,) if isinstance(keep, str) else tuple(keep)
-        pictures = [column for column in self._all_features() if column in schema.MEDIA]
-        unknown = [column for column in self.keep if column not in pictures]
+        sensitive = [name for name, column in self.outputs().items() if column.sensitive] if self.keep else []
+        unknown = [column for column in self.keep if column not in sensitive]
         if unknown:
-            raise ValueError(f"keep={unknown!r}: expected some of {', '.join(pictures) or 'no column'}")
+            raise ValueError(f"keep={unknown!r}: expected some of {', '.join(sensitive) or 'no column'}")
+
+    def outputs(self) -> dict[str, Column]:
+        """The columns of all stages, sensitive ones, too."""
+        return {name: column for stage in self.stages for name, column in stage.outputs().items()}
+
+    @property
+    def sensitive(self) -> list[str]:
+        """Columns that show or sound like a person and that are not returned."""
+        return [name for name, column in self.outputs().items() if column.sensitive and name not in self.keep]
 
     @property
     def features(self) -> Features:
-        left_out = set(schema.MEDIA) - set(self.keep)
-        return Features({name: kind for name, kind in self._all_features().items() if name not in left_out})
+        left_out = self.sensitive
+        returned = {name: column.feature for name, column in self.outputs().items() if name not in left_out}
+        return Features({**returned, **schema.status_features()})
 
     def identity(self) -> dict[str, Any]:
         return {"keep": self.keep, "stages": [stage.own_identity() for stage in self.stages]}
@@ -44,13 +57,18 @@ class Pipeline(Transform):
     def given(self) -> list[str]:
         """Columns that the stages read and none of them makes: they come with the data set."""
         made = {column for stage in self.stages for column in stage.makes}
-        return sorted({column for stage in self.stages for column in stage.reads} - made)
+        return sorted({column for stage in self.stages for column in stage.inputs} - made)
 
     @property
     def micro_batch(self) -> int:
-        # What one model can take together, all stages do; stages without a model take any number.
-        models = [stage.micro_batch for stage in self.stages if isinstance(stage, ModelStage)]
-        return min(models) if models else max(stage.micro_batch for stage in self.stages)
+        # What one stage can take together, all stages do; those without a limit take any number.
+        limits = [stage.micro_batch for stage in self.stages if stage.limits_batch]
+        return min(limits) if limits else max(stage.micro_batch for stage in self.stages)
+
+    @property
+    def decodes_media(self) -> bool:
+        """Whether one of the stages opens recordings or pictures; else the data set brings what they read."""
+        return any(stage.decodes_media for stage in self.stages)
 
     def chain(self, present: set[str]) -> list[Stage]:
         """The given stages, each computed anew, and before them what they read and nobody makes."""
@@ -66,10 +84,6 @@ class Pipeline(Transform):
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.stages, self.keep)
 
-    def _all_features(self) -> Features:
-        made = {name: kind for stage in self.stages for name, kind in stage.own_features().items()}
-        return Features({**made, **schema.status_features()})
-
 
 def _rebuild(stages: tuple[Stage, ...], keep: tuple[str, ...]) -> Pipeline:
     return Pipeline(stages, keep=keep)
@@ -83,42 +97,58 @@ def build_pipeline(
     keep: Iterable[str] = (),
     **options: Any,
 ) -> Pipeline:
-    """The named stages (by default the last one) behind those whose columns they read and a data set lacks.
+    """The named stages (by default `emollama_embed`) behind those whose columns they read and a data set lacks.
 
-    present: the data set's columns. options: each goes to every stage that has it.
-    Raises ValueError for an unknown stage or option, and lists the valid ones.
+    Args:
+        present: the data set's columns.
+        options: each goes to every stage that has it.
 
+    Raises:
+        ValueError: an unknown stage or option (the message lists the valid ones), an option without effect, or a column
+            that a stage reads and that neither the data set nor a known stage has.
+        PluginError: a stage of another package was named that cannot be used.
+
+    Example:
         >>> build_pipeline("random-tiny", present=["video"], peak="middle", pooling="mean")
     """
-    known = {stage.name: stage for stage in STAGES}
-    wanted = [STAGES[-1].name] if stages is None else [stages] if isinstance(stages, str) else list(stages)
-    if not wanted or any(name not in known for name in wanted):
-        raise ValueError(f"stages={wanted!r}: expected some of {', '.join(map(repr, known))}")
-    parameters = {name: set(signature(stage).parameters) for name, stage in known.items()}
+    known = known_stages()
+    parameters = {stage: set(signature(stage).parameters) for stage in known}
+    wanted = _named_stages(stages)
     strange = [option for option in options if not any(option in names for names in parameters.values())]
     if strange:
         valid = sorted(set().union(*parameters.values()) - {"model"})
         raise ValueError(f"unknown option {', '.join(map(repr, strange))}. Valid: {', '.join(valid)}")
-    made: dict[type[Stage], Stage] = {}
-    for name, stage in known.items():
-        arguments: dict[str, Any] = {**options, "model": model}
-        made[stage] = stage(**{key: value for key, value in arguments.items() if key in parameters[name]})
-    needed: set[type[Stage]] = set()
+    arguments: dict[str, Any] = {**options, "model": model}
 
-    def need(stage: type[Stage]) -> None:
-        needed.add(stage)
-        for column in made[stage].reads:
-            if column not in present:
-                need(Stage.maker(column))
+    def make(stage: type[Stage]) -> Stage:
+        return stage(**{name: value for name, value in arguments.items() if name in parameters[stage]})
 
-    for name in wanted:
-        need(known[name])
-    for option in options:
-        takers = [stage for stage in made if option in parameters[stage.name]]
-        if not needed.intersection(takers):
-            names = ", ".join(column for column in takers[0].makes if column in present)
+    needed = in_known_order(behind_missing(map(make, wanted), present, lambda reader, stage: make(stage)))
+    for option, value in options.items():
+        takers = [stage for stage in known if option in parameters[stage]]
+        if not any(type(one) in takers for one in needed):
+            there = ", ".join(column for column in columns_of(takers[0]) if column in present)
             raise ValueError(
-                f"{option}={options[option]!r} would have no effect: the data set has {names} already, so that "
-                f"{takers[0].name} does not run. Leave {option} out, or remove these columns to compute them again."
+                f"{option}={value!r} would have no effect: the data set has {there} already, so that {takers[0].name} "
+                f"does not run. Leave {option} out, or remove these columns to compute them again."
+                if there
+                else f"{option}={value!r} would have no effect: {takers[0].name} does not run. Leave {option} out."
             )
-    return Pipeline([one for stage, one in made.items() if stage in needed], keep=keep)
+    pipeline = Pipeline(needed, keep=keep)
+    absent = {column: stage for stage in reversed(needed) for column in stage.inputs if column in pipeline.given}
+    for column, stage in absent.items() if present else ():
+        if column not in present:
+            raise ValueError(
+                f"{described(type(stage))} reads the column {column!r}, which the data set lacks and no known stage "
+                f"computes; the data set has the columns {', '.join(map(repr, present))}."
+            )
+    return pipeline
+
+
+def _named_stages(names: Sequence[str] | None) -> list[type[Stage]]:
+    """The classes of the named stages, in the order in which they are known."""
+    wanted = [EmoLlamaEmbed.name] if names is None else [names] if isinstance(names, str) else list(names)
+    if not wanted or any(stage_named(name) is None for name in wanted):
+        names = ", ".join(repr(stage.name) for stage in known_stages())
+        raise ValueError(f"stages={wanted!r}: expected some of {names}")
+    return [stage for stage in known_stages() if stage.name in wanted]

@@ -8,9 +8,7 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-
-from datasets import Features
+from typing import Any, Literal
 
 from emollama_hf import schema
 from emollama_hf.computing import process
@@ -28,7 +26,9 @@ from emollama_hf.frames import (
 )
 from emollama_hf.frames.faces.face_coverage import check_min_face_coverage, too_few_faces
 from emollama_hf.rows import Row
-from emollama_hf.stages.stage import OnError, Placement, Stage, StageConfig, check_choice
+from emollama_hf.stages.column import Column
+from emollama_hf.stages.config import StageConfig, check_choice
+from emollama_hf.stages.stage import Stage
 
 logger = package_logger(__name__)
 
@@ -92,6 +92,27 @@ def _part_of(config: SampleFramesConfig, cls: Any) -> Any:
     return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
 
+#: Columns that show a face.
+PICTURES = (schema.FACEMAE_FRAMES, schema.VIDEOMAE_FRAMES, schema.PEAK_FRAME)
+MEANINGS = {
+    schema.FACEMAE_FRAMES: "face crops, evenly spaced from the first frame to the last",
+    schema.VIDEOMAE_FRAMES: "face crops, 8 segments of 2 consecutive frames",
+    schema.PEAK_FRAME: "the whole frame of the moment that `peak` chooses",
+    schema.PEAK_INDEX: "number of the peak frame, counted from 0",
+    schema.CLIP_FRAME_COUNT: "frames of the clip",
+    schema.CLIP_FPS: "frames a second",
+    schema.CLIP_DURATION_S: "length in seconds",
+    schema.FACE_COVERAGE: "share of the sampled frames in which the face was found, 0 to 1; in the others another crop "
+    "stands in (see Limits)",
+    schema.FACE_BOXES: "face boxes of the sampled frames, x0 y0 x1 y1 in pixels of the source",
+    schema.FACE_SCORES: "the detector's confidence for each, 0 where no face was found",
+}
+#: A detector's boxes come out of another network than the features.
+TOLERANCES = dict.fromkeys(
+    (schema.CLIP_FPS, schema.CLIP_DURATION_S, schema.FACE_COVERAGE, schema.FACE_BOXES, schema.FACE_SCORES), 1e-3
+)
+
+
 class SampleFrames(Stage):
     """Face crops and the peak frame of each clip.
 
@@ -136,45 +157,23 @@ class SampleFrames(Stage):
 
     name = "sample_frames"
     version = 2
-    makes = (
-        schema.FACEMAE_FRAMES,
-        schema.VIDEOMAE_FRAMES,
-        schema.PEAK_FRAME,
-        schema.FACE_BOXES,
-        schema.FACE_SCORES,
-        *schema.CLIP_FACTS,
-    )
-    shapes: ClassVar = {schema.FACE_BOXES: ((None, 4),), schema.FACE_SCORES: ((None,),)}
-    reads = ()
+    optional_inputs = schema.CLIPS  # one of them is needed, or a peak column beside it: `check_columns`
+    placement_options = ()
     acceptance_options = ("min_face_coverage",)
+    computes_facts = True
     Config = SampleFramesConfig
     config: SampleFramesConfig
 
-    def __init__(
-        self,
-        *,
-        num_frames: int = 16,
-        size: int = 224,
-        faces: str = "detect",
-        crop: str = "openface",
-        peak: str = "expressive",
-        peak_candidates: int = 64,
-        input: Input | None = None,
-        pixel_range: PixelRange | None = None,
-        channel_order: ChannelOrder = "rgb",
-        pixel_aspect: PixelAspect = "square",
-        max_pixels: int = DecodeLimits().max_pixels,
-        max_frames: int = DecodeLimits().max_frames,
-        max_seconds: float = DecodeLimits().max_seconds,
-        max_bytes: int = DecodeLimits().max_bytes,
-        min_face_coverage: float = 0.0,
-        on_error: OnError = "raise",
-    ) -> None:
-        options = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
-        super().__init__(SampleFramesConfig(**options), Placement())
+    @classmethod
+    def variants(cls) -> tuple[Stage, ...]:
+        return cls(), cls(num_frames=8, size=112)
 
-    def own_features(self) -> Features:
-        return schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
+    def outputs(self) -> dict[str, Column]:
+        features = schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
+        return {
+            name: Column(feature, MEANINGS[name], tolerance=TOLERANCES.get(name), sensitive=name in PICTURES)
+            for name, feature in features.items()
+        }
 
     def resolved_config(self) -> dict[str, Any]:
         """The configuration with what has no effect left out, and equal settings in one spelling."""

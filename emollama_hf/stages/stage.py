@@ -1,135 +1,145 @@
 """A stage of the pipeline: a transform that computes columns of its own, row by row and micro-batch by micro-batch.
 
-To write one, subclass `Stage` (or `stages.model_stage.ModelStage`, if it runs a network) and add it to
-`stages.STAGES`. `prepare` reads and checks one row, `compute` turns several prepared rows into columns; errors,
-statuses, missing earlier stages, pickling and hashing are handled here.
+To write one, subclass `Stage` (or `ModelStage`, if it runs a network). Say its `name` and `version`, the columns that
+it reads (`inputs`), its options (`Config`) and the columns that it computes (`outputs`); `prepare` reads and checks one
+row, `compute` turns several prepared rows into columns. Errors, statuses, missing earlier stages, the constructor,
+pickling and hashing are handled here. `register`, or an entry point, makes it known by name (`known_stages`).
 """
 
 from __future__ import annotations
 
 import abc
 import json
-import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
+from functools import cached_property
+from inspect import Signature, signature
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.computing.process import is_worker
-from emollama_hf.console import timing
-from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError
-from emollama_hf.rows import Row, Rows
+from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.rows import Row
+from emollama_hf.stages.column import Column
+from emollama_hf.stages.config import Placement, StageConfig
+from emollama_hf.stages.dependencies import behind_missing
+from emollama_hf.stages.known_stages import maker_of
+from emollama_hf.stages.options import restored, signature_of, split_options
 from emollama_hf.stages.transform import Transform
-
-OnError = Literal["raise", "null"]
-#: Sides of an array; None for one of any length.
-Shape = tuple[int | None, ...]
-
-
-def check_choice(option: str, value: object, valid: tuple[object, ...]) -> None:
-    """Raise ValueError, with the valid values, unless `value` is one of them."""
-    if value not in valid:
-        raise ValueError(f"{option}={value!r} is unknown. Valid: {', '.join(map(repr, valid))}")
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """What decides a stage's results; JSON-able, part of the fingerprint. Stages add their fields."""
-
-    on_error: OnError = "raise"
-
-    def __post_init__(self) -> None:
-        check_choice("on_error", self.on_error, ("raise", "null"))
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where and how a stage runs; decides no result beyond rounding and is not part of the fingerprint."""
-
-    model: str | None = None
-    revision: str | None = None
-    tokenizer: str | None = None
-    device: str = "auto"
-    batch_size: int | None = None
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        size = self.batch_size
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-            raise ValueError(f"batch_size={size!r}: expected a number of clips of at least 1, or None to choose")
 
 
 class Stage(Transform):
-    """One step of the pipeline."""
+    """One step of the pipeline.
+
+    Example:
+        >>> class Brightness(Stage):
+        ...     name, version, inputs = "brightness", 1, ("facemae_frames",)
+        ...     def outputs(self):
+        ...         return {"brightness": Column(Value("float32"), "mean brightness, 0..255", tolerance=1e-6)}
+        ...     def prepare(self, row):
+        ...         return np.asarray(row["facemae_frames"])
+        ...     def compute(self, items):
+        ...         return [{"brightness": float(crops.mean())} for crops in items]
+        >>> Brightness(batch_size=8)({"video": ["clip.mp4"]})["brightness"].shape
+        (1,)
+    """
 
     #: Raised whenever the same input gives other values than before.
     version: ClassVar[int]
-    #: The columns that this stage computes.
-    makes: ClassVar[tuple[str, ...]]
-    #: Columns of earlier stages that it returns beside its own, so that one call gives all of a clip's features.
-    carries: ClassVar[tuple[str, ...]] = ()
-    #: Shapes that columns of `makes` may have, of any model and options; those of one number a row need not be named.
-    #: A column that shows nobody is written and shared in these shapes, and in others only if somebody asks for it.
-    shapes: ClassVar[Mapping[str, tuple[Shape, ...]]] = {}
-    #: The dataclass of its configuration.
+    #: The columns without which no row can be computed; stages that compute them run first where a data set lacks them.
+    inputs: ClassVar[tuple[str, ...]] = ()
+    #: Columns that are read where a data set has them or a stage of the run computes them.
+    optional_inputs: ClassVar[tuple[str, ...]] = ()
+    #: The dataclass of its configuration: each field is an option.
     Config: ClassVar[type[StageConfig]] = StageConfig
-
+    #: The fields of `Placement` that it takes as options beside those of its configuration.
+    placement_options: ClassVar[tuple[str, ...]] = ("batch_size",)
+    #: Columns of earlier stages that a call returns, too, so that one call gives all of a clip's features.
+    carries: ClassVar[tuple[str, ...]] = ()
     #: Options that decide which computed rows are accepted, and no value: a run with other ones computes nothing anew.
     acceptance_options: ClassVar[tuple[str, ...]] = ()
+    #: Whether its columns are facts of a clip, such as its length, and no features that somebody would train on.
+    computes_facts: ClassVar[bool] = False
+    #: How its results are rounded, which decides what `verify` allows them: "" as its columns' tolerances say, value by
+    #: value; "once" by the number type of its network; "after others" also by those of the networks before it.
+    rounds: ClassVar[Literal["", "once", "after others"]] = ""
+    #: What its columns are, for the first sentence of a card: "an embedding of the face". Empty: their meanings say it.
+    in_short: ClassVar[str] = ""
 
     #: Whether a run has fixed what could become something else while it lasts.
     is_pinned: bool = False
-    _makers: ClassVar[dict[str, type[Stage]]] = {}
+    __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for column in cls.__dict__.get("makes", ()):
-            Stage._makers[column] = cls
+        # What help() and editors show. A constructor that somebody has written shows its own parameters.
+        derived = getattr(cls.__init__, "is_derived", False)
+        cls.__signature__ = (
+            signature_of(cls.Config, cls.placement_options) if derived else _without_self(signature(cls.__init__))
+        )
 
-    def __init__(self, config: StageConfig, placement: Placement) -> None:
-        self.config = config
-        self.placement = placement
+    def __init__(self, **options: Any) -> None:
+        self.config, self.placement = split_options(type(self).__name__, self.Config, self.placement_options, options)
+
+    __init__.is_derived = True  # type: ignore[attr-defined]
 
     # What a stage defines
 
-    @property
     @abc.abstractmethod
-    def reads(self) -> tuple[str, ...]:
-        """The columns without which no row can be computed; stages that make them run first if they are missing."""
-
-    @abc.abstractmethod
-    def own_features(self) -> Features:
-        """The types of `makes`."""
+    def outputs(self) -> dict[str, Column]:
+        """The columns that it computes."""
 
     @abc.abstractmethod
     def prepare(self, row: Row) -> Any:
         """What `compute` needs of one row, checked. Raises ClipError if this row cannot be computed."""
 
     @abc.abstractmethod
-    def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
-        """The columns `makes` of several prepared rows, in order; an error for a row whose result is unusable."""
+    def compute(self, items: list[Any]) -> list[Any]:
+        """The columns `outputs` of several prepared rows, in order; a ClipError for a row whose result is unusable."""
+
+    # What a stage may define
+
+    @classmethod
+    def variants(cls) -> tuple[Stage, ...]:
+        """Instances whose outputs together are all that this stage may compute, by column and number of sides.
+
+        Sides of an array that are equal in all of them are of fixed length; others may have any. Makes no network.
+        """
+        return (cls(),)
+
+    @cached_property
+    def makes(self) -> tuple[str, ...]:
+        """The names of `outputs`, which a model that is absent does not change."""
+        return tuple(self.outputs())
+
+    def runs_first(self) -> tuple[str, ...]:
+        """Columns that other stages compute before this one, where a data set lacks them and such a stage is known."""
+        return self.inputs
 
     def upstream(self, stage: type[Stage]) -> Stage:
-        """The earlier stage that runs when its columns are missing, with settings that fit this one."""
-        raise TypeError(f"{self.name} reads a column of {stage.name}, but does not say with which settings it runs")
+        """The earlier stage that runs when its columns are missing, with the settings of this one that it has, too."""
+        shared = {one.name: getattr(self.placement, one.name) for one in fields(Placement)}
+        shared |= {name: getattr(self.config, name) for name in ("on_error", "dtype") if hasattr(self.config, name)}
+        taken = signature(stage).parameters
+        return stage(**{name: value for name, value in shared.items() if name in taken})
 
     def carried_feature(self, column: str) -> Any:
         """The type of a column in `carries`."""
-        return self.upstream(Stage.maker(column)).own_features()[column]
+        return self.upstream(maker_of(column)).own_features()[column]
 
     def given(self, columns: Collection[str]) -> tuple[str, ...]:
         """Those of a data set's columns that this stage reads; with `beside`, all of a row that decides its result."""
-        return tuple(column for column in self.reads if column in columns)
+        return tuple(column for column in (*self.inputs, *self.optional_inputs) if column in columns)
 
     def beside(self, row: Row) -> Path | None:
         """A file that this stage reads for a row and that no column holds."""
         return None
 
     def judged(self) -> tuple[str, ...]:
-        """Columns of `makes` that `rejection` reads; none where every computed row is accepted."""
+        """Columns of `outputs` that `rejection` reads; none where every computed row is accepted."""
         return ()
 
     def rejection(self, values: Mapping[str, Any]) -> ClipError | None:
@@ -162,11 +172,50 @@ class Stage(Transform):
         """The stage for one run: with the weights that are there now, and what `configure` has set by now."""
         return self
 
+    # What a stage needs; engines, memory checks and provenance ask these and no class
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether it computes on a torch device, which a worker process has to itself."""
+        return False
+
+    @property
+    def limits_batch(self) -> bool:
+        """Whether no more than `micro_batch` rows may be computed together; else any number may."""
+        return self.placement.batch_size is not None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it runs a part of a model directory: a `ModelStage`, with `source`, `part` and a digest."""
+        return False
+
+    @property
+    def decodes_media(self) -> bool:
+        """Whether it opens recordings or pictures, which pays to do ahead of a device."""
+        return any(column in schema.CLIPS for column in (*self.inputs, *self.optional_inputs))
+
+    @property
+    def dtype_follows_device(self) -> bool:
+        """Whether its number type is left to the device, so that another machine may compute in another."""
+        return False
+
+    def device(self) -> str:
+        """The torch device that it computes on here."""
+        return "cpu"
+
+    def with_fixed_dtype(self) -> Stage:
+        """The stage with the number type that it computes in here, whatever device it is sent to."""
+        return self
+
     # What every stage has
 
     @property
     def micro_batch(self) -> int:
         return self.placement.batch_size or 1
+
+    def own_features(self) -> Features:
+        """The types of `outputs`."""
+        return Features({name: column.feature for name, column in self.outputs().items()})
 
     @property
     def features(self) -> Features:
@@ -188,66 +237,9 @@ class Stage(Transform):
             "model": self.model_digest(),
         }
 
-    @staticmethod
-    def maker(column: str) -> type[Stage]:
-        """The stage that makes a column. Raises KeyError if none does."""
-        return Stage._makers[column]
-
     def chain(self, present: set[str]) -> list[Stage]:
         """This stage, behind the stages whose columns it reads and which are not among `present`."""
-        stages: list[Stage] = []
-        for column in self.reads:
-            maker = Stage._makers.get(column)
-            if column in present or maker is None:
-                continue
-            for stage in self.upstream(maker).chain(present):
-                if type(stage) not in map(type, stages):
-                    stages.append(stage)
-        return [*stages, self]
-
-    def apply(self, rows: Rows) -> None:
-        """Compute this stage's columns for a micro-batch and add them, the statuses and the errors to it."""
-        statuses = statuses_of(rows)
-        # A row that an earlier stage has failed is passed on as it is.
-        pending = [index for index, status in enumerate(statuses) if status == schema.OK]
-        errors = [rows.value(schema.ERROR, index) for index in range(rows.length)]
-        results: list[dict[str, Any]] = [{} for _ in range(rows.length)]
-        started = time.perf_counter()
-        outcomes = self.outcomes(rows, pending)
-        timing.add(self.name, time.perf_counter() - started, len(pending))
-        for index, outcome in zip(pending, outcomes, strict=True):
-            error = outcome if isinstance(outcome, ClipError) else self.rejection(outcome)
-            if error is None:
-                results[index] = cast("dict[str, Any]", outcome)
-            elif self.config.on_error == "raise":
-                raise named(error, rows.row(index).label)
-            else:
-                statuses[index], errors[index] = error.kind, f"{rows.row(index).label}: {error}"
-        for column in self.makes:
-            rows.add(column, [result.get(column) for result in results])
-        rows.add(schema.STATUS, statuses)
-        rows.add(schema.ERROR, errors)
-
-    def outcomes(self, rows: Rows, indices: Sequence[int]) -> list[dict[str, Any] | ClipError]:
-        """The columns `makes` of some rows of a micro-batch, in the given order; for a row that failed, why."""
-        outcomes: dict[int, dict[str, Any] | ClipError] = {}
-        items: dict[int, Any] = {}
-        for index in indices:
-            try:
-                items[index] = self.prepare(rows.row(index))
-            except ClipError as error:
-                outcomes[index] = error
-            except (ModelError, MemoryError, ImportError):
-                raise  # wrong for every row
-            except Exception as error:
-                # One odd file must not end a run of thousands; the type and message stay with the row.
-                kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-                unforeseen = ClipError("unexpected", f"{self.name} met {kind}: {error}")
-                unforeseen.__cause__ = error
-                outcomes[index] = unforeseen
-        computed = self.compute(list(items.values())) if items else []
-        outcomes.update(zip(items, computed, strict=True))
-        return [outcomes[index] for index in indices]
+        return behind_missing([self], present, lambda reader, stage: reader.upstream(stage))
 
     def __reduce__(self) -> tuple[Any, ...]:
         try:
@@ -269,36 +261,19 @@ def _identity_if_there(stage: Stage) -> dict[str, Any]:
         return {"stage": stage.name, "model": None}
 
 
-def statuses_of(rows: Rows) -> list[str]:
-    """What earlier stages made of each row. Raises ValueError for a status that no stage writes."""
-    statuses = [rows.value(schema.STATUS, i) or schema.OK for i in range(rows.length)]
-    strange = next((status for status in statuses if status not in (schema.OK, *ERROR_KINDS)), None)
-    if strange is not None:
-        raise ValueError(
-            f"column {schema.STATUS!r} holds {strange!r}, which no stage writes. Rename or remove that column: "
-            "a row with a status other than ok is passed on uncomputed."
-        )
-    return statuses
-
-
-def named(error: ClipError, label: str) -> ClipError:
-    """The error with the name of its row, as on_error="raise" raises it."""
-    message = f"{label}: {error}"
-    hint = "" if "on_error" in message else ' Or pass on_error="null" to keep the row with an error status.'
-    raised = ClipError(error.kind, message + hint)
-    raised.__cause__ = error.__cause__
-    return raised
-
-
 def _restore(
     cls: type[Stage], config: str, placement: tuple[tuple[str, Any], ...], digest: str | None, pinned: bool = False
 ) -> Stage:
     """A stage from its pickled state, without checking again what was checked when it was made."""
     stage = object.__new__(cls)
-    stage.config = cls.Config(**json.loads(config))
+    stage.config = cls.Config(**restored(json.loads(config)))
     stage.placement = Placement(**dict(placement))
     stage.is_pinned = pinned
     if digest is not None and (pinned or is_worker()):
         # A worker need not hash the weights again; a pickle that was kept may find other weights in their place.
         stage._digest = digest  # type: ignore[attr-defined]
     return stage
+
+
+def _without_self(constructor: Signature) -> Signature:
+    return constructor.replace(parameters=list(constructor.parameters.values())[1:])

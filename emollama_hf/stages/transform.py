@@ -9,7 +9,8 @@ Data flow of one call:
 
     batch ─► Rows ─► for each micro-batch of rows: the stages of `chain`, in order ─► checked columns
 
-A stage is a transform that computes columns of its own (`stage.Stage`); a pipeline is several stages.
+A stage is a transform that computes columns of its own (`stage.Stage`); a pipeline is several stages. Rows are run in
+`running`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from emollama_hf import schema
 from emollama_hf.computing import process
 from emollama_hf.console.logs import package_logger
 from emollama_hf.rows import Rows
+from emollama_hf.stages.running import run_chunk
 from emollama_hf.text.safe_errors import no_secrets
 
 if TYPE_CHECKING:
@@ -95,9 +97,9 @@ class Transform(abc.ABC):
         for stage in stages if rows.length else ():
             stage.ready()
         values: dict[str, list[Any]] = {name: [] for name in features}
-        for chunk in rows.chunks(self.micro_batch):
-            for stage in stages:
-                stage.apply(chunk)
+        size = self.micro_batch
+        for number, chunk in enumerate(rows.chunks(size)):
+            run_chunk(stages, chunk, number * size)
             for name, collected in values.items():
                 collected.extend(_storable(chunk, name, features[name]))
         return {name: schema.column(name, values[name], feature) for name, feature in features.items()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.stages.column import Column
 from emollama_hf.stages.encoder_stage import EncoderStage
 
 
@@ -27,9 +28,16 @@ class VideoMAEEmbed(EncoderStage):
     name = "videomae_embed"
     version = 1
     part = "videomae"
-    makes = (schema.VIDEOMAE,)
-    shapes: ClassVar = {schema.VIDEOMAE: ((None,),)}
-    frames_column = schema.VIDEOMAE_FRAMES
+    inputs = (schema.VIDEOMAE_FRAMES,)
+    column = schema.VIDEOMAE
+    in_short = "an embedding of the face in motion"
+
+    def described(self, feature: Any) -> Column:
+        return Column(
+            feature,
+            "embedding of the face in motion: VideoMAE (ViT-L) over 16 face crops, 8 x 2 neighbouring frames",
+            tolerance=1e-4,
+        )
 
     def frame_count(self, model: Any) -> int:
         return int(model.num_frames)

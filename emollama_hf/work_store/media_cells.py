@@ -25,9 +25,12 @@ def to_cell(value: Any) -> dict[str, Any]:
     return {"shape": list(pixels.shape), "zstd": _CODEC.compress(pixels, asbytes=True)}
 
 
-def with_cells(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a row with those in `schema.MEDIA` as cells."""
-    return {name: to_cell(value) if name in schema.MEDIA else value for name, value in columns.items()}
+def with_cells(columns: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row, pictures as cells. features: types of the columns."""
+    return {
+        name: to_cell(value) if value is not None and schema.is_picture(features[name]) else value
+        for name, value in columns.items()
+    }
 
 
 def from_cell(cell: dict[str, Any]) -> np.ndarray:

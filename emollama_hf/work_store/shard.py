@@ -86,9 +86,9 @@ def write_manifest(folder: Path, made_with: dict[str, Any], stages: dict[str, An
 
 class _StageWriter:
     def __init__(self, folder: Path, stage: str, features: Features) -> None:
-        numbers = Features({name: kind for name, kind in features.items() if name not in schema.MEDIA})
+        numbers = Features({name: kind for name, kind in features.items() if not schema.is_picture(kind)})
         self._features = numbers
-        self._pictures = [name for name in features if name in schema.MEDIA]
+        self._pictures = [name for name, kind in features.items() if schema.is_picture(kind)]
         self._writers = {}
         if numbers:
             self._writers[f"{stage}.arrow"] = ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)

@@ -28,9 +28,9 @@ class StoredRows:
     def __init__(self) -> None:
         self._open: OrderedDict[Path, pa.Table] = OrderedDict()
 
-    def value(self, stored: Stored, stage: str, column: str) -> Any:
+    def value(self, stored: Stored, stage: str, column: str, feature: Any) -> Any:
         """One value as `Rows` gives it; None for a picture that is no longer there."""
-        if column not in schema.MEDIA:
+        if not schema.is_picture(feature):
             return Rows.from_batch(self._table(stored.shard.file(stage))).value(column, stored.at)
         path = stored.shard.pictures_file(stage)
         return None if path is None else from_cell(self._table(path).column(column)[stored.at].as_py())

@@ -48,7 +48,8 @@ def sampled(left: Computation, row: int) -> int:
     """The first pixel of a row's crops, which tells whose they are."""
     found = left.find(left.pipeline.stages[0], row)
     assert isinstance(found, Stored)
-    return int(StoredRows().value(found, "sample_frames", "facemae_frames").flat[0])
+    kind = left.features["sample_frames"]["facemae_frames"]
+    return int(StoredRows().value(found, "sample_frames", "facemae_frames", kind).flat[0])
 
 
 @pytest.mark.parametrize("start", [0, 1, 3, ROWS - 1, ROWS])

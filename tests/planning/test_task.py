@@ -6,28 +6,28 @@ import pickle
 from typing import Any
 
 import pytest
-from datasets import Features, Value
+from datasets import Value
 
 from emollama_hf.errors import ClipError
 from emollama_hf.planning.task import Task
 from emollama_hf.rows import Row, Rows
-from emollama_hf.stages.stage import Placement, Stage, StageConfig
+from emollama_hf.stages import Column, Stage
 
 
 class Double(Stage):
     """Twice the number of a row; a negative one is an error."""
 
-    name, version, makes, reads = "double", 1, ("doubled",), ("number",)
+    name, version, inputs = "double", 1, ("number",)
 
     def __init__(self) -> None:
-        super().__init__(StageConfig(), Placement())
+        super().__init__()
         self.seen: list[float] = []
 
-    def own_features(self) -> Features:
-        return Features({self.makes[0]: Value("float32")})
+    def outputs(self) -> dict[str, Column]:
+        return {f"{self.name}d": Column(Value("float32"), "twice the number")}
 
     def prepare(self, row: Row) -> float:
-        number = row[self.reads[0]]
+        number = row[self.inputs[0]]
         self.seen.append(number)
         if number is None or number < 0:
             raise ClipError("bad_features", f"{self.name} met {number}")
@@ -40,7 +40,7 @@ class Double(Stage):
 class Twice(Double):
     """And again."""
 
-    name, makes, reads = "twice", ("twice_doubled",), ("doubled",)
+    name, inputs = "twice", ("doubled",)
 
 
 def task(

@@ -40,6 +40,7 @@ from emollama_hf.privacy.column_values import SHORT_TEXT, columns_to_look_at, lo
 from emollama_hf.sharing.names.row_names import RowNames
 from emollama_hf.sharing.withhold import plan_publication
 from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_columns import sensitive_columns
 from emollama_hf.work_store.arrow_columns import nulls
 from tests.extraction.crops import OPTIONS, crops
 
@@ -50,7 +51,16 @@ SCALARS = [*NUMBERS, "null", "date32", "date64", "time32[s]", "time64[us]", "tim
 TEXTS = ["string", "large_string", "string_view"]
 BYTES = ["binary", "large_binary", "binary_view"]
 ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D, 5: Array5D}
-NAMES = ["x", "face", "Größe", *schema.MEDIA, *computed_shapes(), *schema.CLIP_FACTS, schema.STATUS, schema.ERROR]
+NAMES = [
+    "x",
+    "face",
+    "Größe",
+    *sorted(sensitive_columns()),
+    *computed_shapes(),
+    *schema.CLIP_FACTS,
+    schema.STATUS,
+    schema.ERROR,
+]
 NO_TYPES = [value for value in dir(__import__("datasets")) if value in ("Pdf", "Nifti", "Mesh", "Json")]
 
 arrays = st.integers(2, 5).flatmap(
@@ -83,7 +93,7 @@ kinds = st.recursive(
 
 def is_allowed(name: str, kind: Any) -> bool:
     """The rule once more, for columns whose texts are short and whose lists of any length are empty."""
-    if name in schema.MEDIA:
+    if name in sensitive_columns():
         return False
     if isinstance(kind, ClassLabel):
         return True
@@ -196,7 +206,7 @@ def test_every_column_of_the_stages_is_allowed_as_they_declare_it() -> None:
         made = stage() if stage.name == "sample_frames" else stage("random-tiny")  # type: ignore[call-arg]
         for name, kind in made.own_features().items():
             reason = why_held_back(name, kind, None)
-            assert (reason is None) == (name not in schema.MEDIA), name
+            assert (reason is None) == (name not in sensitive_columns()), name
 
 
 def test_a_column_with_a_name_that_is_no_short_text_stays() -> None:

@@ -11,12 +11,11 @@ from datasets import ClassLabel, Features, List, Value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import emollama_hf
 from emollama_hf.privacy.personal_columns import look_of_column, look_of_name, people_in
 from emollama_hf.privacy.personal_values import MOMENT, PERSON, PLACE, look_of_values
 from emollama_hf.privacy.spelled_names import spellings
-from emollama_hf.sharing.difference import FEATURE_COLUMNS
 from emollama_hf.stages import STAGES
+from emollama_hf.stages.known_columns import columns_of, compared_columns, sensitive_columns
 
 TEXT = Value("string")
 
@@ -56,9 +55,9 @@ def test_other_names_are_not(name: str) -> None:
 
 
 def test_no_column_of_a_stage_is_ever_personal() -> None:
-    made = {column for stage in STAGES for column in stage.makes}
+    made = {column for stage in STAGES for column in columns_of(stage)}
     assert made
-    assert made <= {*FEATURE_COLUMNS, *emollama_hf.schema.MEDIA}
+    assert made <= {*compared_columns(), *sensitive_columns()}
     for column in made:
         assert look_of_column(column, Value("float32"), [1.6e9, 48.137154]) is None
         assert look_of_column(column, TEXT, ["Anna Meier", "Ben Weber"]) == PERSON, "no stage computes texts there"

@@ -11,7 +11,7 @@ import pytest
 from datasets import Dataset
 
 from emollama_hf import ShareError, push
-from emollama_hf.sharing.without_features import is_computed
+from emollama_hf.stages.known_columns import is_computed
 from emollama_hf.work_store.work_store import CACHE_TAG, INSIDE_OUT, MARK, make_root
 from tests.sharing.labs import lab
 

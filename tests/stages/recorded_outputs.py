@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
+from emollama_hf.stages.known_columns import columns_of
 from emollama_hf.stages.stage import Stage
 from tests.encoders import golden
 
@@ -101,7 +102,7 @@ def outputs(stage: type[Stage], model: Path, cls: type[Stage] | None = None) -> 
     return {
         f"{case}/{column}": array
         for case, result in RECIPES[stage](cls or stage, model)
-        for own in stage.makes
+        for own in columns_of(stage)
         for column, array in kept(own, result[own])
     }
 

@@ -16,7 +16,7 @@ import emollama_hf
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed, emollama_embed, schema
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.rows import Row
-from emollama_hf.stages.stage import Placement, Stage, StageConfig
+from emollama_hf.stages import Column, Stage
 
 STAGES = [
     FaceMAEEmbed("random-tiny"),
@@ -287,13 +287,10 @@ def test_a_large_output_is_warned_of_once(caplog: pytest.LogCaptureFixture, monk
 class Brightness(Stage):
     """A fifth stage, as someone would add it."""
 
-    name, version, makes, reads = "brightness", 1, ("brightness",), ("facemae_frames",)
+    name, version, inputs = "brightness", 1, ("facemae_frames",)
 
-    def __init__(self) -> None:
-        super().__init__(StageConfig(), Placement())
-
-    def own_features(self) -> Features:
-        return Features({"brightness": Value("float32")})
+    def outputs(self) -> dict[str, Column]:
+        return {"brightness": Column(Value("float32"), "mean brightness of the crops, 0..255", tolerance=1e-6)}
 
     def upstream(self, stage: type[Stage]) -> Stage:
         return SampleFrames(faces="none")
@@ -326,23 +323,20 @@ def test_an_unforeseen_error_stays_with_its_row() -> None:
     class Strict(Brightness):
         name = "strict"
 
-        def __init__(self) -> None:
-            Stage.__init__(self, StageConfig(on_error="null"), Placement())
-
         def prepare(self, row: Row) -> np.ndarray:
             return np.ones(3) * (1 / len(row["facemae_frames"]))
 
-    result = Strict()({"facemae_frames": [[1, 2], []], "uuid": ["a", "b"]})
+    result = Strict(on_error="null")({"facemae_frames": [[1, 2], []], "uuid": ["a", "b"]})
     assert result["emollama_status"] == ["ok", "unexpected"]
     assert "uuid 'b': strict met ZeroDivisionError" in result["emollama_error"][1]
 
 
 def test_a_wrong_shape_in_a_row_that_is_ok_is_an_error_and_no_null() -> None:
     class Pair(Brightness):
-        name, makes = "pair", ("pair",)
+        name = "pair"
 
-        def own_features(self) -> Features:
-            return Features({"pair": List(Value("float32"), length=2)})
+        def outputs(self) -> dict[str, Column]:
+            return {"pair": Column(List(Value("float32"), length=2), "two ones")}
 
         def compute(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
             return [{"pair": np.ones(len(item), np.float32)} for item in items]

@@ -38,7 +38,9 @@ def publish(root: Path, **outcomes: float | ClipError) -> str:
 def value(store: WorkStore, key: str) -> float | Failure | None:
     """What a store has of a row."""
     found = store.find("embed", key)
-    return float(StoredRows().value(found, "embed", "facemae")[0]) if isinstance(found, Stored) else found
+    if not isinstance(found, Stored):
+        return found
+    return float(StoredRows().value(found, "embed", "facemae", KINDS["facemae"])[0])
 
 
 def test_each_row_has_its_own_value_whatever_shard_it_is_in(tmp_path: Path) -> None:

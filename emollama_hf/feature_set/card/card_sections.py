@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from emollama_hf import schema
@@ -14,22 +14,13 @@ from emollama_hf.feature_set.opening import Opening
 from emollama_hf.feature_set.set_paths import picture_name
 from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
+from emollama_hf.stages.known_columns import feature_columns, known_columns
+from emollama_hf.stages.known_stages import maker_of
 from emollama_hf.text.markdown import block, cell, code, inline, literal, picture, sentence
 from emollama_hf.text.secrets import without_secrets
 
+#: Of columns that no stage computes.
 MEANINGS = {
-    schema.FACEMAE: "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
-    schema.VIDEOMAE: "embedding of the face in motion: VideoMAE (ViT-L) over 16 face crops, 8 x 2 neighbouring frames",
-    schema.EMOLLAMA: "hidden states of Emotion-LLaMA's decoder (Llama-2-7B-chat with LoRA) for one picture of the "
-    "clip, the two embeddings and the instruction below",
-    schema.PEAK_INDEX: "number of the peak frame, counted from 0",
-    schema.CLIP_FRAME_COUNT: "frames of the clip",
-    schema.CLIP_FPS: "frames a second",
-    schema.CLIP_DURATION_S: "length in seconds",
-    schema.FACE_COVERAGE: "share of the sampled frames in which the face was found, 0 to 1; in the others another crop "
-    "stands in (see Limits)",
-    schema.FACE_BOXES: "face boxes of the sampled frames, x0 y0 x1 y1 in pixels of the source",
-    schema.FACE_SCORES: "the detector's confidence for each, 0 where no face was found",
     schema.STATUS: "`ok`, or why the clip has no features, which are null then",
     schema.ERROR: "the message of that failure",
     "mw_label": "mind wandering as reported: MW or NonMW",
@@ -38,12 +29,7 @@ MEANINGS = {
     "uuid": "identifier of the clip",
     "file_name": "file of the clip, relative to the folder that was read",
 }
-#: What there may be, in words.
-KINDS = {
-    schema.FACEMAE: "an embedding of the face",
-    schema.VIDEOMAE: "an embedding of the face in motion",
-    schema.EMOLLAMA: "hidden states of a language model that was shown the face and asked for the emotion",
-}
+EMOTION_LLAMA = "[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)"
 #: Settings that a reader looks for, by stage, in words.
 WORDS = {
     "crop": "face crops",
@@ -67,7 +53,10 @@ def summary(manifest: Manifest) -> str:
     rows = max((config.rows for config in manifest.configs.values()), default=0)
     kinds_of = [one for config in manifest.configs.values() for one in config.features.items()]
     columns = {column for column, _ in kinds_of}
-    kinds = _listed([words for column, words in KINDS.items() if column in columns]) or "facts of each clip"
+    kinds = _listed(_kinds(columns)) or "facts of each clip"
+    makers = [maker_of(column) for column in feature_columns() if column in columns]
+    with_models = not makers or any(maker.in_short for maker in makers)
+    models = f", computed with {EMOTION_LLAMA}'s models" if with_models else ""
     if any(shows_people(column, kind) for column, kind in kinds_of):
         contents = "**It contains pictures or recordings of people.**"
     elif any(may_show_people(column, kind) for column, kind in kinds_of):
@@ -75,11 +64,17 @@ def summary(manifest: Manifest) -> str:
     else:
         contents = "It contains no videos, no pictures and no face crops."
     return (
-        f"Features of {_clips(rows)} of people, one row a clip, computed with "
-        f"[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models: {kinds}. {contents} "
+        f"Features of {_clips(rows)} of people, one row a clip{models}: {kinds}. {contents} "
         f"Rows open with `datasets` alone; the features were made with `emollama_hf`, and `{PROVENANCE}` "
         "has everything below in machine-readable form, and the sha256 of every file.\n"
     )
+
+
+def _kinds(columns: Collection[str]) -> list[str]:
+    """What the features are, in words, each stage's once: "an embedding of the face"."""
+    known = known_columns()
+    makers = ((name, maker_of(name)) for name in feature_columns() if name in columns)
+    return list(dict.fromkeys(maker.in_short or sentence(known[name].meaning) for name, maker in makers))
 
 
 def loading(manifest: Manifest, opening: Opening) -> str:
@@ -217,9 +212,9 @@ def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _columns(config: FeatureConfig) -> str:
-    rows = []
+    rows, known = [], known_columns()
     for name, kind in config.features.items():
-        meaning = MEANINGS.get(name, "")
+        meaning = known[name].meaning if name in known else MEANINGS.get(name, "")
         if config.key is not None and config.key.column == name:
             named = "hash of a name that stays in the lab" if config.key.hashed else meaning
             meaning = "; ".join(text for text in (named, "**names the row**") if text)
@@ -319,8 +314,7 @@ def _listing(names: list[str]) -> str:
 
 
 def _feature_columns(config: FeatureConfig) -> list[str]:
-    known = (schema.FACEMAE, schema.VIDEOMAE, schema.EMOLLAMA)
-    return [name for name in known if name in config.features]
+    return [name for name in feature_columns() if name in config.features]
 
 
 def _listed(words: list[str]) -> str:

@@ -23,7 +23,7 @@ from emollama_hf.privacy.personal_values import MOST, only_label_words
 from emollama_hf.privacy.spelled_names import LEAST_CHARACTERS, folded
 from emollama_hf.sharing.names.row_names import CANDIDATES, FILE_NAMES
 from emollama_hf.sharing.source_rows import SourceRows
-from emollama_hf.stages import is_computed
+from emollama_hf.stages.known_columns import is_computed, sensitive_columns
 from emollama_hf.text.secrets import public_url
 from emollama_hf.work_store.work_store import INSIDE_OUT
 
@@ -126,7 +126,7 @@ class _Repeats:
 def _names_files(name: str, kind: Any, held: ColumnValues | None) -> bool:
     if isinstance(kind, Video | Audio | Image):
         return not is_computed(name)
-    return is_text(kind) and (name in (*FILE_NAMES, *schema.MEDIA) or (held is not None and held.are_file_names))
+    return is_text(kind) and (name in (*FILE_NAMES, *sensitive_columns()) or (held is not None and held.are_file_names))
 
 
 def _may_repeat(name: str, kind: Any, held: ColumnValues | None, naming: Collection[str]) -> bool:

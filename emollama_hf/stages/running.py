@@ -1,0 +1,147 @@
+"""Rows through stages, for `map` and for runs alike: what came of each row, and why a row failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emollama_hf import schema
+from emollama_hf.console import timing
+from emollama_hf.console.timing import StageTime
+from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError, PluginError
+from emollama_hf.rows import Rows
+from emollama_hf.stages.known_stages import described
+
+if TYPE_CHECKING:
+    from emollama_hf.stages.stage import Stage
+
+#: The columns that a stage computed of a row; or why it could not.
+Outcome = dict[str, Any] | ClipError
+
+
+@dataclass
+class StageResult:
+    """What a stage made of some rows.
+
+    outcomes: by index of the row. failures: why rows go no further: errors, and computed rows that are not accepted.
+    """
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    failures: dict[int, ClipError] = field(default_factory=dict)
+    time: StageTime = field(default_factory=StageTime)
+
+
+def run_stage(stage: Stage, rows: Rows, indices: Sequence[int], first: int = 0) -> StageResult:
+    """Take some rows of a micro-batch through one stage, which is ready.
+
+    Args:
+        first: number of the micro-batch's first row, for messages.
+
+    Raises:
+        PluginError: the stage returned something else than it declares.
+    """
+    started = time.perf_counter()
+    outcomes = dict(zip(indices, outcomes_of(stage, rows, indices, first), strict=True))
+    result = StageResult(outcomes, time=StageTime(time.perf_counter() - started, len(indices)))
+    for index, outcome in outcomes.items():
+        error = outcome if isinstance(outcome, ClipError) else stage.rejection(outcome)
+        if error is not None:
+            result.failures[index] = error
+    return result
+
+
+def outcomes_of(stage: Stage, rows: Rows, indices: Sequence[int], first: int = 0) -> list[Outcome]:
+    """The columns that a stage computes of some rows, in the given order; for a row that failed, why."""
+    outcomes: dict[int, Outcome] = {}
+    items: dict[int, Any] = {}
+    for index in indices:
+        try:
+            items[index] = stage.prepare(rows.row(index))
+        except ClipError as error:
+            outcomes[index] = error
+        except (ModelError, MemoryError, ImportError):
+            raise  # wrong for every row
+        except Exception as error:
+            # One odd file must not end a run of thousands; the type and message stay with the row.
+            kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+            unforeseen = ClipError("unexpected", f"{stage.name} met {kind}: {error}")
+            unforeseen.__cause__ = error
+            outcomes[index] = unforeseen
+    computed = stage.compute(list(items.values())) if items else []
+    if len(computed) != len(items):
+        raise PluginError(f"{described(type(stage))} returned {len(computed)} results for {len(items)} rows.")
+    declared = stage.own_features() if items else {}
+    for index, outcome in zip(items, computed, strict=True):
+        if not isinstance(outcome, ClipError):
+            _check(stage, declared, outcome, first + index)
+        outcomes[index] = outcome
+    return [outcomes[index] for index in indices]
+
+
+def run_chunk(stages: Sequence[Stage], rows: Rows, first: int = 0) -> None:
+    """Compute the columns of several stages for a micro-batch and add them, the statuses and the errors to it.
+
+    Raises:
+        ClipError: a row failed in a stage with on_error="raise"; the message names the row.
+    """
+    for stage in stages:
+        statuses = statuses_of(rows)
+        errors = [rows.value(schema.ERROR, index) for index in range(rows.length)]
+        # A row that an earlier stage has failed is passed on as it is.
+        pending = [index for index, status in enumerate(statuses) if status == schema.OK]
+        done = run_stage(stage, rows, pending, first)
+        timing.add(stage.name, done.time.seconds, done.time.rows)
+        for index, error in done.failures.items():
+            if stage.config.on_error == "raise":
+                raise named(error, rows.row(index).label)
+            statuses[index], errors[index] = error.kind, f"{rows.row(index).label}: {error}"
+        results = [{} if index in done.failures else done.outcomes.get(index, {}) for index in range(rows.length)]
+        for column in stage.makes:
+            rows.add(column, [result.get(column) for result in results if not isinstance(result, ClipError)])
+        rows.add(schema.STATUS, statuses)
+        rows.add(schema.ERROR, errors)
+
+
+def statuses_of(rows: Rows) -> list[str]:
+    """What earlier stages made of each row. Raises ValueError for a status that no stage writes."""
+    statuses = [rows.value(schema.STATUS, i) or schema.OK for i in range(rows.length)]
+    strange = next((status for status in statuses if status not in (schema.OK, *ERROR_KINDS)), None)
+    if strange is not None:
+        raise ValueError(
+            f"column {schema.STATUS!r} holds {strange!r}, which no stage writes. Rename or remove that column: "
+            "a row with a status other than ok is passed on uncomputed."
+        )
+    return statuses
+
+
+def named(error: ClipError, label: str) -> ClipError:
+    """The error with the name of its row, as on_error="raise" raises it."""
+    message = f"{label}: {error}"
+    hint = "" if "on_error" in message else ' Or pass on_error="null" to keep the row with an error status.'
+    raised = ClipError(error.kind, message + hint)
+    raised.__cause__ = error.__cause__
+    return raised
+
+
+def _check(stage: Stage, declared: Mapping[str, Any], outcome: Mapping[str, Any], row: int) -> None:
+    """Raise PluginError unless a stage returned the columns that it declares, each in its shape."""
+    if set(outcome) != set(declared):
+        raise PluginError(
+            f"{described(type(stage))} returned the columns {', '.join(outcome) or '(none)'}; its outputs() declare "
+            f"{', '.join(declared)}."
+        )
+    for name, value in outcome.items():
+        shape = schema.shape_of(declared[name])
+        if value is None and schema.is_picture(declared[name]):
+            raise PluginError(f"{described(type(stage))} returned no picture in the column {name!r}, row {row}.")
+        if value is None or shape is None or -1 in shape:
+            continue
+        if np.shape(value) != shape:
+            raise PluginError(
+                f"column {name!r}, row {row}: the stage computed the shape {np.shape(value)}, declared is {shape}. "
+                f"This is a defect of {described(type(stage))}, not of the data."
+            )
