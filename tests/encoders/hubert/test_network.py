@@ -95,15 +95,33 @@ def test_a_layer_that_is_not_there_is_refused(layers: tuple[int, ...]) -> None:
         tiny().embed([sound(800)], layers=layers)
 
 
-def test_a_long_sound_has_all_frames_and_nearly_the_same_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["hubert large", "hubert base"])
+def test_a_long_sound_has_all_frames_and_nearly_the_same_vector(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random weights look everywhere alike, so that what lies beyond a piece matters as much as it ever can."""
-    network, wave = tiny(), sound(75 * 16_000 + 123)
+    network, wave = tiny(name), sound(75 * 16_000 + 123)
     in_pieces, (frames,) = network.embed([wave]), network.sequences([wave])
     monkeypatch.setattr(module, "PIECE_S", 1_000)
     (whole,) = network.sequences([wave])
     assert frames.shape == whole.shape == ((len(wave) - 400) // 320 + 1, 32)
     assert apart(in_pieces[0], frames.mean(dim=0)) < 1e-5
     assert apart(in_pieces[0], whole.mean(dim=0)) < 0.05
+
+
+@pytest.mark.parametrize("name", ["wav2vec2 large", "wav2vec2 base"])
+def test_before_the_blocks_a_long_sound_is_the_same_in_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence, then sound: norms over time, of base models, see all of it."""
+    network = tiny(name)
+    wave = np.concatenate([np.zeros(20 * 16_000, np.float32), sound(31 * 16_000)])
+    (frames,) = network.sequences([wave], layers=(0,))
+    monkeypatch.setattr(module, "PIECE_S", 1_000)
+    (whole,) = network.sequences([wave], layers=(0,))
+    assert apart(frames, whole) < 1e-4
+
+
+def test_long_and_short_sounds_in_one_call_do_not_touch_each_other() -> None:
+    network = tiny("hubert base")
+    waves = [sound(1499 * 320 + 400), sound(31 * 16_000, seed=1), sound(8_000, seed=2)]
+    assert torch.equal(network.embed(waves), torch.cat([network.embed([wave]) for wave in waves]))
 
 
 def test_up_to_a_piece_nothing_is_cut() -> None:
