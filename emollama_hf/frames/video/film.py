@@ -17,7 +17,7 @@ from emollama_hf.frames.video.reader import configure_decoder, decode_packet
 _CONTAINERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,gxf,dv,nut,nsv,rm,wtv,ivf,gif,h264,hevc,m4v,obu,mjpeg,"
     "yuv4mpegpipe,"
-    "aac,aiff,flac,mp3,wav"  # audio alone: opened so that the error can say so
+    "aac,aiff,flac,mp3,wav"  # audio alone: has a waveform, and no video stream, which the error can then say
 )
 
 _LOOKED_AT = 1_000  # packets of a file that has no list of streams, until each video stream has shown a frame
@@ -54,16 +54,17 @@ def open_container(local: Path | bytes, limits: DecodeLimits, film: Film) -> Any
     largest = {"max_pixels": decoder_pixels(limits)}
     each = [_NO_DECODER if i in film.others else largest for i in range(max(film.others | {film.index}) + 1)]
     try:
-        return _opened(local, largest, stream_options=each)
+        return opened(local, largest, stream_options=each)
     except ValueError as error:
         if isinstance(error, ClipError):
             raise
         # Said by PyAV where streams are not known yet: nothing of the options would reach their decoders.
     _check_first_frames(local, limits)
-    return _opened(local, largest)
+    return opened(local, largest)
 
 
-def _opened(local: Path | bytes, options: dict[str, str], **more: Any) -> Any:
+def opened(local: Path | bytes, options: dict[str, str], **more: Any) -> Any:
+    """The file as PyAV's container; ClipError: missing_file, not_a_video."""
     import av
 
     # "file:" keeps FFmpeg from reading a colon in a name as a protocol.
@@ -86,9 +87,9 @@ def _opened(local: Path | bytes, options: dict[str, str], **more: Any) -> Any:
         ) from error
 
 
-def _without_decoding(local: Path | bytes) -> Any:
+def without_decoding(local: Path | bytes) -> Any:
     """The file opened so that FFmpeg looks at packets only: sizes are those that headers declare, 0 if none does."""
-    return _opened(local, _NO_DECODER)
+    return opened(local, _NO_DECODER)
 
 
 def _check_first_frames(local: Path | bytes, limits: DecodeLimits) -> None:
@@ -96,7 +97,7 @@ def _check_first_frames(local: Path | bytes, limits: DecodeLimits) -> None:
     import av
 
     decoded = 0
-    with _without_decoding(local) as container:
+    with without_decoding(local) as container:
         waiting = {s.index: s for s in container.streams.video if getattr(s, "codec_context", None) is not None}
         for stream in waiting.values():
             check_pixels(stream.width or 0, stream.height or 0, limits)
@@ -123,7 +124,7 @@ def find_film(local: Path | bytes) -> Film:
     Raises ClipError: missing_file, not_a_video, no_video_stream, no_frames.
     Source: FFmpeg's program, whose default is the largest stream, one marked as the default far ahead.
     """
-    with _without_decoding(local) as container:
+    with without_decoding(local) as container:
         everything = {s.index for s in container.streams.video}
         streams = _video_streams(container)
         sizes = {s.index: (s.width or 0, s.height or 0) for s in streams}

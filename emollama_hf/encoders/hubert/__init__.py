@@ -1,0 +1,1 @@
+"""HuBERT: one vector for the sound of a clip."""
