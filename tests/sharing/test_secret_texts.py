@@ -33,7 +33,7 @@ SECRETS = st.one_of(
     ),
     st.just("-----BEGIN OPENSSH PRIVATE KEY-----"),
     WORD.map(lambda text: f"password={text}1"),
-    WORD.map(lambda text: f"WANDB_API_KEY={text}1"),
+    WORD.map(lambda text: f"WANDB_API_KEY=k{text}1"),
     WORD.map(lambda text: f"https://{text}{text}@host/"),
     WORD.map(lambda text: f"https://jane:a/{text}@host/"),
     WORD.map(lambda text: "Authorization: Basic " + base64.b64encode(f"jane:{text}".encode()).decode()),
