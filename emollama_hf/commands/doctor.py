@@ -37,6 +37,7 @@ MODULES = {
     "pillow": "PIL",
     "huggingface-hub": "huggingface_hub",
     "protobuf": "google.protobuf",
+    "pyyaml": "yaml",
 }
 
 
