@@ -70,6 +70,9 @@ def run_extract(
             "five of your clips, on a machine with memory for all of it:"
         )
         screen.print(comparison(run, source, labels=labels, split=split))
+    for line in config.withheld:
+        if "`--include" in line:  # what shows people is never there
+            screen.print(f"left out: {shown_text(line)}", markup=False)
     note = run.coverage_note(result)
     if note:
         screen.print(f"\n{note}", markup=False)

@@ -65,6 +65,8 @@ def run_push(
         screen.print(f"left out: {shown_text(line)}", markup=False)
     if done.names_table is not None:
         screen.print(f"Which row is whose is in {done.names_table}, which stays here.", markup=False)
+        if key_secret is None:
+            screen.print("Who guesses a name can check the guess; --key-secret FILE prevents that.")
     if done.card_kept:
         screen.print(
             f"README.md there {CARD_DIFFERS} Its text was kept, its list of files brought up to date; --rewrite-card "

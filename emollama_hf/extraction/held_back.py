@@ -48,7 +48,7 @@ def check_included(ds: Dataset, include: Collection[str], *, out: Path | None) -
             raise ValueError(
                 f"include: {name!r} holds {reason}, and none are written to out. "
                 "Leave it out: the data set that extract returns has the column, and push publishes it from "
-                "there with include= and media=True."
+                "there, and no other recording, with include= and media=True."
             )
 
 

@@ -27,7 +27,7 @@ _PATTERNS = (
     rf"(?<![\w:/.~+\\-])//{_WORD}[\w.-]*(?:/+{_PART}){{2,}}",
     # Behind anything, where systems keep the folders of people.
     rf"/(?:home|Users|Volumes|cygdrive|scratch|gpfs|lustre)/+{_PART}/+{_PART}",
-    rf"(?<![^\W_])[A-Za-z]:(?:[\\/]+{_PART})+",
+    rf"(?<![^\W_])[A-Za-z]:(?:\\+{_PART}|/+{_PART}[\\/]+{_PART})(?:[\\/]+{_PART})*",
     rf"(?<![\\\w])\\\\(?:\\\\)?[\w.$?-]+(?:\\+{_PART})+",
 )
 _PATH = re.compile("|".join(_PATTERNS))

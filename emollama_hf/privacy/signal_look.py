@@ -23,8 +23,8 @@ FEWEST_NUMBERS = 256
 #: Long rows are looked at in windows, so that a picture beside an embedding is found, too; at most so many of a row.
 WINDOW = 1024
 MOST_WINDOWS = 64
-#: The next pixel or sample, and the next of the same colour in RGB and RGBA.
-LAGS = (1, 2, 3, 4)
+#: The next pixel or sample, and the next of the same colour in RGB and RGBA, or of the same of 16 channels.
+LAGS = tuple(range(1, 17))
 SMOOTH = 0.5
 #: Levels of a lattice: of pixels, with room for 10 bits, and of samples of a sound.
 PIXEL_LEVELS = 1024

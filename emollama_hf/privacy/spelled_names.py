@@ -20,7 +20,7 @@ def folded(text: str) -> str:
 
 def spelling(name: str) -> str:
     """The letters and digits of a name, without case: "Anna Smith" and "anna-smith" are spelled alike."""
-    return "".join(letter for letter in folded(name) if letter.isalnum())
+    return "".join(letter for letter in folded(unicodedata.normalize("NFKC", name)) if letter.isalnum())
 
 
 def spellings(names: Iterable[str], *, least: int = LEAST_CHARACTERS) -> frozenset[str]:

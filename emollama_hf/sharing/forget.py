@@ -110,7 +110,12 @@ def _without(
     """The manifest without the rows, and what became of the files that had some; the new ones are in `folder`."""
     if not any(all(column in config.features for column in where) for config in manifest.configs.values()):
         columns = dict.fromkeys(name for config in manifest.configs.values() for name in config.features)
-        raise ShareError(f"{place.name} has no rows with the columns {', '.join(where)}; it has {', '.join(columns)}.")
+        keys = dict.fromkeys(config.key.column for config in manifest.configs.values() if config.key is not None)
+        raise ShareError(
+            f"{place.name} has no rows with the columns {', '.join(where)}; it has {', '.join(columns)}. Say which "
+            f"rows by what names them ({', '.join(f'--where {key}=NAME' for key in keys) or '--where'}): the table of "
+            "names beside the directory that was pushed has the names."
+        )
     if isinstance(place, FolderPlace) and place.is_local:  # a row that damage hides would not be forgotten
         for path, file in _files(manifest).items():
             check_as_published(place, path, place.fetch(path, folder), file)
@@ -283,7 +288,7 @@ def _held(place: Place, squash: bool, found: int) -> tuple[str, ...]:
             "Backups and snapshots of this disk, and what colleagues have copied or loaded, hold the rows.",
             "If the clips still lie where extract reads them, remove them there: it would compute them again.",
             *(("Where this directory was pushed to, the rows are still published: forget them there as well.",)
-              if _work_store(place) is not None else ()),
+              if _work_store(place) is not None else table),
         )  # fmt: skip
     return ()
 

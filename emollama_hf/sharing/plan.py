@@ -63,12 +63,13 @@ def plan_rows(
     *,
     replace: bool,
     forgotten: Collection[str] = (),
+    lacking: Collection[str] = (),
 ) -> Plan:
     """Compare rows with those that are published.
 
     rows: as `row_digests` gives them. replace: whether they may replace published rows of their names. A published row
     without features is always replaced by one that has them. forgotten: digests of the names of rows that stay
-    away, because somebody withdrew.
+    away, because somebody withdrew. lacking: published columns that the rows do not have.
     Raises ShareError for other rows that would replace.
     """
     gone = frozenset(forgotten)
@@ -83,9 +84,10 @@ def plan_rows(
     if refused and not replace:
         shown = ", ".join(map(repr, refused[:NAMES_SHOWN]))
         more = f" and {len(refused) - NAMES_SHOWN} more" if len(refused) > NAMES_SHOWN else ""
+        absent = f" Published rows have {', '.join(lacking)}, which these lack (--include)." if lacking else ""
         raise ShareError(
-            f"{len(refused)} rows are published already with other values: {shown}{more}. Replace them (--replace, "
-            "replace=True), or leave them out."
+            f"{len(refused)} rows are published already with other values: {shown}{more}.{absent} Replace them "
+            "(--replace, replace=True), or leave them out."
         )
     return Plan(
         digests={name: digest for name, (digest, _) in new.items()},

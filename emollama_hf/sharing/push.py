@@ -245,12 +245,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     source = _Published(rows, publication, features, lacking)
     digests = row_digests(source.tables("Comparing rows"), key)
     check_sent_again(place, gone, digests, replace=wishes.replace)
-    plan = plan_rows(
-        digests,
-        there,
-        replace=wishes.replace,
-        forgotten=forgotten,
-    )
+    plan = plan_rows(digests, there, replace=wishes.replace, forgotten=forgotten, lacking=lacking)
     with staging_folder() as folder:
         files = _stage(place, name, there, source, plan, key, folder)
         config = _merge(there, rows, publication, features, files)

@@ -17,7 +17,7 @@ from emollama_hf.errors import ShareError, SourceError
 from emollama_hf.extraction.carried import carried_making
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.feature_rows import piece_rows
-from emollama_hf.feature_set.manifest import RowKey, read_manifest
+from emollama_hf.feature_set.manifest import FeatureConfig, RowKey, read_manifest
 from emollama_hf.feature_set.parquet_rows import open_config
 from emollama_hf.files.digest import combined
 from emollama_hf.files.given_path import given_path
@@ -91,7 +91,14 @@ def _from_directory(folder: Path, config_name: str | None, key: str | None) -> S
         return replace(_from_dataset(ds, key), directory=folder)
     known = read_manifest(folder).configs
     config, rows = open_config(folder, config_name if config_name in known else None)
-    return SourceRows(config.features, config.made, rows, config.rows, config.key, config.withheld, folder)
+    return SourceRows(config.features, config.made, rows, config.rows, config.key, _by_extract(config), folder)
+
+
+def _by_extract(config: FeatureConfig) -> tuple[str, ...]:
+    """What `extract` left out: only `extract` can write it, since the directory never had it."""
+    if config.key is not None:
+        return config.withheld
+    return tuple(line.replace("; `--include ", "; `extract --include ") for line in config.withheld)
 
 
 def _from_dataset(ds: Dataset, key: str | None) -> SourceRows:

@@ -101,7 +101,7 @@ def plan_publication(
         features: of the data set.
         values: what its columns hold, as far as types do not tell (`look_at_values` of `columns_to_look_at`).
         names: how rows are named.
-        media: publish recordings and pictures, too.
+        media: publish recordings and pictures, too; where `include` names some of them, those alone.
         drop: columns that somebody wants to keep back.
         include: columns to publish although `allowed_columns` would hold them back.
         repeating: columns that repeat names of files.
@@ -116,12 +116,16 @@ def plan_publication(
     _check_named(features, names, drop, include)
     reasons = reasons_held_back(features, values)
     kept, lines, shown = {}, [], []
+    recordings = {
+        name: why_media(name, features[name], values.get(name, ColumnValues())) for name in features if name in include
+    }
+    needing = any(why is not None for why in recordings.values())
     for name, feature in features.items():
         held = values.get(name, ColumnValues())
         named, told = name in include, shown_column(name)
-        recording = why_media(name, feature, held) if named else None
+        recording = recordings.get(name)
         if name in drop:
-            lines.append(f"`{told}`: as those who shared the rows wished")
+            lines.append(f"`{told}`: held back when the rows were shared")
         elif name == schema.FRAMES and held.count:
             if named:
                 raise ShareError(f"include: {name!r} holds paths of pictures on a disk, which are never published.")
@@ -129,7 +133,7 @@ def plan_publication(
         elif name == schema.ERROR and is_text(feature):
             kept[name] = Value("string")
         elif recording is not None or shows_people(name, feature, held.sides):
-            if media:
+            if media and (named or not needing):
                 kept[name] = _as_published(name, feature)
                 shown.append(name)
             elif named:
@@ -138,7 +142,8 @@ def plan_publication(
                     "the column out."
                 )
             else:
-                lines.append(f"`{told}`: {SHOWS_PEOPLE}; `--media` publishes them")
+                option = f"`--include {name} --media`" if needing else "`--media`"
+                lines.append(f"`{told}`: {SHOWS_PEOPLE}; {option} publishes them")
         elif name == names.key.column:
             kept[name] = Value("string") if names.key.hashed else feature
             if names.key.hashed:
@@ -146,7 +151,8 @@ def plan_publication(
             elif not named:
                 _check_key(name, reasons.get(name))
         elif (name in FILE_NAMES or held.are_file_names) and not named:
-            lines.append(f"`{told}`: names of files; rows are named by `{names.key.column}`")
+            what = "names of files" if name in FILE_NAMES[1:] or held.are_file_names else "names"
+            lines.append(left_out(name, f"{what}; rows are named by `{names.key.column}`"))
         elif name in repeating and not named:
             lines.append(left_out(name, "repeats names of files"))
         elif getattr(feature, "dtype", None) == "null":  # no row has a value, so that nobody has said its type

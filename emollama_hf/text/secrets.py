@@ -59,9 +59,11 @@ _ASSIGNED = re.compile(
     r"""(?P<value>(?<=")[^"\n]+|(?<=')[^'\n]+|[^\s&,;"'<>()\[\]{}]+)""",
     re.IGNORECASE,
 )
-#: patches_per_token=4: a whole number is a count, but behind the name of a password, which people choose.
+#: patches_per_token=4, sig=0.049: a number is a count or a measure, but behind the name of a password, which people
+#: choose.
 _COUNT = re.compile(
-    r"(?!.*(?:secret|passw|pwd|phrase)).*(?:token|key|signature|sig)\s?=\s?-?\d{1,12}[.:]?", re.IGNORECASE | re.DOTALL
+    r"(?!.*(?:secret|passw|pwd|phrase)).*(?:token|key|signature|sig)\s?=\s?-?\d{0,12}\.?\d{1,12}[.:]?",
+    re.IGNORECASE | re.DOTALL,
 )
 #: "name": "value" in JSON and in a dict.
 _IN_DICT = re.compile(
@@ -92,7 +94,7 @@ _TOKEN = re.compile(
       | (?:AKIA|ASIA)[A-Z0-9]{12,}
       | gh[pousr]_[A-Za-z0-9]{16,} | github_pat_[A-Za-z0-9_]{16,}
       | glpat-[A-Za-z0-9_-]{12,}
-      | sk-(?=[\w-]*[0-9A-Z])[\w-]{16,}
+      | sk-(?:[a-z0-9]{2,8}-){0,3}(?=\w*[0-9A-Z])\w{16,}
       | xox[a-z]-[A-Za-z0-9-]{10,}
       | AIza[\w-]{30,} | ya29\.[\w-]{16,}
       | eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?
@@ -145,6 +147,7 @@ def names_secret(text: str) -> bool:
     if text.isalnum() or not _SUSPECT.search(text):  # each of them has a sign: most names of rows have none
         return False
     named = (found for pattern in (_AUTHORIZATION, _ASSIGNED, _IN_DICT) for found in pattern.finditer(text))
+    named = (found for found in named if not _COUNT.fullmatch(found[0]))
     if any(len(found["value"]) >= LEAST_LENGTH or not found["value"].isalpha() for found in named):
         return True
     if any(re.search(r"\d", found["value"]) for found in _HEADER.finditer(text)):

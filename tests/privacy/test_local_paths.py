@@ -115,6 +115,7 @@ OTHERS = [
     "\u00bd and 1\u20442",
     "the cost is $AB/h",
     "on 1/2/2021 /3/4/5",
+    "D:/D scale",
     "50%/60% and %ok%",
 ]
 

@@ -33,7 +33,7 @@ SECRETS = st.one_of(
     ),
     st.just("-----BEGIN OPENSSH PRIVATE KEY-----"),
     WORD.map(lambda text: f"password={text}1"),
-    WORD.map(lambda text: f"WANDB_API_KEY={text}1"),
+    WORD.map(lambda text: f"WANDB_API_KEY=k{text}1"),
     WORD.map(lambda text: f"https://{text}{text}@host/"),
     WORD.map(lambda text: f"https://jane:a/{text}@host/"),
     WORD.map(lambda text: "Authorization: Basic " + base64.b64encode(f"jane:{text}".encode()).decode()),
@@ -54,6 +54,7 @@ OTHERS = [
     "MW", "NonMW", "P12", "2026-11-29T14:20:03", "16:9", "jane@example.org", "token: one word of a text",
     "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "a secret=of the trade", "sk-learn",
     "Bearer of good news", "the password is not here", "x?y:z@a", "https://doi.org/10.1109/TAFFC.2023.3282915",
+    "p sig=0.049", "token=3", "?key=left", "sk-learn-classifier-baseline-V2", "A&B;code=blue",
     "# secret: Emotion-LLaMA features", "tokens=12 of 20",
     "scikit-learn-and-other-things-of-python", "std::vector", "AKIA", "mailto:jane@example.org", "eyJ.eyJ.x",
 ]  # fmt: skip

@@ -90,7 +90,7 @@ def test_what_was_left_out_is_listed(tmp_path: Path) -> None:
     push(extract(rows(tmp_path / "clips", 1, 2), "random-tiny", faces="none", size=32), tmp_path / "shared")
     text = (tmp_path / "shared" / "README.md").read_text()
     assert "- `frames`: places of pictures on the disk of those who shared the rows" in text
-    assert "- `file_name`: names of files; rows are named by `uuid`" in text
+    assert "- `file_name`: names of files; rows are named by `uuid`; `--include file_name` lets it go" in text
 
 
 def test_each_configuration_has_its_sections(tmp_path: Path) -> None:

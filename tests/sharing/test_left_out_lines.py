@@ -52,7 +52,7 @@ def test_a_column_that_was_left_out_is_told_here_and_published_nowhere(options: 
     place = tmp_path / "shared"
     done = push(wide(), place, **options)
     assert any("`anna_smith_curve`: many values a row" in line for line in done.withheld)
-    assert any("`anna_smith_valence`: as those who shared" in line for line in done.withheld)
+    assert any("`anna_smith_valence`: held back" in line for line in done.withheld)
     assert "anna_smith" not in everything(place)
     assert "- 2 other columns of the source" in (place / "README.md").read_text()
     assert manifest(place)["withheld"] == ["2 other columns of the source"]

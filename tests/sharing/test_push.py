@@ -37,7 +37,9 @@ def test_the_rows_are_those_of_the_directory(features: Path, tmp_path: Path) -> 
 def test_names_of_files_stay_unless_they_are_the_key(features: Path, tmp_path: Path) -> None:
     done = push(features, tmp_path / "shared")
     assert "Jane_Doe" not in everything(tmp_path / "shared")
-    assert done.withheld[-1] == "`file_name`: names of files; rows are named by `uuid`"
+    assert (
+        done.withheld[-1] == "`file_name`: names of files; rows are named by `uuid`; `--include file_name` lets it go"
+    )
     assert "names of files; rows are named by `uuid`" in (tmp_path / "shared" / "README.md").read_text()
     push(features, tmp_path / "named", key="file_name", names=True)
     assert shared(tmp_path / "named")["file_name"][0] == "Jane_Doe/take_1.mp4"

@@ -79,7 +79,9 @@ def test_names_of_files_are_withheld_whatever_they_look_like() -> None:
     row = pa.table({"uuid": ["u1"], "file_name": ["Jane Doe"], "camera": ["front"]})
     publication = plan_publication(kinds, look_at_values([row]), UUID, media=False, drop=())
     assert list(publication.features) == ["uuid", "camera"]
-    assert publication.withheld == ("`file_name`: names of files; rows are named by `uuid`",)
+    assert publication.withheld == (
+        "`file_name`: names of files; rows are named by `uuid`; `--include file_name` lets it go",
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,9 @@ def test_a_status_that_is_none_is_published_as_unexpected(tmp_path: Path) -> Non
 
 def test_names_beside_another_key_stay(tmp_path: Path) -> None:
     ds = several().select_columns(["uuid", "facemae"]).add_column("name", ["Anna Schmidt"])
-    assert "`name`: names of files; rows are named by `uuid`" in push(ds, tmp_path / "place").withheld
+    assert (
+        "`name`: names; rows are named by `uuid`; `--include name` lets it go" in push(ds, tmp_path / "place").withheld
+    )
     assert shared(tmp_path / "place").column_names == ["uuid", "facemae"]
 
 
@@ -206,8 +210,10 @@ def test_a_named_column_of_pictures_or_bytes_needs_media_too(tmp_path: Path) -> 
     assert shared(tmp_path / "media").column_names == ["uuid", "facemae", "crops"]
     push(several(), tmp_path / "both", media=True, include=["raw"])
     there = shared(tmp_path / "both")
-    assert there.column_names == ["uuid", "facemae", "raw", "crops"]
+    assert there.column_names == ["uuid", "facemae", "raw"], "media lets go what was named, and no other recording"
     assert there["raw"] == [b"\1\2\3"]
+    push(several(), tmp_path / "every", media=True, include=["raw", "crops"])
+    assert shared(tmp_path / "every").column_names == ["uuid", "facemae", "raw", "crops"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from emollama_hf import schema
 from emollama_hf.feature_set.row_notes import known_rows
 from emollama_hf.privacy.column_values import MEDIA_SUFFIXES, ColumnValues, is_text
 from emollama_hf.privacy.personal_values import MOST, only_label_words
-from emollama_hf.privacy.spelled_names import LEAST_CHARACTERS, folded
+from emollama_hf.privacy.spelled_names import LEAST_CHARACTERS, folded, spelling, spellings
 from emollama_hf.sharing.names.row_names import CANDIDATES, FILE_NAMES
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.stages.known_columns import is_computed, sensitive_columns
@@ -53,7 +53,8 @@ def file_names(rows: SourceRows, values: Mapping[str, ColumnValues], key: str | 
     or if most rows have the name of their own file, or of any video, within their text. Case and Unicode form do not
     count. Names of fewer than `LEAST_CHARACTERS` count where most rows repeat their own and they are letters alone.
     Names that are words of labels alone (`happy.mp4`) count only in a column that could name rows; such a column also
-    counts if most of its values are paths.
+    counts if most of its values are paths. Of texts of one name each other spellings count, too (`Anna Smith` for
+    `anna_smith.mp4`). Whole numbers count where most rows have their own.
 
     Args:
         rows: the source.
@@ -66,15 +67,15 @@ def file_names(rows: SourceRows, values: Mapping[str, ColumnValues], key: str | 
     naming = dict.fromkeys([*CANDIDATES, *([] if key is None else [key])])
     files = [name for name, kind in rows.features.items() if _names_files(name, kind, values.get(name))]
     looked_at = [
-        name
-        for name, kind in rows.features.items()
-        if name not in files and _may_repeat(name, kind, values.get(name), naming)
+        name for name, kind in rows.features.items() if name not in files and _may_repeat(name, kind, values.get(name))
     ]
     whole = _known_elsewhere(rows.directory)
     for table in _tables(rows, files):
         whole.update(path for column in table.columns for path in _paths(column) if path is not None)
     known = frozenset(stem for path in whole for stem in _forms(path))
-    found = {name: _Repeats(known, names_rows=name in naming) for name in looked_at}
+    spelled = spellings(known)
+    whole_numbers = {name for name in looked_at if _is_whole_number(rows.features[name])}
+    found = {name: _Repeats(known, spelled, name in naming, name in whole_numbers) for name in looked_at}
     for name, repeats in found.items():
         repeats.note_classes(getattr(rows.features[name], "names", None) or ())
     for table in _tables(rows, [*files, *looked_at]):
@@ -87,10 +88,19 @@ def file_names(rows: SourceRows, values: Mapping[str, ColumnValues], key: str | 
 
 @dataclass
 class _Repeats:
-    """How often a column repeats names. known: stems of all files. names_rows: whether the column could name rows."""
+    """How often a column repeats names.
+
+    Attributes:
+        known: stems of all files.
+        spelled: their spellings.
+        names_rows: whether the column could name rows.
+        are_numbers: whether it holds whole numbers, of which one may be equal by chance.
+    """
 
     known: frozenset[str]
+    spelled: frozenset[str]
     names_rows: bool
+    are_numbers: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
     def note(self, texts: list[str | None], own: list[frozenset[str]]) -> None:
@@ -100,7 +110,7 @@ class _Repeats:
             said, whole = _forms(text), _folded(text)
             self.counts["rows"] += 1
             self.counts["videos"] += _names_video(text)
-            self.counts["any"] += any(self._tells(one) for one in said & self.known)
+            self.counts["any"] += any(self._tells(one) for one in said & self.known) or _spelling(text) in self.spelled
             self.counts["own"] += any(map(self._is_own, said & stems)) or any(
                 stem in whole and self._tells(stem) for stem in stems
             )
@@ -114,7 +124,10 @@ class _Repeats:
     @property
     def are_repeated(self) -> bool:
         most = MOST * self.counts["rows"]
-        return self.counts["any"] > 0 or any(self.counts[what] > most for what in ("own", "paths", "videos"))
+        one_is_enough = self.names_rows or not self.are_numbers
+        if one_is_enough and self.counts["any"] > 0:
+            return True
+        return any(self.counts[what] > most for what in ("own", "paths", "videos"))
 
     def _tells(self, stem: str) -> bool:
         return len(stem) >= LEAST_CHARACTERS and (self.names_rows or not only_label_words(stem))
@@ -129,14 +142,18 @@ def _names_files(name: str, kind: Any, held: ColumnValues | None) -> bool:
     return is_text(kind) and (name in (*FILE_NAMES, *sensitive_columns()) or (held is not None and held.are_file_names))
 
 
-def _may_repeat(name: str, kind: Any, held: ColumnValues | None, naming: Collection[str]) -> bool:
+def _may_repeat(name: str, kind: Any, held: ColumnValues | None) -> bool:
     if name in (schema.STATUS, schema.ERROR) or is_computed(name):
         return False
     if isinstance(kind, ClassLabel):
         return True
     if is_text(kind):
         return held is not None and held.are_short
-    return name in naming and type(kind) is Value and "int" in kind.dtype
+    return _is_whole_number(kind)
+
+
+def _is_whole_number(kind: Any) -> bool:
+    return type(kind) is Value and "int" in kind.dtype
 
 
 def _known_elsewhere(directory: Path | None) -> set[str]:
@@ -170,6 +187,7 @@ def _texts(column: pa.ChunkedArray, kind: Any) -> list[str | None]:
 
 
 _folded = lru_cache(maxsize=65_536)(folded)
+_spelling = lru_cache(maxsize=65_536)(spelling)
 
 
 @lru_cache(maxsize=65_536)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,7 @@ def hash_name(name: str, secret: bytes | None = None) -> str:
 
     Without a secret, who guesses a name can check the guess; with one, only who has the secret can.
     """
+    name = unicodedata.normalize("NFC", name)  # a Mac's file systems take letters and their marks apart
     if secret is None:
         return hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]
     return hmac.new(secret, name.encode(), "sha256").hexdigest()[:HASH_DIGITS]

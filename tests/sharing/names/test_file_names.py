@@ -236,3 +236,19 @@ def test_texts_that_are_null_in_every_row_are_no_names(tmp_path: Path) -> None:
     )
     push(ds, tmp_path / "shared")
     assert "note" in shared(tmp_path / "shared").column_names
+
+
+def test_whole_numbers_count_where_most_rows_have_their_own(tmp_path: Path) -> None:
+    files = [f"{number}.mp4" for number in (10020, 10021, 10022)]
+    done = push(source(uuid=["a", "b", "c"], file_name=files, code=[10020, 10021, 10022]), tmp_path / "own")
+    assert "code" not in [column.name for column in done.published]
+    done = push(source(uuid=["a", "b", "c"], file_name=files, score=[10022, 7, 8]), tmp_path / "chance")
+    assert "score" in [column.name for column in done.published]
+
+
+@pytest.mark.parametrize(
+    "said", ["anna-schmidt", "Anna Schmidt", "AnnaSchmidt", "anna\u200bschmidt", "ａｎｎａ_schmidt"]
+)
+def test_any_spelling_counts(said: str, tmp_path: Path) -> None:
+    ds = source(uuid=["a", "b"], file_name=["anna_schmidt.mp4", "b.mp4"], note=[said, "x"])
+    assert "note" not in [column.name for column in push(ds, tmp_path / "shared").published]
