@@ -11,9 +11,10 @@ from datasets import List, Value
 
 import emollama_hf
 from emollama_hf import Column, EmoLlamaEmbed, Stage
+from emollama_hf.encoders.emotion_llama.config_json import feature_size
 from emollama_hf.stages.pipeline import build_pipeline
 
-WIDTH = EmoLlamaEmbed("random-tiny").source.feature_size()
+WIDTH = feature_size(EmoLlamaEmbed("random-tiny").source.config("emotion_llama"))
 NAMES = ["sample_frames", "facemae_embed", "videomae_embed"]
 ROW: dict[str, Any] = {
     "peak_frame": [np.zeros((8, 8, 3), np.uint8)],
