@@ -2,7 +2,7 @@
 
     weights of the parts that run + the largest stage's intermediate values + what libraries take
 
-Compared with measured peaks of random-full in README.md, "Memory, and 4 or 8 bits".
+Compared with measured peaks of random-full in docs/runs.md, "Memory, and 4 or 8 bits".
 """
 
 from __future__ import annotations

@@ -48,16 +48,17 @@ class Reader:
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     on_hub: list[tuple[str, ...]] = field(default_factory=list)
 
-    def read(self, page: Path) -> None:
-        """Run every block, here and now but for the Hub's; an error names the block's line."""
-        found = blocks(page.read_text(encoding="utf-8"))
-        self._check_lists(found)
-        for block in found:
-            try:
-                self._run(Block(block.language, self._here(block.code), block.line))
-            except Exception as error:
-                error.add_note(f"in the block at {page.name}:{block.line}")
-                raise
+    def read(self, *pages: Path) -> None:
+        """Run every block of pages in order, here and now but for the Hub's; an error names the block's line."""
+        found = {page: blocks(page.read_text(encoding="utf-8")) for page in pages}
+        self._check_lists([block for of_page in found.values() for block in of_page])
+        for page, of_page in found.items():
+            for block in of_page:
+                try:
+                    self._run(Block(block.language, self._here(block.code), block.line))
+                except Exception as error:
+                    error.add_note(f"in the block at {page.name}:{block.line}")
+                    raise
 
     def run_on_hub(self, server: Hub, home: Path) -> None:
         """Run the commands that talk to a Hub, in the page's order."""

@@ -1,11 +1,13 @@
-"""README.md, typed from top to bottom: with recorded checkpoints of the original's formats for the real ones."""
+"""README.md and the pages of docs/, typed in the reader's order: with recorded checkpoints for the real ones."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.encoders import golden
 from tests.hub import hub
@@ -19,6 +21,9 @@ REPLACED = {
     ),
     "/mnt/lab/shared": "lab-shared",
 }
+#: In the order in which README.md names them.
+SUBJECTS = ("model", "pipeline", "runs", "lab", "sharing", "limits", "extending", "building")
+PAGES = ["README.md", *(f"docs/{subject}.md" for subject in SUBJECTS)]
 _INSTALLS = "nothing is installed by a test"
 _RAY = "a cluster: tests/engines/test_ray_command_line.py runs it"
 _TESTS = "the tests would run the tests"
@@ -60,13 +65,37 @@ def prepare(world: Path) -> None:
             np.save(world / name / f"{clip}.npy", np.ones(shape, np.float32))
 
 
+@pytest.mark.usefixtures("known_before")
 def test_every_block_runs_or_is_listed(tmp_path: Path) -> None:
     world = tmp_path / "world"
     world.mkdir()
     prepare(world)
     reader = Reader(CHECKOUT, REPLACED, NOT_RUN)
     with reading_in(world):
-        reader.read(CHECKOUT / "README.md")
+        reader.read(*(CHECKOUT / page for page in PAGES))
         with hub() as server:
             reader.run_on_hub(server, tmp_path / "home")
     assert [words[1] for words in reader.on_hub].count("push") >= 1
+
+
+def test_the_readme_is_one_page_and_names_every_other() -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    assert len(readme.splitlines()) <= 150
+    pages = {f"docs/{path.name}" for path in (CHECKOUT / "docs").glob("*.md")}
+    assert pages == set(re.findall(r"docs/\w+\.md", readme))
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/SECURITY.md", "docs/CHANGELOG.md"])
+def test_every_link_leads_somewhere(page: str) -> None:
+    path = CHECKOUT / page
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        name, _, anchor = link.partition("#")
+        there = path.parent / name if name else path
+        assert "://" in link or there.exists(), link
+        assert not anchor or "://" in link or anchor in headings(there), link
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings."""
+    lines = [line.lstrip("# ").lower() for line in page.read_text().splitlines() if line.startswith("#")]
+    return {re.sub(r"[^\w -]", "", line).replace(" ", "-") for line in lines}
