@@ -17,10 +17,10 @@ from dataset_scripts.content_builder import IDENTITIES, ContentBuilder, stored_p
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.console.logs import clean_all_logs
+from emollama_hf.console.safe_errors import traceback_text
 from emollama_hf.console.terminal import write_line
 from emollama_hf.errors import SourceError
-from emollama_hf.feature_set.card.card_sections import describe_column
-from emollama_hf.text.safe_errors import traceback_text
+from emollama_hf.schema import describe_column
 
 
 class OneLineParser(argparse.ArgumentParser):

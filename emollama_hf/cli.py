@@ -11,9 +11,9 @@ import typer
 
 from emollama_hf import __version__
 from emollama_hf.console.logs import clean_all_logs
+from emollama_hf.console.safe_errors import traceback_text
 from emollama_hf.console.terminal import write_line
 from emollama_hf.encoders import weight_sources
-from emollama_hf.text.safe_errors import traceback_text
 
 app = typer.Typer(
     name="emollama-hf",

@@ -5,7 +5,7 @@ Every width comes from a model's or a transform's configuration; no size is a co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ FACEMAE = "facemae"
 VIDEOMAE = "videomae"
 EMOLLAMA = "emollama"
 
+#: Names of classes that a description of a column has.
+FEW_NAMES = 20
 #: How the types of numbers begin; "float16", "int32", "uint8", "bool".
 NUMBERS = ("float", "int", "uint", "bool")
 
@@ -110,6 +112,24 @@ def is_picture(feature: Any) -> bool:
 def dtype_of(feature: Any) -> str:
     """The numpy name of a numeric feature's element type."""
     return dtype_of(feature.feature) if isinstance(feature, List | LargeList) else feature.dtype
+
+
+def describe_column(feature: Any, show: Callable[[str], str] = str) -> str:
+    """A column's shape and type for people: "(309, 4096) float16", "text", "int32", "one of NonMW, MW".
+
+    show: makes what the data set says, such as the names of classes, fit to stand in the text.
+    """
+    names = getattr(feature, "names", None)
+    if names:
+        return "one of " + ", ".join(map(show, names[:FEW_NAMES])) + (", ..." if len(names) > FEW_NAMES else "")
+    shape = shape_of(feature)
+    if shape is None:
+        kind = getattr(feature, "dtype", type(feature).__name__)
+        return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
+    if not shape:
+        return show(dtype_of(feature))
+    sides = ", ".join("any" if side < 0 else str(side) for side in shape)
+    return f"({sides}{',' if len(shape) == 1 else ''}) {show(dtype_of(feature))}"
 
 
 def column(name: str, values: Sequence[Any], feature: Any) -> np.ndarray | list[Any]:

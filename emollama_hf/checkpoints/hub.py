@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files, recorded_origin
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.console.terminal import for_terminal
 from emollama_hf.encoders import find_encoder
 from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import files_digest, sha256_file
-from emollama_hf.text.safe_errors import no_secrets
 
 #: The commit that a repository's branch or tag was at when this process first asked.
 _commits: dict[tuple[str, str | None], str] = {}

@@ -9,11 +9,12 @@ from emollama_hf.commands.report import columns_table, console, table
 from emollama_hf.console.terminal import shown_text
 from emollama_hf.encoders import known_encoders
 from emollama_hf.errors import ModelError, ShareError
-from emollama_hf.feature_set.card.card_sections import describe_column, label_lines, settings_of, status_words
+from emollama_hf.feature_set.card.card_sections import label_lines, settings_of, status_words
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
 from emollama_hf.files.given_path import given_path
+from emollama_hf.schema import describe_column
 from emollama_hf.text.plural import counted
 from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 

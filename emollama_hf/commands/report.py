@@ -61,7 +61,7 @@ def _cell(value: Any) -> Any:
 
 
 def columns_table(columns: Mapping[str, str]) -> Table:
-    """Names and descriptions of columns, as `feature_set.card.card_sections.describe_column` words them."""
+    """Names and descriptions of columns, as `schema.describe_column` words them."""
     made = table("column", "one row")
     for name, description in columns.items():
         made.add_row(name, description)

@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
 from emollama_hf.checkpoints.write import write_part, write_provenance
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.conversion.hyperparameters import checked_sections, part_configs
 from emollama_hf.conversion.licences import copy_licences
 from emollama_hf.conversion.parts import Request, check_sources, check_values, part_contents, result_bytes
@@ -34,7 +35,6 @@ from emollama_hf.encoders.weight_source import OpenedSource
 from emollama_hf.errors import ModelError
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.work_directory import work_directory
-from emollama_hf.text.safe_errors import no_secrets
 from emollama_hf.text.secrets import without_secrets_inside
 
 FORMAT = 1

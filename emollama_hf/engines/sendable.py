@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import traceback
 
-from emollama_hf.text.safe_errors import without_secrets_in_error
+from emollama_hf.console.safe_errors import without_secrets_in_error
 from emollama_hf.text.secrets import without_secrets
 
 

@@ -19,6 +19,7 @@ from emollama_hf import schema
 from emollama_hf.console import timing
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.progress import Progress, hashing_bar
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.engines.local import run_local
 from emollama_hf.engines.open_shard import ShardSize
@@ -53,7 +54,6 @@ from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.stages.running import named
-from emollama_hf.text.safe_errors import no_secrets
 from emollama_hf.work_store.shard import Failure
 from emollama_hf.work_store.work_store import INSIDE_OUT, Stored, WorkStore
 

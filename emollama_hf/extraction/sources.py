@@ -9,6 +9,7 @@ from datasets import Dataset, DatasetDict, Video, load_dataset, load_from_disk
 
 from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import SourceError
 from emollama_hf.extraction.labels import join_labels, join_tables, shown
 from emollama_hf.feature_set.destination import is_feature_set
@@ -16,7 +17,6 @@ from emollama_hf.feature_set.parquet_rows import check_directory
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.video_files import VIDEO_SUFFIXES, VideoFiles, find_videos
 from emollama_hf.frames.source import path_as_text, shown_name
-from emollama_hf.text.safe_errors import no_secrets
 
 logger = package_logger(__name__)
 

@@ -13,12 +13,12 @@ import numpy as np
 from datasets import Dataset, Features, IterableDataset
 
 from emollama_hf import schema
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set.parquet_rows import ParquetRows
 from emollama_hf.files.given_path import given_path
 from emollama_hf.rows import Rows
 from emollama_hf.stages.config import check_choice
-from emollama_hf.text.safe_errors import no_secrets
 
 FeatureRows: TypeAlias = Dataset | IterableDataset | ParquetRows
 

@@ -15,11 +15,11 @@ from datasets import Features
 
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import SafeMessage
-from emollama_hf.feature_set.card.card_sections import describe_column
 from emollama_hf.feature_set.existing_set import ExistingSet
 from emollama_hf.feature_set.provenance import setting_differences
 from emollama_hf.feature_set.row_identity import NAMING, RowIdentity
 from emollama_hf.privacy.numbered_columns import pattern_of
+from emollama_hf.schema import describe_column
 from emollama_hf.stages.known_columns import columns_of_stage_named
 
 logger = package_logger(__name__)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
+from emollama_hf.console.safe_errors import without_secrets_in_error
 from emollama_hf.errors import ClipError
 from emollama_hf.files.small_file import OddFileError, check_regular
 from emollama_hf.frames.limits import check_bytes
 from emollama_hf.frames.settings import DecodeLimits
-from emollama_hf.text.safe_errors import without_secrets_in_error
 from emollama_hf.text.secrets import without_secrets
 
 FILE_URL = "file://"

@@ -21,10 +21,10 @@ from datasets import ClassLabel, Features, LargeList, List, Value
 from datasets.features.features import _ArrayXD
 
 from emollama_hf import schema
-from emollama_hf.feature_set.card.card_sections import describe_column
 from emollama_hf.privacy.column_values import SHORT_TEXT, ColumnValues, is_text, look_at_names
 from emollama_hf.privacy.media import LONGEST_VECTOR, SHOWS_PEOPLE, shows_people
 from emollama_hf.privacy.numbered_columns import NUMBERED, numbered_columns, pattern_of
+from emollama_hf.schema import describe_column
 from emollama_hf.stages.known_columns import Shape, compared_columns, number_types_of, shapes_of
 
 LONG_TEXTS = f"texts of several lines or of more than {SHORT_TEXT} characters"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from datasets import ClassLabel, Features
 from filelock import FileLock
 
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest
 from emollama_hf.feature_set.row_notes import RowNote, known_rows, note_rows
@@ -32,7 +33,6 @@ from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
 from emollama_hf.sharing.staging import staging_folder
-from emollama_hf.text.safe_errors import no_secrets
 from emollama_hf.work_store.forgetting import keep_only, remove_store
 from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 

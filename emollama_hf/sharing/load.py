@@ -14,6 +14,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, l
 
 from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig
@@ -25,7 +26,6 @@ from emollama_hf.sharing.card_files import check_card_files
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.known_columns import feature_columns
-from emollama_hf.text.safe_errors import no_secrets
 
 logger = package_logger(__name__)
 

@@ -12,9 +12,9 @@ from datasets import ClassLabel, Features, Value
 
 from emollama_hf import schema
 from emollama_hf.console.terminal import shown_text
-from emollama_hf.feature_set.card.card_sections import describe_column
 from emollama_hf.privacy.personal_columns import look_of_column, may_name_people, people_in
 from emollama_hf.privacy.scan import may_hold_text, values_in
+from emollama_hf.schema import describe_column
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.sharing.withhold import Publication
 from emollama_hf.stages.known_columns import sensitive_columns

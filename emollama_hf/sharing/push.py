@@ -18,6 +18,7 @@ from datasets import Dataset, Features
 
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.progress import sharing_bar
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
@@ -51,7 +52,6 @@ from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, plan_publication
 from emollama_hf.sharing.without_features import check_features
 from emollama_hf.stages.transform import Transform
-from emollama_hf.text.safe_errors import no_secrets
 
 logger = package_logger(__name__)
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from emollama_hf import schema
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.extraction.sources import open_source
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
@@ -32,7 +33,6 @@ from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.known_columns import compared_columns, known_columns
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS
-from emollama_hf.text.safe_errors import no_secrets
 
 NAMES_SHOWN = 5
 

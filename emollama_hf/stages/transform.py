@@ -27,9 +27,9 @@ from datasets import Features
 from emollama_hf import schema
 from emollama_hf.computing import process
 from emollama_hf.console.logs import package_logger
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.rows import Rows
 from emollama_hf.stages.running import run_chunk
-from emollama_hf.text.safe_errors import no_secrets
 
 if TYPE_CHECKING:
     from emollama_hf.stages.stage import Stage

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from emollama_hf.commands.report import Screen, columns_table, table
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.terminal import for_terminal, shown_text, write_line
-from emollama_hf.feature_set.card.card_sections import describe_column
+from emollama_hf.schema import describe_column
 from tests.extraction.crops import write_crops
 
 #: What moves a cursor, colours, reverses, hides or forges, beside any other text.

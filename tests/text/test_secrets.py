@@ -14,12 +14,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from emollama_hf.console.safe_errors import no_secrets, traceback_text, without_secrets_in_error
 from emollama_hf.engines.sendable import sendable
 from emollama_hf.errors import ClipError, ModelError, ShareError, SourceError, StoreError
 from emollama_hf.feature_set.export_npy import ExportError
 from emollama_hf.feature_set.manifest import ManifestError
 from emollama_hf.feature_set.shrinking import ExistingRowsError
-from emollama_hf.text.safe_errors import no_secrets, traceback_text, without_secrets_in_error
 from emollama_hf.text.secrets import public_url, without_secrets, without_secrets_inside
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -8,6 +8,7 @@ from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.console.terminal import shown_text
+from emollama_hf.feature_set.card.markdown import block, cell, code, inline, literal, picture, sentence
 from emollama_hf.feature_set.file_counts import FEW_VALUES
 from emollama_hf.feature_set.manifest import PROVENANCE, FeatureConfig, Manifest
 from emollama_hf.feature_set.opening import Opening
@@ -16,7 +17,6 @@ from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
 from emollama_hf.stages.known_columns import feature_columns, known_columns
 from emollama_hf.stages.known_stages import maker_of
-from emollama_hf.text.markdown import block, cell, code, inline, literal, picture, sentence
 from emollama_hf.text.secrets import without_secrets
 
 #: Of columns that no stage computes.
@@ -169,24 +169,6 @@ Tuning*, NeurIPS 2024.
 """
 
 
-def describe_column(feature: Any, show: Callable[[str], str] = str) -> str:
-    """A column's shape and type for people: "(309, 4096) float16", "text", "int32", "one of NonMW, MW".
-
-    show: makes what the data set says, such as the names of classes, fit to stand in the text.
-    """
-    names = getattr(feature, "names", None)
-    if names:
-        return "one of " + ", ".join(map(show, names[:FEW_VALUES])) + (", ..." if len(names) > FEW_VALUES else "")
-    shape = schema.shape_of(feature)
-    if shape is None:
-        kind = getattr(feature, "dtype", type(feature).__name__)
-        return {"string": "text", "large_string": "text", "binary": "bytes"}.get(kind, type(feature).__name__.lower())
-    if not shape:
-        return show(schema.dtype_of(feature))
-    sides = ", ".join("any" if side < 0 else str(side) for side in shape)
-    return f"({sides}{',' if len(shape) == 1 else ''}) {show(schema.dtype_of(feature))}"
-
-
 def label_lines(config: FeatureConfig, show: Callable[[str], str] = str) -> dict[str, str]:
     """For each column of labels how often each value is there, or how many values there are. show: of a value."""
     lines = {}
@@ -218,7 +200,7 @@ def _columns(config: FeatureConfig) -> str:
         if config.key is not None and config.key.column == name:
             named = "hash of a name that stays in the lab" if config.key.hashed else meaning
             meaning = "; ".join(text for text in (named, "**names the row**") if text)
-        rows.append(_row(code(name), describe_column(kind, inline), meaning))
+        rows.append(_row(code(name), schema.describe_column(kind, inline), meaning))
     return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 
 

@@ -8,12 +8,12 @@ from emollama_hf.console.terminal import shown_text
 from emollama_hf.feature_set.card import card_sections as sections
 from emollama_hf.feature_set.card.card_yaml import card_yaml
 from emollama_hf.feature_set.card.coverage_picture import coverage_picture
+from emollama_hf.feature_set.card.markdown import inline
 from emollama_hf.feature_set.card.readme_metadata import readme_metadata
 from emollama_hf.feature_set.manifest import Manifest
 from emollama_hf.feature_set.opening import Opening
 from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
 from emollama_hf.feature_set.set_paths import picture_name
-from emollama_hf.text.markdown import inline
 
 TITLE = "Emotion-LLaMA features of video clips"
 TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]

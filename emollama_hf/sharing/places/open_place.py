@@ -6,13 +6,13 @@ import os
 import re
 from pathlib import Path
 
+from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.set_paths import MOST_CHARACTERS, config_fault
 from emollama_hf.sharing.places.folder_place import FolderPlace
 from emollama_hf.sharing.places.hub_place import HubPlace
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.text.plain_names import revision_fault
-from emollama_hf.text.safe_errors import no_secrets
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 HUB_URL = re.compile(r"hf://datasets/(\w[\w.-]*/\w[\w.-]*?)(?:@([^/]+))?/?")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from datasets import Array2D, ClassLabel, Image, List, Value
 
-from emollama_hf.feature_set.card.card_sections import describe_column
+from emollama_hf.schema import describe_column
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from markdown_it.token import Token
 from emollama_hf.console.terminal import shown_text
 from emollama_hf.feature_set.card.card_yaml import card_yaml
 from emollama_hf.feature_set.card.feature_card import update_card, write_card
+from emollama_hf.feature_set.card.markdown import block, cell, code, inline, literal, sentence
 from emollama_hf.feature_set.file_counts import COVERAGE_BINS, FileCounts
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.feature_set.opening import open_directory
-from emollama_hf.text.markdown import block, cell, code, inline, literal, sentence
 
 HOSTILE = [
     "|", "\\|", "\\\\|", "`", "``", "```", "~~~", "<b>", "<img src=x onerror=alert(1)>", "<!--", "</details>", "&lt;",
