@@ -126,7 +126,9 @@ def extract(
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
+        typer.Option(
+            help="Also write facemae_frames, videomae_frames, peak_frame (faces!), hubert_sequence (a voice!)."
+        ),
     ] = None,
     include: Annotated[
         list[str] | None,
