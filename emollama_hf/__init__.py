@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Column,
         EmoLlamaEmbed,
         FaceMAEEmbed,
+        HubertEmbed,
         ModelStage,
         SampleFrames,
         Stage,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         VideoMAEEmbed,
         register,
     )
-    from emollama_hf.stages.ready import emollama_embed, facemae_embed, sample_frames, videomae_embed
+    from emollama_hf.stages.ready import emollama_embed, facemae_embed, hubert_embed, sample_frames, videomae_embed
 
 try:
     __version__ = version("emollama_hf")
@@ -52,11 +53,13 @@ _HOMES = {
     "EmoLlamaEmbed": "emollama_hf.stages",
     "Encoder": "emollama_hf.encoders.encoder",
     "FaceMAEEmbed": "emollama_hf.stages",
+    "HubertEmbed": "emollama_hf.stages",
     "SampleFrames": "emollama_hf.stages",
     "VideoMAEEmbed": "emollama_hf.stages",
     "convert": "emollama_hf.conversion.convert",
     "emollama_embed": "emollama_hf.stages.ready",
     "facemae_embed": "emollama_hf.stages.ready",
+    "hubert_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
     "extract": "emollama_hf.extraction.extraction",
@@ -73,6 +76,7 @@ __all__ = [
     "EmotionLlamaProcessor",
     "Encoder",
     "FaceMAEEmbed",
+    "HubertEmbed",
     "ModelError",
     "ModelStage",
     "PluginError",
@@ -86,6 +90,7 @@ __all__ = [
     "emollama_embed",
     "extract",
     "facemae_embed",
+    "hubert_embed",
     "load",
     "push",
     "register",

@@ -126,7 +126,9 @@ def extract(
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="Also write facemae_frames, videomae_frames or peak_frame (faces!)."),
+        typer.Option(
+            help="Also write facemae_frames, videomae_frames, peak_frame (faces!), hubert_sequence (a voice!)."
+        ),
     ] = None,
     include: Annotated[
         list[str] | None,
@@ -209,6 +211,7 @@ def convert(
     out: Annotated[Path, typer.Option("--out", "-o", help="Model directory to write; it must be new or empty.")],
     facemae: Annotated[str | None, typer.Option(help=_SOURCES["facemae"])] = None,
     videomae: Annotated[str | None, typer.Option(help=_SOURCES["videomae"])] = None,
+    hubert: Annotated[str | None, typer.Option(help=_SOURCES["hubert"])] = None,
     eva: Annotated[str | None, typer.Option(help=_SOURCES["eva"])] = None,
     emotion_llama: Annotated[str | None, typer.Option(help=_SOURCES["emotion_llama"])] = None,
     llama: Annotated[str | None, typer.Option(help=_SOURCES["llama"])] = None,
@@ -226,12 +229,13 @@ def convert(
 
     Each source is a path, a URL of any fsspec scheme, or hf://OWNER/NAME and a path below it.
 
-    Any subset of the five may be given: the face encoders alone are useful, and Llama-2 is gated.
+    Any subset of the six may be given: the face encoders alone are useful, and Llama-2 is gated.
     """
     from emollama_hf.commands.convert import run_convert
 
     sources = {
-        "facemae": facemae, "videomae": videomae, "eva": eva, "emotion_llama": emotion_llama, "llama": llama,
+        "facemae": facemae, "videomae": videomae, "hubert": hubert,
+        "eva": eva, "emotion_llama": emotion_llama, "llama": llama,
     }  # fmt: skip
     run_convert(out, sources, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
 

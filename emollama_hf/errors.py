@@ -15,6 +15,7 @@ ErrorKind = Literal[
     "empty_file",  # zero bytes
     "not_a_video",  # no container that FFmpeg knows, or one without its index
     "no_video_stream",  # audio only
+    "no_audio",  # no track of sound where one is asked for, or one that is shorter than a frame of its encoder
     "no_frames",  # a video or a stack of pictures in which not one frame can be decoded
     "limit_exceeded",  # more pixels, frames, seconds or bytes than the options allow
     "bad_frames",  # given pictures: shape, dtype, range or NaN
@@ -35,6 +36,7 @@ PUBLISHED_TEXTS: dict[ErrorKind, str] = {
     "empty_file": "the file of the clip is empty",
     "not_a_video": "the file of the clip is no video that can be read",
     "no_video_stream": "the file of the clip has no video stream",
+    "no_audio": "the clip has no sound, or too little of it",
     "no_frames": "no frame of the clip can be decoded",
     "limit_exceeded": "the clip exceeds a limit of pixels, frames, seconds or bytes",
     "bad_frames": "the given frames have a shape, type, range or values that cannot be used",
@@ -98,6 +100,10 @@ class ModelError(SafeMessage, ValueError):
 
     The message says what was looked for, what is there and what to do next. No row is to blame.
     """
+
+
+class MissingPartError(ModelError):
+    """A model does not have a part: it was not converted."""
 
 
 class SourceError(SafeMessage, ValueError):

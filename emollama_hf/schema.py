@@ -16,6 +16,8 @@ from emollama_hf.errors import ClipError
 VIDEO = "video"
 FRAMES = "frames"
 HUBERT = "hubert"
+HUBERT_SEQUENCE = "hubert_sequence"
+HAS_AUDIO = "has_audio"
 
 FACEMAE_FRAMES = "facemae_frames"
 VIDEOMAE_FRAMES = "videomae_frames"
@@ -101,6 +103,11 @@ def shape_of(feature: Any) -> tuple[int, ...] | None:
     return None
 
 
+def fits(found: Sequence[int], declared: Sequence[int]) -> bool:
+    """Whether an array's shape is the declared one, of which a side of -1 may have any length."""
+    return len(found) == len(declared) and all(want in (-1, side) for side, want in zip(found, declared, strict=True))
+
+
 def is_picture(feature: Any) -> bool:
     """Whether a column holds pictures or stacks of pictures: `Image`, or uint8 arrays of three sides or more."""
     if isinstance(feature, Image):
@@ -136,7 +143,8 @@ def column(name: str, values: Sequence[Any], feature: Any) -> np.ndarray | list[
     """One output column, checked against its declared type.
 
     values: a value a row, None for a row without one. Returns a numpy array (rows, *shape) of the declared
-    dtype; with None among them a list (Arrow takes no null inside an array); text and pictures as a list.
+    dtype; with None among them a list (Arrow takes no null inside an array), as with sides of any length; text and
+    pictures as a list.
     Raises ValueError if a shape differs: a wrong shape in a fixed-size column is stored without a word and
     fails when somebody reads it.
     """
@@ -146,13 +154,13 @@ def column(name: str, values: Sequence[Any], feature: Any) -> np.ndarray | list[
     dtype = np.dtype(dtype_of(feature))
     arrays = [None if v is None else np.asarray(v, dtype=dtype) for v in values]
     for row, array in enumerate(arrays):
-        if array is not None and array.shape != shape:
+        if array is not None and not fits(array.shape, shape):
             raise ValueError(
                 f"column {name!r}, row {row}: the stage computed the shape {array.shape}, declared is {shape}. "
                 "This is a defect of the stage, not of the data."
             )
     complete = [array for array in arrays if array is not None]
-    if len(complete) == len(arrays):
+    if len(complete) == len(arrays) and -1 not in shape:
         return np.stack(complete) if complete else np.empty((0, *shape), dtype)
     if shape == ():
         return [None if array is None else array.item() for array in arrays]

@@ -2,4 +2,6 @@
 
 from emollama_hf.encoders import ENCODERS
 
-PARTS = tuple(encoder.name for encoder in ENCODERS)
+ALL_PARTS = tuple(encoder.name for encoder in ENCODERS)
+#: Those that the features of the default layout need.
+PARTS = tuple(encoder.name for encoder in ENCODERS if not encoder.optional)

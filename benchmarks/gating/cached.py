@@ -22,7 +22,7 @@ CACHED = Ratio(
     "cached",
     "processor time of an extract that finds all clips computed to reading and hashing the clips and their features "
     f"{READINGS} times",
-    "emollama_hf/store/ and emollama_hf/files/digest.py",
+    "emollama_hf/planning/, emollama_hf/work_store/ and emollama_hf/files/digest.py",
 )
 CACHED_MAP = Ratio(
     "cached-map",

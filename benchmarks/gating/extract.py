@@ -20,7 +20,7 @@ ROWS = 8
 EXTRACT = Ratio(
     "extract",
     "extract of given crops, the folder of hidden states included, to the time its networks compute",
-    "emollama_hf/engines/ and emollama_hf/store/",
+    "emollama_hf/engines/ and emollama_hf/extraction/",
 )
 
 

@@ -13,7 +13,7 @@ from emollama_hf.encoders import find_encoder, known_encoders
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.encoders.weight_source import option_flag
-from emollama_hf.errors import ModelError
+from emollama_hf.errors import MissingPartError, ModelError
 from emollama_hf.files.digest import files_digest, sha256_file
 from emollama_hf.files.links import check_links
 from emollama_hf.files.strict_json import parse_object, read_object
@@ -102,7 +102,7 @@ class DirectorySource(ModelSource):
             names = [encoder.name for encoder in known_encoders()]
             there = ", ".join(f"{name}/" for name in names if (root / name).is_dir()) or "no part of a model"
             remedy = f"Run emollama-hf convert again, with {_flags(options)} as well." if options else "Copy it there."
-            raise ModelError(
+            raise MissingPartError(
                 f"model directory {self.name} has no {part}/: it was not converted (it has {there}). {remedy}"
             )
         converted = read_provenance(root).get("sources")

@@ -76,7 +76,7 @@ def predict(
     cuda: on a GPU, of its memory; else of the machine's.
     Raises ModelError if the model does not have a part.
 
-        >>> predict(open_model("random-full"), [encoder.name for encoder in ENCODERS], dtype="bfloat16").weights
+        >>> predict(open_model("random-full"), ["facemae", "videomae", "emotion_llama"], dtype="bfloat16").weights
         16485953536
     """
     configs = {part: source.config(part) for part in parts}

@@ -104,6 +104,7 @@ def convert(
     emotion_llama: str | os.PathLike[str] | None = None,
     facemae: str | os.PathLike[str] | None = None,
     videomae: str | os.PathLike[str] | None = None,
+    hubert: str | os.PathLike[str] | None = None,
     lora_alpha: float | None = None,
     architecture: Mapping[str, Any] | None = None,
     dtype: str | torch.dtype | None = None,
@@ -112,6 +113,7 @@ def convert(
 
     out: directory to write; it must be new or empty.
     facemae, videomae, eva, emotion_llama: checkpoint files.  llama: the directory of Llama-2-7b-chat-hf.
+    hubert: the directory of chinese-hubert-large, or of another HuBERT, wav2vec 2.0 or WavLM.
         Each a local path, a URL of any fsspec scheme, or hf://OWNER/NAME[@REVISION][/PATH]. Any subset may be given;
         a part that lacks a source says so when it is used.
     lora_alpha: of LoRA's training; by default what the architecture, or the checkpoint's own configuration says. Two
@@ -131,7 +133,14 @@ def convert(
 
     Source: Emotion-LLaMA's model classes and checkpoints, and the feature extraction of its mind-wandering fork.
     """
-    given = {"facemae": facemae, "videomae": videomae, "eva": eva, "emotion_llama": emotion_llama, "llama": llama}
+    given = {
+        "facemae": facemae,
+        "videomae": videomae,
+        "hubert": hubert,
+        "eva": eva,
+        "emotion_llama": emotion_llama,
+        "llama": llama,
+    }
     locations = {kind: os.fspath(location) for kind, location in given.items() if location is not None}
     target = given_path(out, error=ModelError)
     run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)

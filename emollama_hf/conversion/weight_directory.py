@@ -29,7 +29,8 @@ _SMALL = ("config.json", *(index for index, _ in _WEIGHTS), *LICENCE_FILES)
 
 @dataclass(frozen=True)
 class OpenedDirectory:
-    """path: where the files lie here.  config: of config.json.  weights: the files that hold tensors.
+    """path: where the files lie here.  config: of config.json, and of other settings by the names of their
+    files.  weights: the files that hold tensors.
 
     files: those that are read beside.
     """
@@ -71,9 +72,10 @@ def open_directory(source: WeightDirectory, folder: Folder, location: str) -> Op
         )
     config = _json(path / "config.json")
     kind = config.get("model_type")
-    if kind != source.model_type:
+    if kind not in source.model_types:
+        expected = " or ".join(map(repr, source.model_types))
         raise ModelError(
-            f"{location}: config.json says model_type {kind!r}, expected {source.model_type!r}. "
+            f"{location}: config.json says model_type {kind!r}, expected {expected}. "
             f"Give the directory of {source.example}."
         )
     for name, said in source.required.items():
@@ -82,7 +84,8 @@ def open_directory(source: WeightDirectory, folder: Folder, location: str) -> Op
     source.check(path)
     weights = _weights(folder, path, location)
     check_links(path)
-    return OpenedDirectory(path, config, weights, source.files)
+    settings = {name: _json(path / name) for name in source.settings if (path / name).is_file()}
+    return OpenedDirectory(path, {**config, **settings}, weights, source.files)
 
 
 def _tensors_of(path: Path) -> dict[str, torch.Tensor]:

@@ -6,6 +6,7 @@ from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.emotion_llama.encoder import EmotionLlamaEncoder
 from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.facemae.encoder import FaceMAEEncoder
+from emollama_hf.encoders.hubert.encoder import HubertEncoder
 from emollama_hf.encoders.videomae.encoder import VideoMAEEncoder
 from emollama_hf.encoders.weight_source import WeightSource
 from emollama_hf.errors import ModelError
@@ -14,6 +15,7 @@ from emollama_hf.errors import ModelError
 ENCODERS: tuple[Encoder, ...] = (
     FaceMAEEncoder(),
     VideoMAEEncoder(),
+    HubertEncoder(),
     EmotionLlamaEncoder(),
 )
 

@@ -93,6 +93,17 @@ def side(least: int, most: int) -> Check:
     return check
 
 
+def wholes(least: int, most: int, *, entries: int) -> Check:
+    """A list of whole numbers within bounds, of 1 to `entries` of them."""
+    each = whole(least, most)
+
+    def check(value: Any) -> str | None:
+        good = isinstance(value, list) and 0 < len(value) <= entries and all(each(one) is None for one in value)
+        return None if good else f"a list of 1 to {entries} whole numbers from {least} to {most}"
+
+    return check
+
+
 def numbers(most: int) -> Check:
     """A list of numbers from 0."""
     each = number(0, 1e9)

@@ -58,9 +58,10 @@ class WeightDirectory(WeightSource):
     Attributes:
         example: the published directory, as errors call it.
         contents: what it holds, in brackets behind its name.
-        model_type: of its config.json.
+        model_types: of its config.json, one of these.
         files: that are read beside config.json and weights.
         required: of these, the files without which it is refused, and what errors say about each.
+        settings: of `files`, JSON objects that `OpenedSource.extra` has under their names, beside config.json's keys.
         check: raises ModelError for files that are damaged, which is said before anything is computed.
         foreign: files by which another format of the same weights is known, and how errors call that format.
         brings_files: whether the files that stand beside a part's weights are copied from here.
@@ -68,9 +69,10 @@ class WeightDirectory(WeightSource):
 
     example: str = ""
     contents: str = ""
-    model_type: str = ""
+    model_types: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     required: Mapping[str, str] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
     check: Callable[[Path], None] = lambda path: None
     foreign: tuple[tuple[str, tuple[str, ...]], ...] = ()
     brings_files: bool = False
@@ -91,7 +93,7 @@ class OpenedSource(Protocol):
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """The training's configuration in a checkpoint file, or config.json of a directory."""
+        """The training's configuration in a checkpoint file, or config.json and `settings` of a directory."""
         ...
 
 

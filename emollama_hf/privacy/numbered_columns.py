@@ -67,7 +67,8 @@ def named_columns(named: Iterable[str], columns: Iterable[str]) -> tuple[str, ..
     known = list(columns)
     found: list[str] = []
     for name in named:
-        matching = [column for column in known if "*" in name and pattern_of(column) == name]
+        # A column that has `*` in its own name is named by its name alone.
+        matching = [column for column in known if "*" in name and "*" not in column and pattern_of(column) == name]
         found += [name] if name in known or not matching else matching
     return tuple(dict.fromkeys(found))
 

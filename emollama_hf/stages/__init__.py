@@ -11,6 +11,7 @@ from emollama_hf.stages.config import StageConfig
 from emollama_hf.stages.contract_check import check_contract
 from emollama_hf.stages.emollama import EmoLlamaEmbed
 from emollama_hf.stages.facemae import FaceMAEEmbed
+from emollama_hf.stages.hubert import HubertEmbed
 from emollama_hf.stages.known_stages import add_built_in, register
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.sample_frames import SampleFrames
@@ -21,6 +22,7 @@ STAGES: tuple[type[Stage], ...] = (
     SampleFrames,
     FaceMAEEmbed,
     VideoMAEEmbed,
+    HubertEmbed,
     EmoLlamaEmbed,
 )
 add_built_in(STAGES, check_contract)
@@ -30,6 +32,7 @@ __all__ = [
     "Column",
     "EmoLlamaEmbed",
     "FaceMAEEmbed",
+    "HubertEmbed",
     "ModelStage",
     "SampleFrames",
     "Stage",

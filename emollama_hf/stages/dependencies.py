@@ -33,14 +33,26 @@ def behind_missing(
             raise PluginError(f"stages read each other's columns: {names}. One of them has to go without.")
         for column in stage.runs_first():
             maker = None if column in present else find_maker(column)
-            if maker is not None and not any(type(one) is maker for one in stages):
-                add(make(stage, maker), (*readers, stage))
+            if maker is None or any(type(one) is maker for one in stages):
+                continue
+            first = make(stage, maker)
+            if column in stage.inputs or _can_run(first, present):
+                add(first, (*readers, stage))
         if not any(type(one) is type(stage) for one in stages):
             stages.append(stage)
 
     for stage in wanted:
         add(stage, ())
     return stages
+
+
+def _can_run(stage: Stage, present: Collection[str]) -> bool:
+    """Whether a stage whose columns are optional finds what it reads, and its part of the model."""
+    try:
+        stage.check_columns(present)
+    except ValueError:
+        return False
+    return stage.is_available
 
 
 def in_known_order(stages: Sequence[Stage]) -> list[Stage]:

@@ -82,8 +82,8 @@ class EmoLlamaEmbed(ModelStage):
     """Hidden states of Emotion-LLaMA for each clip.
 
     Reads `peak_frame` (PIL image, (H, W, 3) uint8 array or undecoded `Image`), `facemae`, `videomae` and, for
-    layout="upstream", `hubert` (zeros if there is no such column). On a data set that lacks some of these it runs the
-    missing stages, so that a `video` column is enough. Returns
+    layout="upstream", `hubert` (zeros where neither the data set has it nor the model, or without `video`). On a data
+    set that lacks some of these it runs the missing stages, so that a `video` column is enough. Returns
 
         emollama            (L, hidden) float16, (309, 4096) with the real model and the default instruction;
                             (hidden,) when pooled to one vector
@@ -141,8 +141,19 @@ class EmoLlamaEmbed(ModelStage):
         return {schema.EMOLLAMA: Column(feature, MEANING, tolerance=1e-4)}
 
     def runs_first(self) -> tuple[str, ...]:
-        # Of the layout with sound, a stage that computes it runs as soon as one is known.
+        # Of the layout with sound, a stage that computes it runs as soon as one is known that can.
         return (*self.inputs, *LAYOUTS[self.config.layout][2:])
+
+    def identity(self) -> dict[str, Any]:
+        found = super().identity()
+        if self.config.layout == "fork":
+            return found
+        required = {type(stage) for stage in self.chain(set())}
+        optional = [stage for stage in self.chain({schema.VIDEO}) if type(stage) not in required]
+        return {**found, "optional": [stage.own_identity() for stage in optional]} if optional else found
+
+    def parts_beside(self) -> tuple[str, ...]:
+        return (*super().parts_beside(), *LAYOUTS[self.config.layout][2:])
 
     def carried_feature(self, column: str) -> Any:
         if column in LAYOUTS["upstream"]:

@@ -47,7 +47,7 @@ class EncoderStage(ModelStage):
         with self.computing() as model:
             vectors = model.embed(items).cpu().numpy()
         column, dtype = self.column, next(model.parameters()).dtype
-        return [{column: one} if np.isfinite(one).all() else _not_finite(column, dtype) for one in vectors]
+        return [{column: one} if np.isfinite(one).all() else not_finite(column, dtype) for one in vectors]
 
 
 def frames_from_row(row: Row, column: str) -> np.ndarray:
@@ -76,7 +76,8 @@ def frames_from_row(row: Row, column: str) -> np.ndarray:
     return frames
 
 
-def _not_finite(column: str, dtype: Any) -> ClipError:
+def not_finite(column: str, dtype: Any) -> ClipError:
+    """The error of a row whose vector is NaN or infinite."""
     return ClipError(
         "overflow",
         f"{column} came out as NaN or infinite in {dtype}. Compute it with dtype='float32' or 'bfloat16'.",

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from emollama_hf.checkpoints import ModelSource, open_model
@@ -19,14 +19,18 @@ from emollama_hf.computing.exact_float32 import exact_float32
 from emollama_hf.computing.fitting_batches import in_fitting_batches
 from emollama_hf.computing.model_cache import cached
 from emollama_hf.computing.number_types import DTYPES, DtypeName
+from emollama_hf.console.logs import package_logger
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.encoders import find_encoder
-from emollama_hf.errors import ClipError, ModelError
+from emollama_hf.errors import ClipError, MissingPartError, ModelError
 from emollama_hf.stages.config import Placement, StageConfig, check_choice
 from emollama_hf.stages.stage import Stage
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+logger = package_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,15 @@ class ModelStage(Stage):
         return True
 
     @property
+    def is_available(self) -> bool:
+        try:
+            self.source.config(self.part)
+        except MissingPartError as error:
+            _say_once(f"{self.name} does not run, and its columns are left out: {error}")
+            return False
+        return True
+
+    @property
     def dtype_follows_device(self) -> bool:
         return self.configured().dtype == "auto"
 
@@ -118,9 +131,13 @@ class ModelStage(Stage):
         device = self.device()
         return self._fitting_batch(device) if device.startswith("cuda") else 1
 
+    def parts_beside(self) -> tuple[str, ...]:
+        """Parts that stay loaded beside this one, because the same rows go through all of them."""
+        return find_encoder(self.part).beside
+
     def _fitting_batch(self, device: str) -> int:
         # Earlier parts stay loaded beside a later one, also where rows bring their columns: the same batch either way.
-        parts = (*find_encoder(self.part).beside, self.part)
+        parts = (*self.parts_beside(), self.part)
         there = [part for part in parts if part == self.part or _converted(self.source, part)]
         return fitting_batch(
             self.source,
@@ -225,6 +242,11 @@ def compile_blocks(network: Any) -> None:
     """
     for block in network.blocks():
         block.compile()
+
+
+@cache
+def _say_once(message: str) -> None:
+    logger.warning("%s", message)
 
 
 def _converted(source: ModelSource, part: str) -> bool:

@@ -138,9 +138,9 @@ def _check(stage: Stage, declared: Mapping[str, Any], outcome: Mapping[str, Any]
         shape = schema.shape_of(declared[name])
         if value is None and schema.is_picture(declared[name]):
             raise PluginError(f"{described(type(stage))} returned no picture in the column {name!r}, row {row}.")
-        if value is None or shape is None or -1 in shape:
+        if value is None or shape is None:
             continue
-        if np.shape(value) != shape:
+        if not schema.fits(np.shape(value), shape):
             raise PluginError(
                 f"column {name!r}, row {row}: the stage computed the shape {np.shape(value)}, declared is {shape}. "
                 f"This is a defect of {described(type(stage))}, not of the data."

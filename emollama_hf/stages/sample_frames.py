@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -29,6 +28,7 @@ from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import StageConfig, check_choice
 from emollama_hf.stages.stage import Stage
+from emollama_hf.stages.video_value import video_source
 
 logger = package_logger(__name__)
 
@@ -257,7 +257,7 @@ class SampleFrames(Stage):
                 channel_order=self.config.channel_order,
                 limits=self.config.limits,
             )
-        return open_video(_video_source(value), self.config.limits, pixel_aspect=self.config.pixel_aspect)
+        return open_video(video_source(value), self.config.limits, pixel_aspect=self.config.pixel_aspect)
 
 
 def _required(row: Row, column: str, role: str) -> Any:
@@ -273,26 +273,6 @@ def _required(row: Row, column: str, role: str) -> Any:
         kind: ErrorKind = "missing_file" if role == "input" else "bad_peak"
         raise ClipError(kind, f"column {column!r} is null, expected a value. Fill it in, or remove the row.")
     return value
-
-
-def _video_source(value: Any) -> str | bytes:
-    """Path, URL or bytes of a `video` value."""
-    if isinstance(value, Mapping) and ("bytes" in value or "path" in value):
-        content = value.get("bytes")
-        value = content if content is not None else value.get("path")
-        if value is None:
-            raise ClipError("missing_file", "the video has neither bytes nor a path.")
-    if isinstance(value, bytearray | memoryview):
-        value = bytes(value)
-    if isinstance(value, str | bytes):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise ClipError(
-        "not_a_video",
-        f"column 'video' holds {type(value).__module__}.{type(value).__name__}, expected a path, a URL, bytes or an "
-        'undecoded video. Cast it first: ds = ds.cast_column("video", datasets.Video(decode=False)).',
-    )
 
 
 def _columns(sample: ClipSample) -> dict[str, Any]:

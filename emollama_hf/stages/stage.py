@@ -195,6 +195,11 @@ class Stage(Transform):
         return any(column in schema.CLIPS for column in (*self.inputs, *self.optional_inputs))
 
     @property
+    def is_available(self) -> bool:
+        """Whether it can compute at all; one that cannot is left out where its columns are optional."""
+        return True
+
+    @property
     def dtype_follows_device(self) -> bool:
         """Whether its number type is left to the device, so that another machine may compute in another."""
         return False

@@ -125,7 +125,9 @@ def _storable(rows: Rows, name: str, feature: Any) -> list[Any]:
     if shape is None:
         return values
     return [
-        None if value is not None and np.shape(value) != shape and rows.value(schema.STATUS, i) != schema.OK else value
+        None
+        if value is not None and not schema.fits(np.shape(value), shape) and rows.value(schema.STATUS, i) != schema.OK
+        else value
         for i, value in enumerate(values)
     ]
 

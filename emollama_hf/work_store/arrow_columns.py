@@ -27,9 +27,19 @@ def to_arrow(name: str, values: Sequence[Any], feature: Any) -> pa.Array:
     if shape is None:
         return pa.array(list(values), arrow_type)
     dense = schema.column(name, values, feature)
+    if -1 in shape and all(value is not None for value in dense):
+        return _of_any_length(list(dense), arrow_type)
     if not isinstance(dense, np.ndarray):
         raise ValueError(f"column {name!r}: a value is None where a computed row was expected")
     return _dense(dense, arrow_type)
+
+
+def _of_any_length(values: Sequence[np.ndarray], arrow_type: pa.DataType) -> pa.Array:
+    """Arrays whose first side differs, the others not: one flat buffer, and where each row begins."""
+    if not values:
+        return pa.array([], arrow_type)
+    offsets = pa.array(np.cumsum([0, *map(len, values)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, _dense(np.concatenate(values), arrow_type.value_type), type=arrow_type)
 
 
 def _dense(values: np.ndarray, arrow_type: pa.DataType) -> pa.Array:

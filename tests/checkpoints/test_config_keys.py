@@ -16,6 +16,7 @@ from emollama_hf.checkpoints import build, open_model
 from emollama_hf.encoders import ENCODERS, find_encoder, full_sizes, tiny_sizes
 from emollama_hf.encoders.emotion_llama import configuration as decoder
 from emollama_hf.encoders.facemae import network as face
+from emollama_hf.encoders.hubert import network as sound
 from emollama_hf.encoders.videomae import network as video
 from emollama_hf.errors import ModelError
 
@@ -65,7 +66,8 @@ def test_the_classes_of_the_networks_are_given_the_listed_keys_alone(
     given_to_build: list[dict[str, Any]] = []
     for module, name in ((face, "FaceMAE"), (decoder, "EmotionLlamaConfig")):
         monkeypatch.setattr(module, name, lambda *a, **k: given_to_build.append({**(a[0] if a else {}), **k}) or 1 / 0)
-    monkeypatch.setattr(video.VideoMAE, "from_config", lambda config: given_to_build.append(config) or 1 / 0)
+    for cls in (video.VideoMAE, sound.Hubert):
+        monkeypatch.setattr(cls, "from_config", lambda config: given_to_build.append(config) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build.empty_network(part, open_model(tmp_path).config(part), "float32")
     assert given_to_build[0].keys() <= PART_KEYS[part].keys()
@@ -85,6 +87,9 @@ SIZES = [
     ("videomae", ("num_frames",)),
     ("videomae", ("tubelet_size",)),
     ("videomae", ("num_hidden_layers",)),
+    ("hubert", ("hidden_size",)),
+    ("hubert", ("num_conv_pos_embedding_groups",)),
+    ("hubert", ("conv_stride",)),
     ("emotion_llama", ("feature_size",)),
     ("emotion_llama", ("patches_per_token",)),
     ("emotion_llama", ("vision_config", "patch_size")),

@@ -13,11 +13,11 @@ from emollama_hf.checkpoints.memory import weight_bytes
 from emollama_hf.checkpoints.weight_counts import weight_counts
 from emollama_hf.encoders import find_encoder, full_sizes, tiny_sizes
 from emollama_hf.encoders.emotion_llama.config_json import emotion_llama_config
-from tests.parts import PARTS
+from tests.parts import ALL_PARTS
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16-mixed", "bfloat16"])
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ALL_PARTS)
 def test_bytes_are_those_of_the_network_in_each_type(part: str, dtype: Any) -> None:
     config = full_sizes()[part]
     network = find_encoder(part).weights(empty_network(part, config, dtype))

@@ -18,7 +18,7 @@ from emollama_hf.encoders import find_encoder
 from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import files_digest, sha256_file
-from tests.parts import PARTS
+from tests.parts import ALL_PARTS
 
 LLAMA = Path(__file__).parents[1] / "golden" / "checkpoints" / "llama"
 
@@ -38,6 +38,7 @@ def write_tiny(tiny: ModelSource, directory: Path, dtype: str = "bfloat16") -> P
         directory,
         facemae=tiny.load("facemae", dtype=dtype),  # type: ignore[arg-type]
         videomae=tiny.load("videomae", dtype=dtype),  # type: ignore[arg-type]
+        hubert=tiny.load("hubert", dtype=dtype),  # type: ignore[arg-type]
         emotion_llama=tiny.load("emotion_llama", dtype=dtype),  # type: ignore[arg-type]
         tokenizer=LLAMA,
         provenance={"converter": "test"},
@@ -56,7 +57,7 @@ def touch_later(path: Path) -> None:
     os.utime(path, ns=(later, later))
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ALL_PARTS)
 def test_reading_back_gives_the_same_bits(part: str, tiny: ModelSource, written: Path) -> None:
     before, after = load(tiny, part, "bfloat16"), load(open_model(written), part, "bfloat16")
     assert before.keys() == after.keys()
@@ -93,7 +94,7 @@ def test_shards_are_read_like_one_file(
 def test_provenance_has_the_digests_of_the_files(written: Path) -> None:
     provenance = json.loads((written / "provenance.json").read_text())
     assert provenance["converter"] == "test"
-    for part in PARTS:
+    for part in ALL_PARTS:
         files = part_files(written, part)
         assert open_model(written).digest(part) == provenance["parts"][part]["digest"]
         assert provenance["parts"][part]["digest"] == files_digest((f.name, sha256_file(f)) for f in files)
@@ -104,10 +105,10 @@ def test_provenance_has_the_digests_of_the_files(written: Path) -> None:
 def test_digest_does_not_depend_on_the_place_or_on_provenance(written: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(written, copy)
-    digests = [open_model(written).digest(part) for part in PARTS]
-    assert [open_model(copy).digest(part) for part in PARTS] == digests
+    digests = [open_model(written).digest(part) for part in ALL_PARTS]
+    assert [open_model(copy).digest(part) for part in ALL_PARTS] == digests
     (copy / "provenance.json").unlink()
-    assert [open_model(copy).digest(part) for part in PARTS] == digests
+    assert [open_model(copy).digest(part) for part in ALL_PARTS] == digests
 
 
 def test_the_recorded_hash_holds_while_size_and_time_do(written: Path, tmp_path: Path) -> None:
@@ -136,14 +137,14 @@ def test_a_changed_file_changes_its_part_only(file: str, written: Path, tmp_path
     content[-2] ^= 1  # the size stays
     (copy / file).write_bytes(content)
     touch_later(copy / file)
-    changed = [open_model(written).digest(part) != open_model(copy).digest(part) for part in PARTS]
-    assert changed == [True, False, False]
+    changed = [open_model(written).digest(part) != open_model(copy).digest(part) for part in ALL_PARTS]
+    assert changed == [True, False, False, False]
 
 
 def test_another_tokenizer_changes_the_decoder_only(written: Path) -> None:
     plain, other = open_model(written), open_model(written, tokenizer=LLAMA)
     assert other.tokenizer("emotion_llama").digest == plain.tokenizer("emotion_llama").digest
-    assert [plain.digest(part) != other.digest(part) for part in PARTS] == [False, False, True]
+    assert [plain.digest(part) != other.digest(part) for part in ALL_PARTS] == [False, False, False, True]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the process's mappings from /proc")

@@ -104,7 +104,7 @@ def tone(monkeypatch: pytest.MonkeyPatch) -> ToneEncoder:
 
 
 def test_it_is_known_after_the_built_in_families(tone: ToneEncoder) -> None:
-    assert [encoder.name for encoder in known_encoders()] == ["facemae", "videomae", "emotion_llama", "tone"]
+    assert [encoder.name for encoder in known_encoders()] == ["facemae", "videomae", "hubert", "emotion_llama", "tone"]
     assert find_encoder("tone") is tone
     assert find_source("tone").flag == "--tone"
 
@@ -185,7 +185,7 @@ def test_a_model_without_an_optional_family_lacks_nothing(tone: ToneEncoder, mon
 
 #: Folders whose code asks a family's object.
 ASKING = ("checkpoints", "conversion", "computing", "planning", "tensors", "commands")
-FAMILIES = {"facemae", "videomae", "emotion_llama", "eva", "llama"}
+FAMILIES = {"facemae", "videomae", "hubert", "emotion_llama", "eva", "llama"}
 #: The explicit options of `convert`, by name.
 EXPLICIT = PACKAGE / "conversion" / "convert.py"
 

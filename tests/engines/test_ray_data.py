@@ -349,7 +349,7 @@ def test_stages_in_a_cluster_worker_keep_the_digest_that_they_came_with(model: P
     stage = FaceMAEEmbed(str(model))
     code = f"""
 import pickle, sys
-from emollama_hf import process
+from emollama_hf.computing import process
 process.become_worker(3)
 stage = pickle.loads({pickle.dumps(stage)!r})
 assert process.is_worker()

@@ -36,15 +36,15 @@ PACKAGE = Path(emollama_hf.__file__).parent
 
 #: Modules that open files by other means, and why none of these is a file from elsewhere.
 OWN_OPENING = {
-    "available_memory.py": "what the kernel says",
+    "computing/available_memory.py": "what the kernel says",
     "commands/doctor.py": "the checkout that the program runs from",
     "frames/demo_clips.py": "data of the package",
-    "frames/expression.py": "data of the package",
-    "frames/faces.py": "data of the package",
+    "frames/peak/expression.py": "data of the package",
+    "frames/faces/detect.py": "data of the package",
     "commands/key_secret.py": "pipes are meant there",
     "conversion/archive_check.py": "checkpoints, of which check_not_pointer has found that they are regular files",
     "conversion/pickle_file.py": "the same",
-    "small_file.py": "the function itself",
+    "files/small_file.py": "the function itself",
 }
 
 
@@ -70,7 +70,7 @@ def readings(path: Path) -> list[str]:
 def test_every_module_opens_files_in_the_one_place() -> None:
     modules = {path.relative_to(PACKAGE).as_posix(): readings(path) for path in sorted(PACKAGE.rglob("*.py"))}
     assert {name: found for name, found in modules.items() if found and name not in OWN_OPENING} == {}
-    assert len(readings(PACKAGE / "available_memory.py")) > 2  # it does see what it looks for
+    assert len(readings(PACKAGE / "computing/available_memory.py")) > 2  # it does see what it looks for
 
 
 #: Each function that reads a file of this machine, with the error that it ends in.

@@ -32,7 +32,7 @@ def server() -> Iterator[Hub]:
 
 SMALL_FILES = """
 from emollama_hf.sharing import staging
-from emollama_hf.store import feature_rows
+from emollama_hf.feature_set import feature_rows
 staging.SHARD_BYTES = feature_rows.MOST_ROWS = 1
 """
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import ImageChops
 
-from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
+from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, HubertEmbed, SampleFrames, VideoMAEEmbed
 from emollama_hf.errors import ClipError
 from emollama_hf.stages import STAGES
 from emollama_hf.stages.stage import Stage
@@ -55,6 +55,11 @@ class OtherVideoVector(SlightlyOther, VideoMAEEmbed):
         return {"videomae": videomae * np.float32(1.001)}
 
 
+class OtherSound(SlightlyOther, HubertEmbed):
+    def changed(self, **found: Any) -> dict[str, Any]:
+        return {name: value * np.float32(1.001) if name != "has_audio" else not value for name, value in found.items()}
+
+
 class OtherStates(SlightlyOther, EmoLlamaEmbed):
     def changed(self, emollama: np.ndarray) -> dict[str, Any]:
         return {"emollama": emollama * emollama.dtype.type(1.001)}
@@ -85,6 +90,7 @@ FRAMES_CHANGED = {
     [
         (FaceMAEEmbed, OtherFaceVector, {"facemae"}),
         (VideoMAEEmbed, OtherVideoVector, {"videomae"}),
+        (HubertEmbed, OtherSound, {"hubert", "hubert_sequence", "has_audio"}),
         (EmoLlamaEmbed, OtherStates, {"emollama"}),
         (SampleFrames, OtherFrames, FRAMES_CHANGED),
     ],

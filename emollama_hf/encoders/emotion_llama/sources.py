@@ -77,7 +77,7 @@ LLAMA = WeightDirectory(
     "whoever gets this directory. Keep a repository with it private or gated.",
     example="Llama-2-7b-chat-hf",
     contents="config.json, tokenizer.model, weights",
-    model_type="llama",
+    model_types=("llama",),
     files=TOKENIZER_FILES,
     required={
         "tokenizer.model": "which the prompt needs. Fetch it from where the weights came from; tokenizer.json alone "

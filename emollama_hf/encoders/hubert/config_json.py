@@ -6,47 +6,59 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-Config = dict[str, Any]
+from emollama_hf.encoders.config_checks import (
+    ACTIVATION,
+    DEPTH,
+    EPS,
+    FLAG,
+    HEADS,
+    INNER_WIDTH,
+    WIDTH,
+    Config,
+    Keys,
+    one_of,
+    whole,
+    wholes,
+)
 
 #: Architectures that are read, by the `model_type` of transformers.
 MODEL_TYPES = ("hubert", "wav2vec2", "wavlm")
+#: Samples a second of the waveforms that they were trained with.
+SAMPLE_RATE = 16_000
+#: Seconds of sound that go through the network at once; longer ones in pieces of this length.
+PIECE_S = 30
 
-#: Whole numbers, least and most.
-WHOLES: dict[str, tuple[int, int]] = {
-    "hidden_size": (1, 65_536),
-    "num_hidden_layers": (1, 512),
-    "num_attention_heads": (1, 1024),
-    "intermediate_size": (1, 524_288),
-    "num_conv_pos_embeddings": (1, 4096),
-    "num_conv_pos_embedding_groups": (1, 1024),
-    "num_buckets": (4, 65_536),  # WavLM: distances between positions that attention tells apart
-    "max_bucket_distance": (2, 1_000_000),
-}
-#: Numbers, least and most.
-NUMBERS: dict[str, tuple[float, float]] = {"layer_norm_eps": (1e-12, 0.1)}
-#: One of some values.
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "model_type": MODEL_TYPES,
-    "hidden_act": ("gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu", "relu", "silu", "swish"),
-    "feat_extract_activation": ("gelu", "gelu_new", "relu", "selu"),
-    "feat_extract_norm": ("group", "layer"),
-    "conv_bias": (True, False),
-    "feat_proj_layer_norm": (True, False),
-    "do_stable_layer_norm": (True, False),
-    "do_normalize": (True, False),  # of the waveform; transformers has it in preprocessor_config.json
+#: Entries that a list of convolutions has at most.
+_MOST_CONVOLUTIONS = 16
+
+KEYS: Keys = {
+    "model_type": one_of(*MODEL_TYPES),
+    "hidden_size": WIDTH,
+    "num_hidden_layers": DEPTH,
+    "num_attention_heads": HEADS,
+    "intermediate_size": INNER_WIDTH,
+    "num_conv_pos_embeddings": whole(1, 4096),
+    "num_conv_pos_embedding_groups": whole(1, 1024),
+    "num_buckets": whole(4, 65_536),  # WavLM: distances between positions that attention tells apart
+    "max_bucket_distance": whole(2, 1_000_000),
+    "layer_norm_eps": EPS,
+    "hidden_act": ACTIVATION,
+    "feat_extract_activation": one_of("gelu", "gelu_new", "relu", "selu"),
+    "feat_extract_norm": one_of("group", "layer"),
+    "conv_bias": FLAG,
+    "feat_proj_layer_norm": FLAG,
+    "do_stable_layer_norm": FLAG,
+    "do_normalize": FLAG,  # of the waveform; transformers has it in preprocessor_config.json
     # Each of these adds layers between or behind the blocks, and none of the published encoders of speech has one.
-    "conv_pos_batch_norm": (False,),
-    "add_adapter": (False,),
-    "adapter_attn_dim": (None,),
+    "conv_pos_batch_norm": one_of(False),
+    "add_adapter": one_of(False),
+    "adapter_attn_dim": one_of(None),
+    # The convolutions, from the waveform on.
+    "conv_dim": wholes(1, 65_536, entries=_MOST_CONVOLUTIONS),
+    "conv_kernel": wholes(1, 1024, entries=_MOST_CONVOLUTIONS),
+    "conv_stride": wholes(1, 1024, entries=_MOST_CONVOLUTIONS),
 }
-#: Lists of whole numbers, least and most of each entry: the convolutions, from the waveform on.
-LISTS: dict[str, tuple[int, int]] = {
-    "conv_dim": (1, 65_536),
-    "conv_kernel": (1, 1024),
-    "conv_stride": (1, 1024),
-}
-#: Entries that a list has at most.
-MOST_CONVOLUTIONS = 16
+_CONVOLUTIONS = ("conv_dim", "conv_kernel", "conv_stride")
 
 #: No masks and no dropped layers, which belong to the training: with masks there is a parameter that nothing reads.
 INFERENCE: Config = {"apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
@@ -105,7 +117,7 @@ def misfits(config: Mapping[str, Any]) -> list[str]:
         for part in ("num_attention_heads", "num_conv_pos_embedding_groups")
         if size["hidden_size"] % size[part]
     ]
-    lengths = {name: len(size[name]) for name in LISTS}
+    lengths = {name: len(size[name]) for name in _CONVOLUTIONS}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         wrong.append(f"lists of convolutions of different lengths ({listed})")

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 
-from emollama_hf.encoders.hubert.config_json import CHOICES, INFERENCE, LISTS, MODEL_TYPES, NUMBERS, WHOLES, Config
-from emollama_hf.encoders.hubert.network import SAMPLE_RATE, Hubert
+from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.hubert.config_json import MODEL_TYPES
+from emollama_hf.encoders.hubert.network import Hubert
+from emollama_hf.encoders.hubert.source import UNUSED
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.tensor_names import check_names, split_unused
-
-#: What a training or a task has beside the encoder: masks, quantizers, heads of recognition and classification.
-UNUSED = (
-    r"(^|\.)masked_spec_embed$",
-    r"^(quantizer|project_q|project_hid|dropout_features)\.",
-    r"^(lm_head|classifier|projector|tdnn|objective)\.",
-    r"^layer_weights$",
-    r"^feature_extractor\.(weight|bias)$",
-    r"^(label_embs_concat|final_proj)(\.|$)",
-)
 
 #: The encoder within a model with a head, by `model_type`.
 _WITHIN_HEADS = re.compile(rf"^({'|'.join(MODEL_TYPES)})\.")
@@ -32,39 +23,6 @@ _WEIGHT_NORM = (
 )
 
 
-def hubert_part_config(config: Mapping[str, Any], preprocessor: Mapping[str, Any], *, where: str) -> Config:
-    """hubert/config.json for a directory's two configurations: what decides the result, and nothing else.
-
-    Args:
-        config: config.json.
-        preprocessor: preprocessor_config.json.
-        where: the directory's name in errors.
-
-    Returns:
-        The keys that are read of config.json, with `do_normalize` of the preprocessor.
-
-    Raises:
-        ModelError: another kind of model, or another sampling rate.
-    """
-    kind = config.get("model_type")
-    if kind not in MODEL_TYPES:
-        raise ModelError(
-            f"{where}: config.json says model_type {kind!r}, expected one of {', '.join(map(repr, MODEL_TYPES))}. Give "
-            "a directory such as that of TencentGameMate/chinese-hubert-large."
-        )
-    rate = preprocessor.get("sampling_rate", SAMPLE_RATE)
-    if rate != SAMPLE_RATE:
-        raise ModelError(
-            f"{where}: preprocessor_config.json says sampling_rate {rate!r:.40}, expected {SAMPLE_RATE}: sound is "
-            "computed with at that rate only."
-        )
-    read = {*WHOLES, *NUMBERS, *CHOICES, *LISTS} - {"do_normalize"}
-    model_class = {"hubert": "HubertModel", "wav2vec2": "Wav2Vec2Model", "wavlm": "WavLMModel"}[kind]
-    kept = {name: value for name, value in config.items() if name in read}
-    normalize = preprocessor.get("do_normalize", True)
-    return {**kept, "architectures": [model_class], "do_normalize": normalize, **INFERENCE}
-
-
 def hubert_tensors(
     state: Mapping[str, torch.Tensor], config: Config, *, where: str = "HuBERT directory"
 ) -> Iterator[tuple[str, torch.Tensor]]:
@@ -72,7 +30,7 @@ def hubert_tensors(
 
     Args:
         state: all tensors of the directory: of the encoder alone, or of a model with a head around it.
-        config: of `hubert_part_config`.
+        config: of `part_config.hubert_part_config`.
         where: the directory's name in errors.
 
     Yields:

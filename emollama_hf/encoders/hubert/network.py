@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel
 
-from emollama_hf.encoders.hubert.config_json import INFERENCE, Config, depth, hop, receptive_field, width
+from emollama_hf.encoders.hubert.config_json import (
+    INFERENCE,
+    PIECE_S,
+    SAMPLE_RATE,
+    Config,
+    depth,
+    hop,
+    receptive_field,
+    width,
+)
 from emollama_hf.encoders.hubert.pieces import Piece, pieces
 from emollama_hf.encoders.hubert.whole_norm import channel_moments, use_whole_norm, with_moments
 from emollama_hf.encoders.scaling import on_device
 
-SAMPLE_RATE = 16_000
-#: Seconds of sound that go through the network at once; longer ones in pieces of this length.
-PIECE_S = 30
 #: Seconds of sound of equal pieces that a GPU takes together. The first convolution has 102 thousand values a second.
 TOGETHER_S = 120
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from emollama_hf.encoders.config_checks import Config, checked
 from emollama_hf.encoders.hubert import config_json
-from emollama_hf.encoders.hubert.config_json import CHOICES, FULL, LISTS, NUMBERS, TINY, WHOLES
+from emollama_hf.encoders.hubert.config_json import FULL, KEYS, TINY
 from emollama_hf.encoders.hubert.network import Hubert
+from emollama_hf.errors import ModelError
 
 
 @pytest.mark.parametrize("config", [TINY, FULL])
-def test_our_own_sizes_are_within_the_bounds_and_fit(config: config_json.Config) -> None:
-    for name, (least, most) in {**WHOLES, **NUMBERS}.items():
-        assert least <= config.get(name, most) <= most
-    for name, choices in CHOICES.items():
-        assert name not in config or config[name] in choices
-    for name, (least, most) in LISTS.items():
-        assert all(least <= one <= most for one in config[name])
-        assert len(config[name]) <= config_json.MOST_CONVOLUTIONS
-    assert config_json.misfits(config) == []
+def test_our_own_sizes_are_within_the_bounds_and_fit(config: Config) -> None:
+    kept = checked(KEYS, config, "config.json", config_json.misfits)
+    assert config.keys() - kept.keys() == {"architectures", *config_json.INFERENCE}
 
 
 def test_the_full_sizes_are_those_of_the_published_large_models() -> None:
@@ -41,3 +37,22 @@ def test_the_full_sizes_are_those_of_the_published_large_models() -> None:
 def test_sizes_that_do_not_fit_are_said(change: dict[str, object], said: str) -> None:
     (wrong,) = config_json.misfits({**TINY, **change})
     assert said in wrong
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conv_dim": [24] * 17},
+        {"conv_dim": []},
+        {"conv_stride": [5, 0]},
+        {"conv_kernel": [10**9]},
+        {"conv_kernel": 3},
+        {"num_conv_pos_embeddings": 10**9},
+        {"model_type": "llama"},
+        {"add_adapter": True},
+        {"num_buckets": True},
+    ],
+)
+def test_values_out_of_bounds_are_refused_before_anything_is_built(change: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match=rf"config\.json: {next(iter(change))}="):
+        checked(KEYS, {**TINY, **change}, "config.json")

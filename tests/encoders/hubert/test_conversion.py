@@ -20,8 +20,9 @@ from transformers import (
 
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
 from emollama_hf.encoders.hubert.config_json import TINY
-from emollama_hf.encoders.hubert.conversion import hubert_part_config, hubert_tensors
+from emollama_hf.encoders.hubert.conversion import hubert_tensors
 from emollama_hf.encoders.hubert.network import Hubert
+from emollama_hf.encoders.hubert.part_config import hubert_part_config
 from emollama_hf.errors import ModelError
 from tests.encoders.hubert.models import CONFIGS, sound, tiny
 
