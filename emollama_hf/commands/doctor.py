@@ -267,9 +267,10 @@ def model() -> list[Finding]:
             Finding(
                 "model",
                 "none named",
-                f"pass --model, or set {MODEL_VARIABLE} to a model directory; random-tiny needs no files",
+                f"set {MODEL_VARIABLE} to a model directory, or pass --model to extract; random-tiny needs no files",
             )
         ]
+    known_stages()  # plug-ins bring families of weights with their stages
     try:
         source = open_model(name)
         required = _required()

@@ -15,6 +15,7 @@ from emollama_hf.feature_set.manifest import FeatureConfig, Manifest, read_manif
 from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
 from emollama_hf.files.given_path import given_path
 from emollama_hf.schema import describe_column
+from emollama_hf.stages.known_stages import known_stages
 from emollama_hf.text.plural import counted
 from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 
@@ -30,6 +31,7 @@ def show_info(target: str, *, revision: str | None = None) -> None:
     if manifest is not None:
         _show_feature_set(target, manifest)
     else:
+        known_stages()  # plug-ins bring families of weights with their stages
         _show_model(target, revision)
 
 
