@@ -16,7 +16,7 @@ from tests import second_process
 ASK = """
 import sys
 from pathlib import Path
-from emollama_hf import digest
+from emollama_hf.files import digest
 path, digest.SETTLED_NS = Path(sys.argv[1]), int(sys.argv[2])
 read, hash_file = [], digest.hash_file
 digest.hash_file = lambda path: read.append(path) or hash_file(path)
@@ -80,7 +80,7 @@ def test_a_file_put_in_the_place_of_another_is_noticed(
 
 
 def test_what_one_process_has_hashed_is_noted_for_the_next(large: Path, tmp_path: Path) -> None:
-    code = ("import sys; from pathlib import Path; from emollama_hf import digest; "
+    code = ("import sys; from pathlib import Path; from emollama_hf.files import digest; "
             "digest.remember(Path(sys.argv[1]), sys.argv[2])")  # fmt: skip
     second_process.run(code, large, sha256_of(A), environment={"HF_HOME": str(tmp_path / "home")}, check=True)
     assert asked_elsewhere(large, tmp_path / "home") == (sha256_of(A), 0)
