@@ -178,7 +178,7 @@ def test_convert_ends_with_one_line_and_nothing_written(sizes: str, tmp_path: Pa
     for arguments, message in (
         (
             [],
-            "no source was given. Name at least one of --facemae, --videomae, --hubert, --eva, --emotion-llama, --llama",
+            "no source was given. Name at least one of --facemae, --videomae, --hubert, --eva, --emotion-llama",
         ),
         (["--facemae", str(golden.SOURCES["facemae"])], "patch_embed.proj.weight (64, 3, 16, 16) (expected (1024,"),
         ([*golden_options(eva=tmp_path / "page.pth"), "--architecture", sizes], "it is a web page"),
