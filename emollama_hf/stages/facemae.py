@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from emollama_hf import schema
-from emollama_hf.checkpoints import ModelSource
-from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.encoder_stage import EncoderStage
 
@@ -41,6 +39,3 @@ class FaceMAEEmbed(EncoderStage):
             "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
             tolerance=1e-4,
         )
-
-    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
-        return source.load(self.part, dtype=dtype, device=device)

@@ -10,8 +10,6 @@ import numpy as np
 from datasets import List, Value
 
 from emollama_hf import schema
-from emollama_hf.checkpoints import ModelSource
-from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import DecodeLimits, open_video
@@ -172,9 +170,6 @@ class HubertEmbed(ModelStage):
         if not np.isfinite(values).all():
             return not_finite(column, dtype)
         return {column: values, schema.HAS_AUDIO: item.has_audio}
-
-    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
-        return source.load(self.part, dtype=dtype, device=device)
 
 
 def _long_enough(sound: Sound, least: int) -> np.ndarray:

@@ -79,9 +79,10 @@ class ModelStage(Stage):
         """The rows in as few batches as memory allows: one that does not fit is halved, and so are those after it."""
         return in_fitting_batches(self.compute_together, items, f"{self.name} on {self.device()}")
 
-    @abstractmethod
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> nn.Module:
         """The part's network in eval mode."""
+        network: nn.Module = source.load(self.part, dtype=dtype, device=device)
+        return network
 
     @property
     def uses_device(self) -> bool:

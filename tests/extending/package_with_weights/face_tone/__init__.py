@@ -63,6 +63,3 @@ class ToneEmbed(emollama_hf.ModelStage):
         with self.computing() as network:
             colours = torch.as_tensor(np.stack(items), device=self.device(), dtype=network.projection.weight.dtype)
             return [{"tone": one} for one in network(colours).float().cpu().numpy()]
-
-    def _load(self, source: Any, dtype: Any, device: str) -> Any:
-        return source.load(self.part, dtype=dtype, device=device)
