@@ -29,6 +29,7 @@ ORDER = (
     ("extraction",),
     ("sharing",),
     ("commands",),
+    ("command_options",),
     ("cli",),
 )
 RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
