@@ -33,6 +33,23 @@ def empty_network(part: str, config: Config, dtype: DtypeName, quantize: Quantiz
     return network
 
 
+def empty_tensors(part: str, config: Config, dtype: DtypeName) -> nn.Module:
+    """What a part's files keep beside its network (`Encoder.kept`), on the meta device in the type of products."""
+    encoder = find_encoder(part)
+    products: torch.dtype = getattr(torch, product_type(encoder.computed_type(dtype)))
+    kept = nn.Module()
+    for name, shape in encoder.kept(config).items():
+        *folders, last = name.split(".")
+        module = kept
+        for folder in folders:
+            if not hasattr(module, folder):
+                module.add_module(folder, nn.Module())
+            module = module.get_submodule(folder)
+        empty = torch.empty(shape, dtype=products, device="meta")
+        module.register_parameter(last, nn.Parameter(empty, requires_grad=False))
+    return kept
+
+
 def ready(part: str, network: Any, device: str) -> Any:
     """The network with its computed tables on `device`, in evaluation mode, without gradients."""
     find_encoder(part).complete(network, device)

@@ -49,6 +49,12 @@ class DirectorySource(ModelSource):
         return self._configs[part]
 
     def stored_tensors(self, part: str) -> dict[str, tuple[str, int]]:
+        ignored = [re.compile(pattern) for pattern in find_encoder(part).unused]
+        held = self._held(part).items()
+        return {name: tensor for name, tensor in held if not any(one.search(name) for one in ignored)}
+
+    def _held(self, part: str) -> dict[str, tuple[str, int]]:
+        """Dtype and bytes of every tensor in the part's files."""
         found: dict[str, tuple[str, int]] = {}
         folder = self._weights(part) / part
         index = read_index(folder / INDEX) if (folder / INDEX).is_file() else {}
@@ -56,8 +62,7 @@ class DirectorySource(ModelSource):
             if path.suffix == ".safetensors":
                 header = read_header(path)
                 found |= {name: entry for name, entry in header.items() if index.get(name, path.name) == path.name}
-        ignored = [re.compile(pattern) for pattern in find_encoder(part).unused]
-        return {name: tensor for name, tensor in found.items() if not any(one.search(name) for one in ignored)}
+        return found
 
     def origin(self) -> dict[str, Any]:
         return recorded_origin(Path(self.name))
@@ -85,6 +90,25 @@ class DirectorySource(ModelSource):
             where=str(folder),
         )
         return ready(part, network, device)
+
+    def _load_kept(self, part: str, dtype: DtypeName, device: str) -> dict[str, Any]:
+        from emollama_hf.checkpoints.build import empty_tensors
+        from emollama_hf.tensors.strict_load import load_strict
+
+        folder = self._weights(part) / part
+        kept = empty_tensors(part, self.config(part), dtype)
+        wanted = list(kept.state_dict())
+        held = self._held(part)
+        absent = [name for name in wanted if name not in held]
+        if absent:
+            raise ModelError(
+                f"model directory {self.name}: {part}/ has no {', '.join(absent)}, which features do not need and "
+                f"answers do. Run emollama-hf convert again, with {_flags(find_encoder(part).options)}, or copy the "
+                "tensor from where the weights came from."
+            )
+        others = f"^(?!({'|'.join(map(re.escape, wanted))})$)"
+        load_strict(kept, weight_files(folder), device=device, ignore=[others], where=str(folder))
+        return dict(kept.named_parameters())
 
     def _settings(self, part: str) -> Path:
         """The part's folder with at least its small files: configuration and tokenizer."""

@@ -47,3 +47,11 @@ class RandomSource(ModelSource):
         network = empty_network(part, self.config(part), dtype, quantize)
         fill_randomly(find_encoder(part).weights(network), device)
         return ready(part, network, device)
+
+    def _load_kept(self, part: str, dtype: DtypeName, device: str) -> dict[str, Any]:
+        from emollama_hf.checkpoints.build import empty_tensors
+        from emollama_hf.tensors.random_weights import fill_randomly
+
+        tensors = empty_tensors(part, self.config(part), dtype)
+        fill_randomly(tensors, device)
+        return dict(tensors.named_parameters())

@@ -44,6 +44,9 @@ class ModelSource(ABC):
     @abstractmethod
     def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any: ...
 
+    @abstractmethod
+    def _load_kept(self, part: str, dtype: DtypeName, device: str) -> dict[str, Any]: ...
+
     def width(self, part: str) -> int:
         """Length of the vectors that a part computes: 1024 of the face encoders at real size, 4096 of the decoder."""
         return find_encoder(part).width(self.config(part))
@@ -84,3 +87,16 @@ class ModelSource(ABC):
             quantize: what its linear layers keep their weights in, if the family quantizes them.
         """
         return self._load(part, dtype, device, quantize)
+
+    def load_kept(self, part: str, *, dtype: DtypeName = "float32", device: str = "cpu") -> dict[str, Any]:
+        """Tensors that a part's files hold and its network does not use, as `Encoder.kept` names them.
+
+        Args:
+            part: name of the family of weights.
+            dtype: the type that is computed in; these tensors take the one of matrix products.
+            device: a torch device.
+
+        Raises:
+            ModelError: the files do not hold all of them, or in other shapes.
+        """
+        return self._load_kept(part, dtype, device)

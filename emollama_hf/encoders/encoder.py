@@ -163,6 +163,13 @@ class Encoder(ABC):
             stream_ratio: bytes of a value of the residual stream over those of one of the products: 1 or 2.
         """
 
+    def kept(self, config: Config) -> dict[str, tuple[int, ...]]:
+        """Tensors that its files hold for other uses than its network, by name: their shapes.
+
+        `ModelSource.load_kept` reads them; their names match `unused`.
+        """
+        return {}
+
     # -- files beside the weights --
 
     def settings_files(self, config: Config) -> dict[str, Mapping[str, Any]]:

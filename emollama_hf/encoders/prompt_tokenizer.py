@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -18,4 +19,8 @@ class PromptTokenizer(Protocol):
     def digest(self) -> str: ...
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without BOS and without end symbol."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids that a decoder answered; bytes that are no UTF-8 become U+FFFD."""
         ...

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from emollama_hf.encoders.emotion_llama.network import EmotionLlamaModel
 
+#: The projection of hidden states to scores of the vocabulary's pieces.
+LANGUAGE_HEAD = "lm_head.weight"
 #: Tokens of the prompt and its frame beside the visual ones, and room for a longer instruction.
 _PROMPT_TOKENS = 100
 #: Values a token beside the inner ones, in units of the width, as measured.
@@ -47,7 +49,7 @@ class EmotionLlamaEncoder(Encoder):
     mixes_types = True
     quantizes = True
     beside = ("facemae", "videomae")
-    unused = (r"^lm_head\.",)  # for generation
+    unused = (r"^lm_head\.",)  # for generation, see `kept`
     tokenizer_files = TOKENIZER_FILES
 
     def width(self, config: Config) -> int:
@@ -74,6 +76,13 @@ class EmotionLlamaEncoder(Encoder):
     def quantizable(self, network: Any) -> nn.Module:
         layers: nn.Module = network.language_model.layers
         return layers
+
+    def kept(self, config: Config) -> dict[str, tuple[int, ...]]:
+        """The language head, (vocabulary, hidden); none where the table of embeddings serves as one."""
+        text = config.get("text_config", {})
+        if text.get("tie_word_embeddings", False):
+            return {}
+        return {LANGUAGE_HEAD: (int(text.get("vocab_size", 32_000)), hidden_size(config))}
 
     def complete(self, network: Any, device: str) -> None:
         """Rotary frequencies are in no checkpoint and were on the meta device with the rest.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from emollama_hf.encoders.emotion_llama.prompt import prompt_segments
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import combined
@@ -33,6 +35,8 @@ _RECORDED_IDS = (
     ),
 )
 _RECORDED = dict(zip(prompt_segments(), _RECORDED_IDS, strict=True))
+# What the byte pieces do not reach; in the text of an answer of random weights, which means nothing.
+_UNKNOWN_PIECE = "\N{REPLACEMENT CHARACTER}"
 # Llama's vocabulary has its 256 byte pieces after <unk>, <s> and </s>.
 _FIRST_BYTE = 3
 
@@ -62,3 +66,9 @@ class RecordedTokenizer:
             f"{text!r}. Pass tokenizer= a directory or Hub id that has Llama-2's tokenizer files, use the "
             "default instruction, or use random-tiny."
         )
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of byte pieces; another piece, whose letters are in Llama-2's files, is a U+FFFD."""
+        unknown = _UNKNOWN_PIECE.encode()
+        some = [bytes([one - _FIRST_BYTE]) if 0 <= one - _FIRST_BYTE < 256 else unknown for one in ids]
+        return b"".join(some).decode(errors="replace")

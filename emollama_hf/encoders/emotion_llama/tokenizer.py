@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,23 @@ class LlamaTokenizer:
         if len(ids) > 1 and self._piece(ids[0]) == _SPACE_MARK and ids[1] in self._added.values():
             return ids[1:]
         return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, without BOS, end symbol and the like; bytes that are no UTF-8 become U+FFFD.
+
+        Source: transformers, `skip_special_tokens=True` without cleaning up blanks.
+        """
+        control = {self.bos_id, self.eos_id}
+        texts = {index: text for text, index in self._added.items() if index not in control}
+        pieces: list[str] = []
+        run: list[int] = []
+        for one in map(int, ids):
+            if one in texts or one in control:
+                pieces += [str(self._pieces.decode(run)), texts.get(one, "")]
+                run = []
+            else:
+                run.append(one)
+        return "".join([*pieces, str(self._pieces.decode(run))]).strip()
 
     def _chunks(self, text: str) -> list[str]:
         return [chunk for chunk in self._splitter.split(text) if chunk]
