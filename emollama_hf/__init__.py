@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.defaults import configure
-from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError
+from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError, StageError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
@@ -84,6 +84,7 @@ __all__ = [
     "ShareError",
     "Stage",
     "StageConfig",
+    "StageError",
     "VideoMAEEmbed",
     "configure",
     "convert",
