@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -93,7 +94,9 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
             "digests": {stage.part: stage.model_digest() for stage in models},
             **source.origin(),
         }
-    return {name: without_secrets_inside(value) for name, value in described.items()}
+    # As it is read again, in which a tuple is a list: an option must not differ from itself.
+    recorded: dict[str, Any] = json.loads(json.dumps(described))
+    return {name: without_secrets_inside(value) for name, value in recorded.items()}
 
 
 def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from emollama_hf.feature_set.plugins import MODULE, recorded_origin
 from emollama_hf.sharing.places.open_place import HUB_ID
 from emollama_hf.stages.known_stages import described, stage_named
 from emollama_hf.stages.model_stage import stages_with_weights
+from emollama_hf.stages.options import restored
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
 
@@ -108,7 +109,7 @@ def _stage(
     quantize: str | None,
     peak: str | None,
 ) -> Stage:
-    options = {name: _plain(value) for name, value in stated["config"].items() if value is not None}
+    options = restored({name: _plain(value) for name, value in stated["config"].items() if value is not None})
     instead = {
         **where,
         "tokenizer": tokenizer,
