@@ -13,10 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.defaults import configure
-from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError
+from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError, StageError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
+    from emollama_hf.encoders.credit import Credit
     from emollama_hf.encoders.encoder import Encoder
     from emollama_hf.extraction.extraction import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
@@ -51,6 +52,7 @@ _HOMES = {
     "EmotionLlamaModel": "emollama_hf.models",
     "EmotionLlamaProcessor": "emollama_hf.models",
     "EmoLlamaEmbed": "emollama_hf.stages",
+    "Credit": "emollama_hf.encoders.credit",
     "Encoder": "emollama_hf.encoders.encoder",
     "FaceMAEEmbed": "emollama_hf.stages",
     "HubertEmbed": "emollama_hf.stages",
@@ -70,6 +72,7 @@ _HOMES = {
 __all__ = [
     "ClipError",
     "Column",
+    "Credit",
     "EmoLlamaEmbed",
     "EmotionLlamaConfig",
     "EmotionLlamaModel",
@@ -84,6 +87,7 @@ __all__ = [
     "ShareError",
     "Stage",
     "StageConfig",
+    "StageError",
     "VideoMAEEmbed",
     "configure",
     "convert",

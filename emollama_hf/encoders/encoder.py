@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.encoders.config_checks import Config, Keys, checked
 from emollama_hf.encoders.conversion import Conversion
+from emollama_hf.encoders.credit import Credit
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.errors import ModelError
 
@@ -77,6 +78,8 @@ class Encoder(ABC):
     quantizes: ClassVar[bool] = False
     #: Whether extraction goes on without it: `doctor` then misses nothing in a model that does not have it.
     optional: ClassVar[bool] = False
+    #: Whom a card names for it: its name, its licence, how to cite it. None: nobody.
+    credit: ClassVar[Credit | None] = None
     #: Names of families that stay loaded beside it, because the same rows go through all of them.
     beside: ClassVar[tuple[str, ...]] = ()
     #: Regular expressions of tensors that its files may hold and its network does not use.

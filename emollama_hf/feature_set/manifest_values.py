@@ -147,6 +147,8 @@ def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
         text(version, f"libraries, {library}")
     several(found["given"], "given", text)
     several(found["stages"], "stages", _stage)
+    for stage, plugin in table(found.get("plugins", {}), "plugins").items():
+        _plugin(table(plugin, f"plugins, {stage}"), f"plugins, {stage}")
     if found.get("model") is not None:
         _model(table(found["model"], "model"))
     return found
@@ -159,6 +161,17 @@ def _stage(value: object, what: str) -> None:
     optional_text(stage["model"], f"{what}, model")
     if not isinstance(stage["version"], int | str) or isinstance(stage["version"], bool):
         raise ValueError(f"{what}, version: {_shown(stage['version'])}, expected a number")
+
+
+def _plugin(plugin: Mapping[str, Any], what: str) -> None:
+    text(plugin["distribution" if "distribution" in plugin else "module"], what)
+    if "credit" in plugin:
+        credit = table(plugin["credit"], f"{what}, credit")
+        if not text(credit["name"], what).strip():
+            raise ValueError(f"{what}, credit: an empty name, expected the name of a method")
+        for name in ("licence", "citation"):
+            text(credit[name], f"{what}, {name}")
+        several(credit["tags"], f"{what}, tags", text)
 
 
 def _model(model: Mapping[str, Any]) -> None:

@@ -99,13 +99,10 @@ class Computation:
 
     def label(self, row: int, *, folder: bool = True) -> str:
         """What people call a row; without the folder that its clip is in, if that is nobody's business."""
-        unnamed = f"row {row} of the data set"
         if not any(name in self.ds.column_names for name in LABEL_COLUMNS):
-            return unnamed
+            return f"row {row} of the data set"
         batch = read_rows(self.ds, (), [row])
         label = batch.row(0).label
-        if label.startswith("row 0 "):
-            return unnamed
         return label if folder else _without_folders(label, batch, 0)
 
     def unreadable(self) -> dict[int, Failure]:

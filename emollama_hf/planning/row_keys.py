@@ -98,7 +98,7 @@ def row_keys(
 
 def read_rows(ds: Dataset, columns: Sequence[str], rows: Sequence[int]) -> Rows:
     """Some rows straight from Arrow: those of `columns` that are there, and those by which people know a row."""
-    return _rows(_as_arrow(ds, columns), rows)
+    return _rows(_as_arrow(ds, columns), rows).of_data_set(rows)
 
 
 def _as_arrow(ds: Dataset, columns: Sequence[str]) -> Dataset:

@@ -22,6 +22,7 @@ from emollama_hf.computing.number_types import DTYPES, DtypeName
 from emollama_hf.console.logs import package_logger
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.credit import Credit
 from emollama_hf.errors import ClipError, MissingPartError, ModelError
 from emollama_hf.stages.config import Placement, StageConfig, check_choice
 from emollama_hf.stages.stage import Stage
@@ -152,6 +153,9 @@ class ModelStage(Stage):
         if self._digest is not None:
             return self._digest
         return self.source.digest(self.part)
+
+    def credited(self) -> Credit | None:
+        return self.credit or find_encoder(self.part).credit
 
     def pinned(self) -> ModelStage:
         source, where = self.source, self.resolved_placement()
