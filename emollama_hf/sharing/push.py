@@ -24,7 +24,7 @@ from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.feature_set.opening import ANYWHERE
-from emollama_hf.feature_set.provenance import describe_run, made_with, merged
+from emollama_hf.feature_set.provenance import merged
 from emollama_hf.frames.source import shown_name
 from emollama_hf.privacy.allowed_columns import computed_shapes
 from emollama_hf.privacy.column_values import columns_to_look_at, look_at_values
@@ -49,6 +49,7 @@ from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, w
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
+from emollama_hf.sharing.stated_making import with_making
 from emollama_hf.sharing.withhold import Publication, plan_publication
 from emollama_hf.sharing.without_features import check_features
 from emollama_hf.stages.transform import Transform
@@ -108,7 +109,7 @@ def push(
     review: Review | None = None,
     replace: bool = False,
     include_forgotten: bool = False,
-    made_by: Transform | None = None,
+    made_by: Transform | Sequence[Transform] | None = None,
     license: str | None = None,
     citation: str | None = None,
     rewrite_card: bool = False,
@@ -137,7 +138,8 @@ def push(
         columns that look like a person, a moment or a place.
     replace: whether rows may replace published ones of the same names; rows that had no features are always replaced
         by those that have. include_forgotten: publish rows again that `forget` took out.
-    made_by: the transform that made the features, for a data set that does not say so itself, as after `map`.
+    made_by: the stage that made the features, or a list of stages, for a data set that does not say so itself, as after
+        `map`.
     license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
 
     Where a directory is pushed and its rows are named by hashes, `<directory>.names.csv` beside it says which published
@@ -184,7 +186,7 @@ def push(
     )
     check_features(rows.features, "the data set" if rows.directory is None else shown_name(str(rows.directory)))
     if made_by is not None:
-        rows = _made_by(rows, made_by)
+        rows = with_making(rows, made_by)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             done = _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
@@ -419,16 +421,6 @@ def _merge(
 def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
     """The versions that took part; of several pushes they stand in one text already."""
     return {name: made[name] for name in ("emollama_hf", "python", "libraries")}
-
-
-def _made_by(rows: SourceRows, transform: Transform) -> SourceRows:
-    if rows.made:
-        raise ShareError("made_by: the rows say themselves how they were made. Leave it out.")
-    from emollama_hf.stages.pipeline import Pipeline
-
-    present = set(rows.features) - set(transform.features)
-    stages = transform.chain(present)
-    return replace(rows, made=describe_run(Pipeline(stages), made_with=made_with(stages)))
 
 
 def _abandoned(place: Place, manifest: Manifest) -> list[str]:

@@ -62,8 +62,8 @@ class Transform(abc.ABC):
         """All that decides the results, JSON-able: configuration with every "auto" resolved, version, weights."""
 
     @abc.abstractmethod
-    def chain(self, present: set[str]) -> Sequence[Any]:
-        """The stages (`Step`) that a call runs, in order, on a data set with the columns `present`."""
+    def chain(self, present: set[str]) -> Sequence[Step]:
+        """The stages that a call runs, in order, on a data set with the columns `present`."""
 
     @property
     def micro_batch(self) -> int:
@@ -91,7 +91,7 @@ class Transform(abc.ABC):
         rows = Rows.from_batch(batch)
         features = self.features
         self._warn_of_large_output(features, rows.length)
-        stages: Sequence[Step] = self.chain(set(rows.names))
+        stages = self.chain(set(rows.names))
         for stage in stages if rows.length else ():
             stage.ready()
         values: dict[str, list[Any]] = {name: [] for name in features}
