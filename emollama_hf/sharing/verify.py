@@ -24,13 +24,13 @@ from emollama_hf.feature_set.set_paths import README
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.privacy.media import undecoded
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.limits import Limit, limit_of
+from emollama_hf.sharing.limits import Limit, limit_of, tolerance_of
 from emollama_hf.sharing.names.row_names import RowNames, choose_names
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.stages.config import check_choice
-from emollama_hf.stages.known_columns import compared_columns, known_columns
+from emollama_hf.stages.known_columns import compared_columns
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS
 
@@ -276,8 +276,8 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     feature = config.features[name]
     dtype = np.dtype(schema.dtype_of(feature))
-    tolerance = known_columns()[name].tolerance
-    if dtype.kind in "iub" or tolerance is None:
+    tolerance = tolerance_of(name, feature)
+    if tolerance is None:
         return float("inf") if ((there != here) & ~(np.isnan(there) & np.isnan(here))).any() else 0.0
     limit = limit_of(name, config.made["stages"])
     if limit is not None:
