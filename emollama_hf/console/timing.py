@@ -29,16 +29,6 @@ def reset() -> None:
     _times.clear()
 
 
-def since(before: dict[str, StageTime]) -> dict[str, StageTime]:
-    """What was added to the times since `stage_times` gave `before`."""
-    passed = {}
-    for stage, time in _times.items():
-        earlier = before.get(stage, StageTime())
-        if time.rows > earlier.rows:
-            passed[stage] = StageTime(time.seconds - earlier.seconds, time.rows - earlier.rows)
-    return passed
-
-
 def slowest(times: dict[str, StageTime]) -> tuple[str, float] | None:
     """The stage that took most of the time, and its share; None if none took any."""
     total = sum(time.seconds for time in times.values())
