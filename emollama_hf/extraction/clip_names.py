@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import Any
+
+#: From a name in a table to the positions of the clips that it may mean.
+Finder = Callable[[str], list[int]]
 
 
 def as_read(name: str) -> str:
@@ -13,8 +17,26 @@ def as_read(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def by_value(values: Sequence[Any]) -> Finder:
+    """Find rows by the values of a column.
+
+    Args:
+        values: of every row; blanks around them do not count.
+
+    Example:
+        >>> by_value(["a", "b", "a"])("a ")
+        [0, 2]
+    """
+    positions = _positions([as_read(str(value)).strip() for value in values])
+    return lambda value: positions.get(as_read(value).strip(), [])
+
+
 class ClipNames:
-    """names: paths of clips relative to their folder, with `/`."""
+    """Finds clips by what a table calls them.
+
+    Args:
+        names: paths of the clips relative to their folder, with `/`.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names

@@ -5,7 +5,9 @@ One reader for `metadata.*` in a folder of clips, `--labels`, the builders of `d
     .csv or any other ending   commas        .tsv, .tab         tabs
     .jsonl, .ndjson            one object a line, with its types        .parquet        with its types
 
-What a column's type is, `column_types` decides.
+What a column's type is, `column_types` decides. pandas and pyarrow read the same files, but not as strictly: pandas
+renames a doubled heading, fills up a short line and reads `0012` as 12, pyarrow ends a text at a line break unless told
+otherwise, and neither keeps the line of a row for the errors that come later.
 """
 
 from __future__ import annotations
@@ -63,6 +65,20 @@ class Table:
         """The cells of a column."""
         return [row.cells[column] for row in self.rows]
 
+    def check_filled(self, columns: Sequence[str]) -> None:
+        """Raise SourceError if a row has an empty cell in one of these columns."""
+        for line, cells in self.rows:
+            empty = [name for name in columns if not cells[name].strip()]
+            if empty:
+                raise self.error(line, f"{', '.join(empty)} is empty. Fill the cell, or remove the row.")
+
+    def check_not_made(self, made: Collection[str]) -> None:
+        """Raise SourceError if a column has the name of one that this package makes, which labels must not replace."""
+        taken = [name for name in self.columns if name in made]
+        if taken:
+            raise SourceError(f"{self.path}: the columns {', '.join(taken)} are made by this package. Rename them in "
+                              "the table.")  # fmt: skip
+
     def choices(self, column: str, names: Sequence[str]) -> None:
         """Raise SourceError unless every cell of a column is one of `names`."""
         for line, cells in self.rows:
@@ -85,12 +101,9 @@ class Table:
             first[value] = line
 
     def extra(self, known: Collection[str], made: Collection[str]) -> list[str]:
-        """Columns beyond the known ones. Raises SourceError if one has the name of a column that is made here."""
-        extra = [name for name in self.columns if name not in known]
-        taken = [name for name in extra if name in made]
-        if taken:
-            raise SourceError(f"{self.path}: the columns {', '.join(taken)} are made here. Rename them in the table.")
-        return extra
+        """Columns beyond the known ones. Raises SourceError if one has the name of a column that this package makes."""
+        self.check_not_made(set(made).difference(known))
+        return [name for name in self.columns if name not in known]
 
 
 def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] = ()) -> Table:
@@ -124,10 +137,7 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
     else:
         table = _from_csv(path, content)
     _check_columns(table, filled, one_of)
-    for row in table.rows:
-        empty = [name for name in filled if not row.cells[name].strip()]
-        if empty:
-            raise table.error(row.line, f"{', '.join(empty)} is empty. Fill the cell, or remove the row.")
+    table.check_filled(filled)
     if not table.rows:
         raise SourceError(f"{path}: has no rows below its headings. Is it the right file?")
     return table
