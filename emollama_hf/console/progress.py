@@ -1,4 +1,8 @@
-"""How far a run is: a bar on a terminal, one log line a shard elsewhere. Both count what is safe on the disk."""
+"""How far a run is: a bar on a terminal, one log line a shard elsewhere. Both count what is safe on the disk.
+
+The bar is tqdm's. Its rate and time left are not used: tqdm has one counter, and here the bar counts clips that are
+stored, by shards, and the rate those that were computed, one by one.
+"""
 
 from __future__ import annotations
 
