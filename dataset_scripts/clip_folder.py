@@ -26,9 +26,12 @@ logger = package_logger(__name__)
 
 @dataclass(frozen=True)
 class Matched:
-    """rows: number in the table (from 0), row and clip of each row that has one, in the order of the table.
+    """Rows with their clips; a clip is its name relative to the folder.
 
-    A clip is its name relative to the folder.
+    Attributes:
+        rows: number in the table (from 0), row and clip of each row that has one, in the order of the table.
+        rows_without_clip: keys of the other rows.
+        clips_without_row: the other clips.
     """
 
     rows: list[tuple[int, Row, str]]
@@ -36,6 +39,7 @@ class Matched:
     clips_without_row: list[str]
 
     def gaps(self) -> dict[str, list[str]]:
+        """What is left out, by what it is."""
         return {
             "rows without a clip, left out": self.rows_without_clip,
             "clips without a row, left out": self.clips_without_row,
@@ -90,7 +94,16 @@ def check_folder(folder: Path) -> None:
 
 
 def check_inside(folder: Path, paths: Iterable[Path], follow_links: bool) -> None:
-    """Raise SourceError if a file of the folder is a link to one elsewhere."""
+    """Check that no file is a link out of its folder.
+
+    Args:
+        folder: the folder.
+        paths: of its files.
+        follow_links: whether such links are allowed.
+
+    Raises:
+        SourceError: it names all of them.
+    """
     outside = [] if follow_links else [path for path in paths if not path.resolve().is_relative_to(folder.resolve())]
     if outside:
         raise SourceError(
@@ -100,7 +113,15 @@ def check_inside(folder: Path, paths: Iterable[Path], follow_links: bool) -> Non
 
 
 def check_utf8(folder: Path, names: Iterable[str]) -> None:
-    """Raise SourceError if a file's name is no text."""
+    """Check that names of files are text.
+
+    Args:
+        folder: for the error.
+        names: of its files.
+
+    Raises:
+        SourceError: it names those that are not UTF-8.
+    """
     odd = [shown_name(name) for name in names if shown_name(name) != name]
     if odd:
         raise SourceError(

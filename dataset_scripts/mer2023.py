@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datasets import DatasetInfo, Features, Value, Video
+from datasets import DatasetInfo, Features, Value, Version, Video
 
 from dataset_scripts.clip_folder import match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
@@ -139,6 +139,8 @@ class MER2023(ContentBuilder):
         ['neutral', 'angry']
     """
 
+    #: 1.2.0: blanks around a name in the transcripts do not count.
+    VERSION = Version("1.2.0")
     BUILDER_CONFIG_CLASS = MER2023Config
     KEY = "file_name"
 
