@@ -47,7 +47,14 @@ class ClipNames:
         self._by_path_without_ending = _positions([str(path.parent / path.stem) for path in paths])
 
     def named(self, file_name: str) -> list[int]:
-        """Positions of the clips that a file's name or path may mean. A path within the folder means one clip."""
+        """Find clips by a file's name or path.
+
+        Args:
+            file_name: with its ending. A path within the folder means one clip, a bare name every clip of that name.
+
+        Returns:
+            Positions of the clips; [] if there is none.
+        """
         for path in _spellings(file_name):
             found = self._by_path.get(str(path)) or ([] if len(path.parts) > 1 else self._by_name.get(path.name, []))
             if found:
@@ -55,7 +62,14 @@ class ClipNames:
         return []
 
     def with_stem(self, stem: str) -> list[int]:
-        """Positions of the clips whose name without its ending this is, with or without their folder."""
+        """Find clips by their name without its ending.
+
+        Args:
+            stem: the name, with or without the clip's folder.
+
+        Returns:
+            Positions of the clips; [] if there is none.
+        """
         for path in _spellings(stem):
             found = (self._by_path_without_ending if len(path.parts) > 1 else self._by_stem).get(str(path))
             if found:

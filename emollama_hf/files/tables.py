@@ -37,7 +37,12 @@ SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
 class Row(NamedTuple):
-    """line: of the file, from 1, where the row ends. cells: text by column, "" for an empty cell."""
+    """A row of a table.
+
+    Attributes:
+        line: of the file, from 1, where the row ends.
+        cells: text by column, "" for an empty cell.
+    """
 
     line: int
     cells: dict[str, str]
@@ -45,9 +50,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """columns: in the order of the file. digest: sha256 of the file's bytes.
+    """A table of labels.
 
-    values: by column, where the file has types of its own (JSON, Parquet). features: of those, from Parquet.
+    Attributes:
+        path: of the file.
+        columns: their names, in the order of the file.
+        rows: in the order of the file.
+        digest: sha256 of the file's bytes.
+        values: by column, where the file has types of its own (JSON, Parquet).
+        features: types of `datasets` by column, from Parquet.
     """
 
     path: Path
@@ -111,7 +122,11 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
 
     Args:
         path: UTF-8 text (see above for what its ending says), or Parquet.
-        filled: columns that must be present, without an empty cell. one_of: columns of which one must be present.
+        filled: columns that must be present, without an empty cell.
+        one_of: columns of which one must be present.
+
+    Returns:
+        The table, with at least one row.
 
     Raises:
         SourceError: no such file, not UTF-8, no table of this kind, columns missing, nameless or doubled, a line of
@@ -144,10 +159,19 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
 
 
 def csv_lines(path: Path, content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of every line that is not blank, the headings first and without blanks around them.
+    """Read the lines of a CSV, the headings first and without blanks around them.
 
     Where every heading but the first follows its comma with a blank, so do the cells, and these blanks are left out.
-    Raises SourceError: not UTF-8, no CSV.
+
+    Args:
+        path: of the file; its ending says whether tabs part the cells.
+        content: its bytes.
+
+    Yields:
+        Number and cells of every line that is not blank.
+
+    Raises:
+        SourceError: not UTF-8, no CSV.
     """
     text = _decoded(path, content)
     delimiter = "\t" if path.suffix.lower() in TAB_SUFFIXES else ","

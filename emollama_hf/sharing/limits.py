@@ -26,20 +26,34 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Limit:
-    """rms: root mean square of the differences. largest: of a single one. Both relative to the row's spread."""
+    """What two rows may differ by, relative to the row's spread.
+
+    Attributes:
+        rms: root mean square of the differences.
+        largest: of a single difference.
+    """
 
     rms: float
     largest: float
 
     def of_tolerance(self, tolerance: float) -> Limit:
-        """The limits of a column whose values in float32 are allowed another tolerance than these are made for."""
+        """The limits of a column whose values in float32 are allowed another tolerance.
+
+        Args:
+            tolerance: of the column; these limits are for `TOLERANCE`.
+        """
         factor = tolerance / TOLERANCE
         return self if factor == 1 else Limit(self.rms * factor, self.largest * factor)
 
     def share(self, stated: np.ndarray, made: np.ndarray, step: float) -> float:
-        """The larger of both deviations over what is allowed: up to 1 is within.
+        """How much of what is allowed two rows differ by.
 
-        step: of the stored type at 1, which is allowed as well: half of it is lost on each side.
+        Args:
+            stated, made: values of one row, of one shape, float64.
+            step: of the stored type at 1, which is allowed as well: half of it is lost on each side.
+
+        Returns:
+            The larger of both deviations over what is allowed: up to 1 is within.
         """
         same = np.isnan(stated) & np.isnan(made)
         with np.errstate(invalid="ignore", divide="ignore"):  # infinite values, and rows of nothing but zeros
