@@ -1,4 +1,8 @@
-"""Where a source lies: a local path, a URL of any fsspec scheme or hf://, brought to this machine file by file."""
+"""Where a source lies: a local path, a URL of any fsspec scheme or hf://, brought to this machine file by file.
+
+huggingface_hub reads hf:// and fsspec the other URLs. For a folder of weights, `get` of fsspec lacks: files
+that may be missing, a name that a file has only when it is whole, errors without the signature of a URL.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,6 @@ from emollama_hf.frames.source import is_url, local_path
 from emollama_hf.text.plain_names import revision_fault
 from emollama_hf.text.secrets import without_secrets
 
-_HUB = re.compile(
-    r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"
-)
 #: A Hub id that was given where a path is expected.
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
@@ -108,8 +109,13 @@ class UrlFolder(Folder):
 def open_folder(location: str, staging: Path) -> Folder:
     """The folder at a location.
 
-    staging: where files from elsewhere are copied to.
-    Raises ModelError if there is nothing, NotADirectoryError if it is a file on this machine.
+    Args:
+        location: a path, a URL or hf://.
+        staging: where files from elsewhere are copied to.
+
+    Raises:
+        ModelError: nothing is found.
+        NotADirectoryError: it is a file on this machine.
     """
     if location.startswith("hf://"):
         return HubFolder(*_hub_parts(location))
@@ -123,9 +129,17 @@ def open_folder(location: str, staging: Path) -> Folder:
 
 
 def open_file(location: str, staging: Path) -> tuple[Folder, str]:
-    """(folder, name in it) of the file at a location.
+    """The file at a location.
 
-    Raises ModelError if there is nothing, IsADirectoryError if it is a directory on this machine.
+    Args:
+        location, staging: as in `open_folder`.
+
+    Returns:
+        The folder, and the file's name in it.
+
+    Raises:
+        ModelError: nothing is found.
+        IsADirectoryError: it is a directory on this machine.
     """
     if location.startswith("hf://"):
         repo_id, revision, inner = _hub_parts(location)
@@ -159,15 +173,21 @@ def _local(location: str) -> Path:
 
 
 def _hub_parts(location: str) -> tuple[str, str | None, str]:
-    parts = _HUB.fullmatch(location)
-    if parts is None or parts["repo"].startswith(("datasets/", "spaces/", "buckets/")):
+    """(repository, revision, path in it) of a location that begins with hf://."""
+    from huggingface_hub import parse_hf_uri
+    from huggingface_hub.errors import HfUriError
+
+    try:
+        parts = parse_hf_uri(location)
+    except HfUriError:
+        parts = None
+    if parts is None or parts.type != "model":
         raise ModelError(f"{location}: expected hf://OWNER/NAME of a model repository, @REVISION, and a path below it.")
-    inner = (parts["inner"] or "").strip("/")
-    for name in inner.split("/") if inner else ():
+    for name in parts.path_in_repo.split("/") if parts.path_in_repo else ():
         _check_name(name, location)
-    if parts["revision"] is not None and (fault := revision_fault(parts["revision"])) is not None:
-        raise ModelError(f"{location}: {parts['revision']!r:.120} is no revision: {fault}. Give one such as main.")
-    return parts["repo"], parts["revision"], inner
+    if parts.revision is not None and (fault := revision_fault(parts.revision)) is not None:
+        raise ModelError(f"{location}: {parts.revision!r:.120} is no revision: {fault}. Give one such as main.")
+    return parts.id, parts.revision, parts.path_in_repo
 
 
 def _check_name(name: str, location: str) -> None:

@@ -18,10 +18,10 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 _KEYS = (None, "sha256", "hmac-sha256")
 
 
-def text(value: object, what: str, *, most: int = MOST_TEXT) -> str:
+def text(value: object, what: str) -> str:
     """A text. Raises ValueError for anything else, as every function here."""
-    if not isinstance(value, str) or len(value) > most or "\0" in value:
-        raise ValueError(f"{what}: {_shown(value)}, expected a text of at most {most} characters")
+    if not isinstance(value, str) or len(value) > MOST_TEXT or "\0" in value:
+        raise ValueError(f"{what}: {_shown(value)}, expected a text of at most {MOST_TEXT} characters")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -24,13 +24,13 @@ from emollama_hf.feature_set.set_paths import README
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.privacy.media import undecoded
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.limits import Limit, limit_of
+from emollama_hf.sharing.limits import Limit, limit_of, tolerance_of
 from emollama_hf.sharing.names.row_names import RowNames, choose_names
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.stages.config import check_choice
-from emollama_hf.stages.known_columns import compared_columns, known_columns
+from emollama_hf.stages.known_columns import compared_columns
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS
 
@@ -110,19 +110,34 @@ def verify(
 ) -> Verified:
     """Compute a few rows of a shared set again, with the model and settings that it states, and compare.
 
-    target: a repository on the Hub, a URL, a directory. source: the clips, as `extract` takes them, or a data set.
-    sample: how many rows, chosen by `seed` among those that have features and whose clips are there.
-    model: the model, which has to have the stated digests; by default the one that is named, if it is on the Hub.
-    model_revision: of its Hub id. tokenizer: the one that it was extracted with, if not its own. split: of the source.
-    labels: CSV with what names rows, or with the column of peaks. key_secret: what hashed names were hashed with.
-    device: where to compute. dtype: to compute in another type than stated, on a machine without that one.
-    quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
-    states are from the stated ones; they are held to no limit then.
-    peak: "openface:DIR" for a set that was made with OpenFace's files.
+    Args:
+        target: a repository on the Hub, a URL, a directory.
+        source: the clips, as `extract` takes them, or a data set.
+        sample: how many rows, chosen by `seed` among those that have features and whose clips exist.
+        model: the model, which has to have the stated digests; by default the named one, if it is on the Hub.
+        model_revision: of its Hub id.
+        tokenizer: the one that the set was extracted with, if not the model's own.
+        seed: of the choice of rows.
+        config_name: the configuration of the set; by default its default or first one.
+        revision: of the set on the Hub.
+        labels: a table with what names rows, or with the column of peaks.
+        split: of the source.
+        key_secret: what hashed names were hashed with.
+        device: where to compute.
+        dtype: to compute in another type than stated, on a machine without that one.
+        quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
+            states are from the stated ones; they are held to no limit then.
+        peak: "openface:DIR" for a set that was extracted with OpenFace's files.
 
-    Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found;
-    ModelError if there is not enough memory for it; ValueError if the source has no column that can be computed from.
+    Returns:
+        What was compared, and by how much it deviates.
 
+    Raises:
+        ShareError: a file of the set is not the stated one, the model is another one, or no clip is found.
+        ModelError: there is not enough memory for the model.
+        ValueError: the source has no column that can be computed from.
+
+    Example:
         >>> verify("org/mindwandering-emollama", "clips", sample=3).holds
         True
     """
@@ -276,8 +291,8 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     feature = config.features[name]
     dtype = np.dtype(schema.dtype_of(feature))
-    tolerance = known_columns()[name].tolerance
-    if dtype.kind in "iub" or tolerance is None:
+    tolerance = tolerance_of(name, feature)
+    if tolerance is None:
         return float("inf") if ((there != here) & ~(np.isnan(there) & np.isnan(here))).any() else 0.0
     limit = limit_of(name, config.made["stages"])
     if limit is not None:
