@@ -120,7 +120,7 @@ def _save_weights(
     parts: list[tuple[Path, Future[str]]] = []
     with ThreadPoolExecutor(1) as hashing:
         for number, shard in enumerate(_shards(tensors)):
-            path = folder / f"{number}.part"
+            path = folder / f"{number}.part"  # the name says how many there are, and the folder appears as a whole
             save_file(shard, path, metadata={"format": "pt"})
             parts.append((path, hashing.submit(hash_file, path)))
             for name, tensor in shard.items():

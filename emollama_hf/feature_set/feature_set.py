@@ -123,6 +123,7 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
     changed |= not {file.content for file in files.values()} <= set(reusable)
     if changed:
         (out / DATA).mkdir(parents=True, exist_ok=True)
+        # Not file by file: none is renamed before all are written.
         for name in files:
             (partial / Path(name).name).replace(out / name)
         for name in sorted(path.name for path in partial.iterdir() if path.name != README):

@@ -33,6 +33,7 @@ from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
 from emollama_hf.sharing.staging import staging_folder
+from emollama_hf.text.few_of_many import few_and_dots
 from emollama_hf.work_store.forgetting import keep_only, remove_store
 from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 
@@ -245,7 +246,7 @@ def _known(manifest: Manifest, where: Mapping[str, object]) -> str:
         for column in where:
             values = config.counts.labels.get(column, {})
             if values:
-                return f" {column} is {', '.join(list(values)[:10])}{', ...' if len(values) > 10 else ''}."
+                return f" {column} is {few_and_dots(list(values), 10)}."
     return ""
 
 

@@ -43,8 +43,8 @@ from emollama_hf.sharing.places.folder_place import FolderPlace
 from emollama_hf.sharing.places.missing_files import check_sent_again, split_present
 from emollama_hf.sharing.places.open_place import check_config_name, check_revision, open_place
 from emollama_hf.sharing.places.place import Changes, Place, PlaceChangedError
-from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.published_columns import PublishedColumn
+from emollama_hf.sharing.push_plan import PushPlan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
@@ -381,7 +381,7 @@ def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str
 
 
 def _stage(
-    place: Place, name: str, there: FeatureConfig | None, source: _Published, plan: Plan, key: str, folder: Path
+    place: Place, name: str, there: FeatureConfig | None, source: _Published, plan: PushPlan, key: str, folder: Path
 ) -> dict[str, FeatureFile]:
     """Write what is new; all files of the configuration as they will be."""
     files = dict(there.files) if there is not None else {}
@@ -439,7 +439,7 @@ def _abandoned(place: Place, manifest: Manifest) -> list[str]:
     return [path for path in place.leftovers(named) if place.age_s(path) > ABANDONED_S]
 
 
-def _message(plan: Plan, name: str) -> str:
+def _message(plan: PushPlan, name: str) -> str:
     parts = [f"add {len(plan.digests) - len(plan.replaced)} clips"] if len(plan.digests) > len(plan.replaced) else []
     parts += [f"replace {len(plan.replaced)}"] if plan.replaced else []
     return f"emollama_hf: {', '.join(parts) or 'update the card'} ({name})"
