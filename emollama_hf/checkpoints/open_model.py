@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
+from emollama_hf.checkpoints.directory import DirectorySource
 from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_folder
+from emollama_hf.checkpoints.model_provenance import MODEL_PROVENANCE
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS, RandomSource
 from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.encoders import known_encoders
@@ -65,7 +66,7 @@ def _not_a_model(path: Path) -> str:
     parts = ", ".join(f"{encoder.name}/" for encoder in known_encoders())
     there = sorted(entry.name for entry in path.iterdir())
     shown = few_and_dots(there, 8)
-    if PROVENANCE in there or not there:
+    if MODEL_PROVENANCE in there or not there:
         advice = "Its conversion did not finish: run emollama-hf convert again."
     else:
         advice = "Give the directory that emollama-hf convert wrote; checkpoint files have to be converted first."

@@ -36,8 +36,8 @@ from emollama_hf.feature_set.manifest import (
 from emollama_hf.feature_set.merged_rows import MergedRows
 from emollama_hf.feature_set.opening import open_directory
 from emollama_hf.feature_set.parquet_file import write_parquet
-from emollama_hf.feature_set.provenance import made_together
 from emollama_hf.feature_set.row_notes import RowNote, known_rows, note_rows
+from emollama_hf.feature_set.run_description import made_together
 from emollama_hf.feature_set.set_paths import DATA, OWN_FILE, README, file_name
 from emollama_hf.feature_set.shrinking import ExistingRowsError, check_adding, check_shrinking
 from emollama_hf.files.small_file import MANIFEST_BYTES, OddFileError, read_small, read_small_text
@@ -56,10 +56,10 @@ def write_feature_set(
 ) -> bool:
     """Write `rows` to `out` so that plain `load_dataset(out)` opens it; whether anything had to be written.
 
-    work: a folder on the same disk for what is unfinished. made: what `provenance.describe_run` says. shard_rows: rows
-    a file. existing: "error", "add" or "replace", what becomes of rows and columns of `out` that are not among `rows`.
-    Raises StoreError if it cannot be written and ExistingRowsError for what may not be taken away; `out` is then as it
-    was.
+    work: a folder on the same disk for what is unfinished. made: what `run_description.describe_run` says. shard_rows:
+    rows a file. existing: "error", "add" or "replace", what becomes of rows and columns of `out` that are not among
+    `rows`. Raises StoreError if it cannot be written and ExistingRowsError for what may not be taken away; `out` is
+    then as it was.
     """
     try:
         make_root(work)

@@ -17,8 +17,8 @@ from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set.existing_set import ExistingSet
-from emollama_hf.feature_set.provenance import setting_differences
 from emollama_hf.feature_set.row_identity import RowIdentity
+from emollama_hf.feature_set.run_description import setting_differences
 from emollama_hf.privacy.numbered_columns import pattern_of
 from emollama_hf.schema import describe_column
 from emollama_hf.stages.known_columns import columns_of_stage_named

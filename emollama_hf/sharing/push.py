@@ -24,7 +24,7 @@ from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.feature_set.opening import ANYWHERE
-from emollama_hf.feature_set.provenance import describe_run, made_with, merged
+from emollama_hf.feature_set.run_description import describe_run, made_with, merged
 from emollama_hf.frames.source import shown_name
 from emollama_hf.privacy.allowed_columns import computed_shapes
 from emollama_hf.privacy.column_values import columns_to_look_at, look_at_values

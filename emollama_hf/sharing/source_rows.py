@@ -40,7 +40,7 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class SourceRows:
-    """made: what `provenance.describe_run` said of them, empty if nobody knows. key: how they are named already.
+    """made: what `run_description.describe_run` said of them, empty if nobody knows. key: how they are named already.
 
     count: how many. withheld: what was left out of them before. directory: the directory that holds them, if any.
     """
