@@ -32,7 +32,6 @@ from emollama_hf.privacy.gate import check_files
 from emollama_hf.privacy.included_columns import look_for_signals
 from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.privacy.spelled_names import spellings
-from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.left_out_lines import public_lines
 from emollama_hf.sharing.names.class_names import joined_names, renumbered
@@ -48,6 +47,7 @@ from emollama_hf.sharing.push_plan import PushPlan, fitted, lacking_labels, plan
 from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
+from emollama_hf.sharing.staged_card import stage_card
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.withhold import Publication, plan_publication
 from emollama_hf.sharing.without_features import check_features
@@ -254,7 +254,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
             license=wishes.license or before.license,
             citation=wishes.citation or before.citation,
         )
-        texts = stage_texts(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
+        texts = stage_card(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
         write = {path: folder / "new" / path for path in files if (folder / "new" / path).is_file()} | texts.write
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
         old = {} if stated is None else stated.files

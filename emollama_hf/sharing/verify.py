@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from emollama_hf import schema
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.extraction.sources import open_source
+from emollama_hf.feature_set.card.card_writer import is_edited
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.feature_set.set_paths import README
 from emollama_hf.planning.memory_check import check_memory
@@ -200,7 +200,7 @@ def _check_files(place: Place, config: FeatureConfig) -> tuple[int, int]:
 def _card_differs(place: Place, manifest: Manifest) -> bool:
     """Whether README.md is none of the cards that the manifest says were written; an early manifest says none."""
     card = place.read(README) if manifest.cards else None
-    return card is not None and hashlib.sha256(card).hexdigest() not in manifest.cards
+    return card is not None and is_edited(card, manifest.cards)
 
 
 def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> list[_PublishedRow]:
