@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from emollama_hf import schema
 from emollama_hf.text.secrets import without_secrets
 
 
@@ -152,16 +153,17 @@ class Row:
     @property
     def label(self) -> str:
         """What a person calls this row: its clip's file, its identifier, or its position."""
-        for name in ("video", "file_name", "uuid", "id", "frames"):
+        for name in schema.SHOWN_ROW_NAMES:
             text = _path_of(self[name])
             if text:
-                return f"{'clip' if name in ('video', 'file_name') else name} {without_secrets(text)!r}"
+                return f"{'clip' if name in (schema.VIDEO, schema.FILE_NAME) else name} {without_secrets(text)!r}"
         return self._rows.described(self._index)
 
     @property
     def clip_name(self) -> str | None:
         """Path or file name of the clip, if the row has one."""
-        return next((p for p in map(_path_of, (self["video"], self["file_name"], self["frames"])) if p), None)
+        columns = (schema.VIDEO, schema.FILE_NAME, schema.FRAMES)
+        return next((path for path in (_path_of(self[name]) for name in columns) if path), None)
 
 
 def _unpickled(stream: bytes, columns: dict[str, Any], length: int, positions: Sequence[int], within: str) -> Rows:

@@ -20,7 +20,7 @@ from emollama_hf.engines.workers import DEFAULT_WORKERS, Workers
 from emollama_hf.extraction.extraction import Run, check_engine, open_run
 from emollama_hf.extraction.sources import open_source
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, read_manifest
-from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.planning import memory_check
 from emollama_hf.schema import describe_column
 from emollama_hf.work_store.shard import Failure

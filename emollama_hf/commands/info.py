@@ -13,7 +13,7 @@ from emollama_hf.feature_set.card.card_sections import label_lines, settings_of,
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.feature_set.plugins import recorded_origin
-from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.files.given_path import given_path
 from emollama_hf.schema import describe_column
 from emollama_hf.stages.known_stages import known_stages

@@ -21,9 +21,9 @@ import torch
 from rich.filesize import decimal
 from safetensors import SafetensorError
 
-from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
-from emollama_hf.checkpoints.write import write_part, write_provenance
+from emollama_hf.checkpoints.model_provenance import conversion_facts, write_model_provenance
+from emollama_hf.checkpoints.write import write_part
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.conversion.hyperparameters import checked_sections, part_configs
 from emollama_hf.conversion.licences import copy_licences
@@ -37,7 +37,6 @@ from emollama_hf.files.given_path import given_path
 from emollama_hf.files.work_directory import work_directory
 from emollama_hf.text.secrets import without_secrets_inside
 
-FORMAT = 1
 DTYPES = ("float32", "float16", "bfloat16")
 
 #: Called with the bytes that were written and their total.
@@ -79,20 +78,18 @@ def run_conversion(
             written = _counter(progress, total)
             for part, content in part_contents(sources, request):
                 write_part(work / part, content, written)
-            facts = {
-                "format": FORMAT,
-                "converter": {"name": "emollama_hf", "version": __version__},
-                "options": {
+            facts = conversion_facts(
+                options={
                     "dtype": None if torch_dtype is None else str(torch_dtype).removeprefix("torch."),
                     **settled,
                     "architecture": architecture,
                 },
-                "sources": {kind: source.described(hashes[kind]) for kind, source in sources.items()},
-                "licenses": copy_licences({kind: source.path for kind, source in sources.items()}, work),
-                "notices": [*filter(None, (find_source(kind).notice for kind in sources)), *incomplete_parts(sources)],
-            }
+                sources={kind: source.described(hashes[kind]) for kind, source in sources.items()},
+                licenses=copy_licences({kind: source.path for kind, source in sources.items()}, work),
+                notices=[*filter(None, (find_source(kind).notice for kind in sources)), *incomplete_parts(sources)],
+            )
         shutil.rmtree(staging, ignore_errors=True)
-        write_provenance(work, without_secrets_inside(facts))
+        write_model_provenance(work, without_secrets_inside(facts))
 
 
 @no_secrets()

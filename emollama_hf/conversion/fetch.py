@@ -7,7 +7,6 @@ that may be missing, a name that a file has only when it is whole, errors withou
 from __future__ import annotations
 
 import errno
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,13 +15,12 @@ from typing import Any
 from emollama_hf.checkpoints.hub import snapshot
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
+from emollama_hf.files.atomic_write import atomic_path
 from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import is_url, local_path
+from emollama_hf.text.hub_id import is_hub_id
 from emollama_hf.text.plain_names import revision_fault
 from emollama_hf.text.secrets import without_secrets
-
-#: A Hub id that was given where a path is expected.
-_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
 
 class Folder(ABC):
@@ -88,9 +86,9 @@ class UrlFolder(Folder):
             licence = name in LICENCE_FILES
             if target.exists() or (licence and self._url.startswith("http")):
                 continue  # a web server may answer anything with a page
-            part = target.with_name(f".{name}.part")
             try:
-                self._fs.get_file(f"{self._path}/{name}{self._query}", str(part))
+                with atomic_path(target) as partial:  # fsspec opens the file itself
+                    self._fs.get_file(f"{self._path}/{name}{self._query}", str(partial))
             except FileNotFoundError:
                 continue
             except Exception as error:  # every scheme has its own
@@ -99,7 +97,6 @@ class UrlFolder(Folder):
                 if licence:
                     continue  # stores that may not be listed forbid what they do not have
                 raise ModelError(_unreachable(self._url_of(name), error, self._url + self._query)) from error
-            part.replace(target)
         return self._staging
 
     def _url_of(self, name: str) -> str:
@@ -167,7 +164,7 @@ def _local(location: str) -> Path:
     """A path of this machine at which there is something."""
     path = given_path(local_path(location) or location, error=ModelError)
     if not path.exists():
-        advice = f"For a Hub repository write hf://{location}." if _HUB_ID.fullmatch(location) else "Check the path."
+        advice = f"For a Hub repository write hf://{location}." if is_hub_id(location) else "Check the path."
         raise ModelError(f"{location}: there is nothing of that name. {advice}")
     return path
 

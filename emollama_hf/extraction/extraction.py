@@ -34,8 +34,8 @@ from emollama_hf.feature_set.destination import check_destination
 from emollama_hf.feature_set.existing_set import open_existing
 from emollama_hf.feature_set.feature_rows import FeatureRows
 from emollama_hf.feature_set.feature_set import rows_a_file, write_feature_set
-from emollama_hf.feature_set.provenance import describe_run, made_with, merged
 from emollama_hf.feature_set.row_identity import RowIdentity, row_identities
+from emollama_hf.feature_set.run_description import describe_run, made_with, merged
 from emollama_hf.feature_set.shrinking import (
     CHOICES,
     check_adding,

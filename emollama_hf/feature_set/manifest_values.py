@@ -138,7 +138,7 @@ def hashed(value: object) -> str | None:
 
 
 def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `provenance.describe_run` said; empty if nobody knows."""
+    """What `run_description.describe_run` said; empty if nobody knows."""
     if not found:
         return found
     for name in ("emollama_hf", "python"):

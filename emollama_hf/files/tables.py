@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from emollama_hf.errors import SourceError
 from emollama_hf.files.small_file import TABLE_BYTES, OddFileError, read_small
+from emollama_hf.text.few_of_many import few_and_dots
 
 TAB_SUFFIXES = (".tsv", ".tab")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -309,7 +310,7 @@ def _check_width(path: Path, columns: Sequence[str]) -> None:
 
 def _check_columns(table: Table, filled: Sequence[str], one_of: Sequence[str]) -> None:
     columns, where = table.columns, f"{table.path}, {_unit(table.path)} 1"
-    shown = f"{', '.join(map(repr, columns[:_SHOWN])) or 'nothing'}{', ...' if len(columns) > _SHOWN else ''}"
+    shown = few_and_dots(columns, _SHOWN, show=repr) or "nothing"
     missing = [name for name in filled if name not in columns]
     if missing:
         hint = _separator_hint(columns) or _renaming_hint(columns, missing) or " Rename or add them."

@@ -24,7 +24,7 @@ from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
 from emollama_hf.feature_set.opening import ANYWHERE
-from emollama_hf.feature_set.provenance import merged
+from emollama_hf.feature_set.run_description import merged
 from emollama_hf.frames.source import shown_name
 from emollama_hf.privacy.allowed_columns import computed_shapes
 from emollama_hf.privacy.column_values import columns_to_look_at, look_at_values
@@ -32,7 +32,6 @@ from emollama_hf.privacy.gate import check_files
 from emollama_hf.privacy.included_columns import look_for_signals
 from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.privacy.spelled_names import spellings
-from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
 from emollama_hf.sharing.left_out_lines import public_lines
 from emollama_hf.sharing.names.class_names import joined_names, renumbered
@@ -43,11 +42,12 @@ from emollama_hf.sharing.places.folder_place import FolderPlace
 from emollama_hf.sharing.places.missing_files import check_sent_again, split_present
 from emollama_hf.sharing.places.open_place import check_config_name, check_revision, open_place
 from emollama_hf.sharing.places.place import Changes, Place, PlaceChangedError
-from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.published_columns import PublishedColumn
+from emollama_hf.sharing.push_plan import PushPlan, fitted, lacking_labels, plan_rows, row_digests
 from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
 from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
+from emollama_hf.sharing.staged_card import stage_card
 from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
 from emollama_hf.sharing.stated_making import with_making
 from emollama_hf.sharing.withhold import Publication, plan_publication
@@ -256,7 +256,7 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
             license=wishes.license or before.license,
             citation=wishes.citation or before.citation,
         )
-        texts = stage_texts(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
+        texts = stage_card(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
         write = {path: folder / "new" / path for path in files if (folder / "new" / path).is_file()} | texts.write
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
         old = {} if stated is None else stated.files
@@ -383,7 +383,7 @@ def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str
 
 
 def _stage(
-    place: Place, name: str, there: FeatureConfig | None, source: _Published, plan: Plan, key: str, folder: Path
+    place: Place, name: str, there: FeatureConfig | None, source: _Published, plan: PushPlan, key: str, folder: Path
 ) -> dict[str, FeatureFile]:
     """Write what is new; all files of the configuration as they will be."""
     files = dict(there.files) if there is not None else {}
@@ -431,7 +431,7 @@ def _abandoned(place: Place, manifest: Manifest) -> list[str]:
     return [path for path in place.leftovers(named) if place.age_s(path) > ABANDONED_S]
 
 
-def _message(plan: Plan, name: str) -> str:
+def _message(plan: PushPlan, name: str) -> str:
     parts = [f"add {len(plan.digests) - len(plan.replaced)} clips"] if len(plan.digests) > len(plan.replaced) else []
     parts += [f"replace {len(plan.replaced)}"] if plan.replaced else []
     return f"emollama_hf: {', '.join(parts) or 'update the card'} ({name})"

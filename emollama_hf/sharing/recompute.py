@@ -12,12 +12,12 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
 from emollama_hf.feature_set.plugins import MODULE, recorded_origin
-from emollama_hf.sharing.places.open_place import HUB_ID
 from emollama_hf.stages.known_stages import described, stage_named
 from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.options import restored
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
+from emollama_hf.text.hub_id import is_hub_id
 
 
 def recorded_pipeline(
@@ -57,7 +57,7 @@ def _model(config: FeatureConfig, model: str | os.PathLike[str] | None) -> str |
     if model is not None:
         return os.fspath(model)
     named = config.model.get("name")
-    if named is None or named in RANDOM_MODELS or Path(named).is_dir() or HUB_ID.fullmatch(named):
+    if named is None or named in RANDOM_MODELS or Path(named).is_dir() or is_hub_id(named):
         return named
     raise ShareError(
         f"the features were made with a model directory called {named!r}. Say where it lies here (--model, model=); it "

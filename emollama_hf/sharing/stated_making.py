@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emollama_hf.errors import ShareError
-from emollama_hf.feature_set.provenance import describe_run, made_with
+from emollama_hf.feature_set.run_description import describe_run, made_with
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.stages.dependencies import in_known_order
 from emollama_hf.stages.pipeline import Pipeline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from emollama_hf import schema
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.extraction.sources import open_source
+from emollama_hf.feature_set.card.card_writer import is_edited
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.feature_set.set_paths import README
 from emollama_hf.planning.memory_check import check_memory
@@ -33,8 +33,7 @@ from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.known_columns import compared_columns
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS
-
-NAMES_SHOWN = 5
+from emollama_hf.text.few_of_many import few_and_dots
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,8 @@ def verify(
     if not found:
         raise ShareError(
             f"no clip of the source is a row of {place.name} that has features: rows are named by {names.key.column} "
-            f"({_shown([row.name for row in published])}), the clips {_shown(list(there))}."
+            f"({few_and_dots([row.name for row in published], show=repr)}), the clips "
+            f"{few_and_dots(list(there), show=repr)}."
         )
     check_memory(pipeline, None)
     chosen = random.Random(seed).sample(found, min(sample, len(found)))
@@ -215,7 +215,7 @@ def _check_files(place: Place, config: FeatureConfig) -> tuple[int, int]:
 def _card_differs(place: Place, manifest: Manifest) -> bool:
     """Whether README.md is none of the cards that the manifest says were written; an early manifest says none."""
     card = place.read(README) if manifest.cards else None
-    return card is not None and hashlib.sha256(card).hexdigest() not in manifest.cards
+    return card is not None and is_edited(card, manifest.cards)
 
 
 def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> list[_PublishedRow]:
@@ -238,16 +238,16 @@ def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> lis
 def _clips_by_name(clips: Dataset, names: RowNames) -> dict[str, int]:
     """Rows of the source by the names under which they would be published."""
     column = names.key.column
-    if column in clips.column_names and column != "file_name":
+    if column in clips.column_names and column != schema.FILE_NAME:
         return {names.published(str(value)): row for row, value in enumerate(clips[column])}
-    if "file_name" not in clips.column_names:
+    if schema.FILE_NAME not in clips.column_names:
         raise ShareError(
             f"the source has no column {column!r} to find rows by; it has {', '.join(clips.column_names)}."
         )
     found: dict[str, int] = {}
-    for row, value in enumerate(clips["file_name"]):
+    for row, value in enumerate(clips[schema.FILE_NAME]):
         path = PurePosixPath(value)
-        for name in (path.name, str(path)) if column == "file_name" else (path.stem,):
+        for name in (path.name, str(path)) if column == schema.FILE_NAME else (path.stem,):
             found[names.published(name)] = row
     return found
 
@@ -306,7 +306,3 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
 def _difference(stated: Any, made: Any) -> float:
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     return float(np.sqrt(np.square(there - here).mean()) / there.std())
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:NAMES_SHOWN])) + (", ..." if len(names) > NAMES_SHOWN else "")

@@ -14,7 +14,7 @@ from huggingface_hub import DatasetCard
 import emollama_hf
 from emollama_hf.commands.info import show_info
 from emollama_hf.feature_set.manifest import ManifestError, parse_manifest
-from emollama_hf.feature_set.provenance import describe_run, made_together, made_with
+from emollama_hf.feature_set.run_description import describe_run, made_together, made_with
 from emollama_hf.sharing.forget import forget
 from emollama_hf.sharing.verify import verify
 from emollama_hf.stages import STAGES

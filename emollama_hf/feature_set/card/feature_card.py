@@ -14,7 +14,7 @@ from emollama_hf.feature_set.card.markdown import inline, sentence
 from emollama_hf.feature_set.card.readme_metadata import readme_metadata
 from emollama_hf.feature_set.manifest import Manifest
 from emollama_hf.feature_set.opening import Opening
-from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.feature_set.set_paths import picture_name
 
 
