@@ -30,6 +30,7 @@ from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.rows import Rows
 from emollama_hf.stages.running import run_chunk
+from emollama_hf.stages.shape_check import check_shapes
 
 if TYPE_CHECKING:
     from emollama_hf.stages.stage import Stage
@@ -96,6 +97,7 @@ class Transform(abc.ABC):
         stages = self.chain(set(rows.names))
         for stage in stages if rows.length else ():
             stage.ready()
+        check_shapes(stages if rows.length else ())
         values: dict[str, list[Any]] = {name: [] for name in features}
         size = self.micro_batch
         for number, chunk in enumerate(rows.chunks(size)):
