@@ -19,14 +19,12 @@ from emollama_hf.files.column_types import IDENTIFIERS, Column, concatenated, en
 from emollama_hf.files.tables import Table, read_table
 from emollama_hf.frames.source import shown_name
 from emollama_hf.privacy.media import path_of, undecoded
+from emollama_hf.schema import CLIP_FILE_NAMES
 from emollama_hf.stages.contract_check import RESERVED_COLUMNS
 from emollama_hf.stages.known_columns import known_columns
 from emollama_hf.text.plural import counted
 
 logger = package_logger(__name__)
-
-#: Columns that name a row's clip, the first that a table has and a data set can answer.
-KEYS = ("file_name", "uuid")
 
 
 def reserved_columns() -> frozenset[str]:
@@ -67,7 +65,7 @@ def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None)
     Raises:
         SourceError: as `join_labels`; a clip with rows in two tables, tables of two kinds or with other types.
     """
-    tables = [read_table(path, one_of=KEYS) for path in paths]
+    tables = [read_table(path, one_of=CLIP_FILE_NAMES) for path in paths]
     starts = [0, *accumulate(len(table.rows) for table in tables)]
     found: list[int | None] = [None] * len(ds)
     keys: set[str] = set()
@@ -136,7 +134,7 @@ def _warn_of_divided_participants(table: Table, found: Sequence[int | None]) -> 
 
 def _names_of(ds: Dataset) -> list[str]:
     """What people call the rows of a data set."""
-    for column in KEYS:
+    for column in CLIP_FILE_NAMES:
         if column in ds.column_names:
             return [str(name) for name in ds[column][:]]
     return [f"row {number}" for number in range(len(ds))]
@@ -151,7 +149,7 @@ def _below(names: list[str], table: Table, root: Path | None) -> dict[int, str]:
 
 def _finder(ds: Dataset, table: Table, names: dict[int, str]) -> tuple[str, Finder]:
     """The key column, and what finds the rows of the data set that one of its values names."""
-    keys = [name for name in KEYS if name in table.columns]
+    keys = [name for name in CLIP_FILE_NAMES if name in table.columns]
     key = next((name for name in keys if name in ds.column_names), keys[-1])
     if key == "uuid" and key in ds.column_names:
         return key, by_value(ds[key][:])

@@ -13,8 +13,8 @@ from typing import Any
 from emollama_hf.errors import SourceError
 from emollama_hf.extraction.clip_names import Finder
 from emollama_hf.files.tables import Row, Table
+from emollama_hf.text.few_of_many import few_and_more
 
-NAMES_SHOWN = 5
 NAME_BY_PATH = "Name each by its path in the folder, in a column file_name."
 KEEP_ONE = "Remove all but one."
 
@@ -98,5 +98,4 @@ def check_any(matched: MatchedRows, table: Table, key: str, names: Sequence[str]
 
 def shown(values: Sequence[Any]) -> str:
     """Values in quotes, the first five of them."""
-    rest = len(values) - NAMES_SHOWN
-    return ", ".join(map(repr, values[:NAMES_SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+    return few_and_more(values, show=repr)

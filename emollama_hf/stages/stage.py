@@ -123,6 +123,13 @@ class Stage(Transform):
         """Columns that other stages compute before this one, where a data set lacks them and such a stage is known."""
         return self.inputs
 
+    def input_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape in which it reads columns that it takes in one shape only; -1 is a side of any length.
+
+        A run in which an earlier stage computes such a column in another shape is an error before any work.
+        """
+        return {}
+
     def upstream(self, stage: type[Stage]) -> Stage:
         """The earlier stage that runs when its columns are missing, with the settings of this one that it has, too."""
         shared = {one.name: getattr(self.placement, one.name) for one in fields(Placement)}

@@ -9,6 +9,7 @@ from datasets import Features
 
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
+from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import StageConfig
 
 
@@ -29,6 +30,13 @@ class Step(Protocol):
 
     def compute(self, items: list[Any]) -> list[Any]: ...
 
+    def outputs(self) -> dict[str, Column]: ...
+
     def own_features(self) -> Features: ...
+
+    def input_shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+
+    @property
+    def has_weights(self) -> bool: ...
 
     def rejection(self, values: Mapping[str, Any]) -> ClipError | None: ...

@@ -30,6 +30,7 @@ from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.rows import Rows
 from emollama_hf.stages.running import run_chunk
+from emollama_hf.stages.shape_check import check_shapes
 from emollama_hf.stages.step import Step
 
 logger = package_logger(__name__)
@@ -94,6 +95,7 @@ class Transform(abc.ABC):
         stages = self.chain(set(rows.names))
         for stage in stages if rows.length else ():
             stage.ready()
+        check_shapes(stages if rows.length else ())
         values: dict[str, list[Any]] = {name: [] for name in features}
         for chunk in rows.chunks(self.micro_batch):
             run_chunk(stages, chunk)

@@ -19,7 +19,7 @@ from emollama_hf.feature_set.plugins import recorded_origin
 from emollama_hf.feature_set.set_paths import picture_name
 from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
-from emollama_hf.stages.known_columns import feature_columns, known_columns
+from emollama_hf.stages.known_columns import feature_columns, known_columns, sensitive_columns
 from emollama_hf.stages.known_stages import maker_of
 from emollama_hf.text.plural import listed
 from emollama_hf.text.secrets import without_secrets
@@ -57,6 +57,7 @@ WORDS = {
     "instruction": "instruction",
     "task": "task tag",
     "store_dtype": "stored as",
+    "no_audio": "clips without an audio track",
     "dtype": "computed in",
     "quantize": "decoder's weights",
 }
@@ -85,7 +86,8 @@ def summary(manifest: Manifest, credits: Sequence[Credit]) -> str:
 def _kinds(columns: Collection[str]) -> list[str]:
     """What the features are, in words, each stage's once: "an embedding of the face"."""
     known = known_columns()
-    makers = ((name, maker_of(name)) for name in feature_columns() if name in columns)
+    kept = [name for name in known if name in sensitive_columns() and maker_of(name).in_short]
+    makers = ((name, maker_of(name)) for name in (*feature_columns(), *kept) if name in columns)
     return list(dict.fromkeys(maker.in_short or sentence(known[name].meaning) for name, maker in makers))
 
 
@@ -141,12 +143,14 @@ def configuration(name: str, manifest: Manifest) -> str:
 
 def limits_and_ethics(manifest: Manifest, credits: Sequence[Credit]) -> str:
     methods = EMOTION_LLAMA_LIMITS if EMOTION_LLAMA in credits else ""
+    with_sound = any(schema.HAS_AUDIO in config.features for config in manifest.configs.values())
+    sound = "- **An embedding of the sound can identify a person**, too, by the voice.\n" if with_sound else ""
     return f"""## Limits and ethics
 
 - **An embedding of a face can identify a person.** Treat the rows as personal data: keep them to what the
   participants consented to, do not try to find out who they are, and do not pass them on without asking those who
   shared them. A participant may withdraw: `emollama-hf forget` removes their rows.
-{methods}- Faces were found and aligned by another detector than the original's OpenFace: close, not equal.
+{sound}{methods}- Faces were found and aligned by another detector than the original's OpenFace: close, not equal.
 - Where the face was not found in a sampled frame, the crop of the nearest sampled frame of the same shot stands in
   (between two detections half a second apart at most, the place between them); in a shot without any face, the middle
   of the picture does. So clips with a low `face_coverage` rest on few faces, and clips with 0 show none, also where
@@ -273,8 +277,13 @@ def _step(stage: Mapping[str, Any]) -> str:
 def _settings(stage: Mapping[str, Any]) -> str:
     left_out = ("instruction", "max_pixels", "max_frames", "max_seconds", "max_bytes")  # in provenance.json
     settings = {name: value for name, value in settings_of(stage).items() if name not in left_out}
-    described = (f"{WORDS.get(name) or inline(name)}: {inline(str(value))}" for name, value in settings.items())
+    described = (f"{WORDS.get(name) or inline(name)}: {inline(_typed(value))}" for name, value in settings.items())
     return ", ".join(described)
+
+
+def _typed(value: Any) -> str:
+    """A setting's value as somebody types it; a tuple has become a list where a manifest was read."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _row(*cells: str) -> str:
