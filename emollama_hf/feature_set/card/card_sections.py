@@ -86,8 +86,10 @@ def summary(manifest: Manifest, credits: Sequence[Credit]) -> str:
 def _kinds(columns: Collection[str]) -> list[str]:
     """What the features are, in words, each stage's once: "an embedding of the face"."""
     known = known_columns()
-    kept = [name for name in known if name in sensitive_columns() and maker_of(name).in_short]
-    makers = ((name, maker_of(name)) for name in (*feature_columns(), *kept) if name in columns)
+    kept = [name for name in columns if name in sensitive_columns() and maker_of(name).in_short]
+    makers = (
+        (name, maker_of(name)) for name in (*feature_columns(), *sorted(kept, key=list(known).index)) if name in columns
+    )
     return list(dict.fromkeys(maker.in_short or sentence(known[name].meaning) for name, maker in makers))
 
 
