@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
     from emollama_hf.encoders.credit import Credit
     from emollama_hf.encoders.encoder import Encoder
-    from emollama_hf.extraction.extraction import extract
+    from emollama_hf.extraction.extract import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
@@ -64,7 +64,7 @@ _HOMES = {
     "hubert_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
-    "extract": "emollama_hf.extraction.extraction",
+    "extract": "emollama_hf.extraction.extract",
     "load": "emollama_hf.sharing.load",
     "push": "emollama_hf.sharing.push",
 }

@@ -14,7 +14,7 @@ from datasets import Dataset
 
 import emollama_hf
 from emollama_hf import StageError
-from emollama_hf.extraction.extraction import open_run
+from emollama_hf.extraction.open_run import open_run
 from emollama_hf.frames.demo_clips import write_demo_clips
 from tests import second_process
 from tests.commands.command_line import MAIN
