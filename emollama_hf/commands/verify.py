@@ -35,10 +35,13 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
         allowed = "; ".join(
             f"{limit.rms:g} and {limit.largest:g} for {', '.join(names)}" for limit, names in _by_limit(done.limits)
         )
+        of_features = (
+            f", as shares of the row's spread by root mean square and of a single value, {allowed} (and a step of the "
+            "stored type); "
+        )
         screen.print(
-            "\nEach number is a deviation as a share of what is allowed: up to 1 holds. Allowed are, as shares of the "
-            f"row's spread by root mean square and of a single value, {allowed} (and a step of the stored type); 0.001 "
-            "for facts, none for whole numbers.",
+            "\nEach number is a deviation as a share of what is allowed: up to 1 holds. Allowed are"
+            f"{of_features if done.limits else ' '}0.001 for facts, none for whole numbers.",
             markup=False,
         )
         differences = [check.difference for row in done.rows for check in row.columns if check.difference is not None]

@@ -51,7 +51,8 @@ class RowCounter:
     """
 
     def __init__(self, features: Features, *, not_labels: Iterable[str] = ()) -> None:
-        left_out = {*known_columns(), schema.STATUS, schema.ERROR, *NAMES, *not_labels}
+        # How many clips have a track is counted as labels are; other computed columns have a value of their own a row.
+        left_out = {*known_columns(), schema.STATUS, schema.ERROR, *NAMES, *not_labels} - {schema.HAS_AUDIO}
         self._features = features
         self._labels: dict[str, Counter[str]] = {
             name: Counter() for name, kind in features.items() if name not in left_out and _may_be_label(kind)

@@ -15,7 +15,7 @@ from emollama_hf.feature_set.opening import Opening
 from emollama_hf.feature_set.set_paths import picture_name
 from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
-from emollama_hf.stages.known_columns import feature_columns, known_columns
+from emollama_hf.stages.known_columns import feature_columns, known_columns, sensitive_columns
 from emollama_hf.stages.known_stages import maker_of
 from emollama_hf.text.secrets import without_secrets
 
@@ -44,6 +44,7 @@ WORDS = {
     "instruction": "instruction",
     "task": "task tag",
     "store_dtype": "stored as",
+    "no_audio": "clips without an audio track",
     "dtype": "computed in",
     "quantize": "decoder's weights",
 }
@@ -73,7 +74,8 @@ def summary(manifest: Manifest) -> str:
 def _kinds(columns: Collection[str]) -> list[str]:
     """What the features are, in words, each stage's once: "an embedding of the face"."""
     known = known_columns()
-    makers = ((name, maker_of(name)) for name in feature_columns() if name in columns)
+    kept = [name for name in known if name in columns and name in sensitive_columns() and maker_of(name).in_short]
+    makers = ((name, maker_of(name)) for name in (*feature_columns(), *kept) if name in columns)
     return list(dict.fromkeys(maker.in_short or sentence(known[name].meaning) for name, maker in makers))
 
 
@@ -128,12 +130,14 @@ def configuration(name: str, manifest: Manifest) -> str:
 
 
 def limits_and_ethics(manifest: Manifest) -> str:
-    return """## Limits and ethics
+    with_sound = any(schema.HAS_AUDIO in config.features for config in manifest.configs.values())
+    sound = "- **An embedding of the sound can identify a person**, too, by the voice.\n" if with_sound else ""
+    return f"""## Limits and ethics
 
 - **An embedding of a face can identify a person.** Treat the rows as personal data: keep them to what the
   participants consented to, do not try to find out who they are, and do not pass them on without asking those who
   shared them. A participant may withdraw: `emollama-hf forget` removes their rows.
-- They reproduce a published extraction, which is not the same as being good for your question. In the published
+{sound}- They reproduce a published extraction, which is not the same as being good for your question. In the published
   comparison on mind wandering (CV4Edu 2026) an AffectNet ResNet-50 was the strongest encoder and no Emotion-LLaMA
   representation was better; the authors of Emotion-LLaMA recommend the encoders' embeddings over the last hidden
   state. Compare `facemae` and `videomae` first.
@@ -264,8 +268,13 @@ def _step(stage: Mapping[str, Any]) -> str:
 def _settings(stage: Mapping[str, Any]) -> str:
     left_out = ("instruction", "max_pixels", "max_frames", "max_seconds", "max_bytes")  # in provenance.json
     settings = {name: value for name, value in settings_of(stage).items() if name not in left_out}
-    described = (f"{WORDS.get(name) or inline(name)}: {inline(str(value))}" for name, value in settings.items())
+    described = (f"{WORDS.get(name) or inline(name)}: {inline(_typed(value))}" for name, value in settings.items())
     return ", ".join(described)
+
+
+def _typed(value: Any) -> str:
+    """A setting's value as somebody types it; a tuple has become a list where a manifest was read."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _row(*cells: str) -> str:
