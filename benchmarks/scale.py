@@ -27,8 +27,8 @@ from emollama_hf.engines.local import run_local
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.ray_data import run_ray
 from emollama_hf.engines.workers import Workers
-from emollama_hf.extraction.extraction import open_run
-from emollama_hf.feature_set.provenance import made_with
+from emollama_hf.extraction.open_run import open_run
+from emollama_hf.feature_set.run_description import made_with
 from emollama_hf.planning.computation import Report
 
 WORKERS = (1, 2)

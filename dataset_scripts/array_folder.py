@@ -12,6 +12,7 @@ import numpy as np
 from dataset_scripts.clip_folder import check_folder, check_inside, check_utf8
 from emollama_hf.errors import SourceError
 from emollama_hf.extraction.clip_names import as_read
+from emollama_hf.text.few_of_many import few_and_more
 
 Kind = Literal["stack", "vector", "states"]
 
@@ -21,7 +22,6 @@ SHAPES: dict[Kind, str] = {
     "vector": "(D,) or (1, D) float",
     "states": "(L, H), (1, L, H) or (H,) float",
 }
-FILES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,9 @@ def read_array_folder(folder: Path, kind: Kind, *, follow_links: bool = False) -
     usual, _ = Counter(found.values()).most_common(1)[0]
     strange = [f"{path.name} {shape} {dtype}" for path, (shape, dtype) in found.items() if (shape, dtype) != usual]
     if strange:
-        rest = f" and {len(strange) - FILES_SHOWN} more" if len(strange) > FILES_SHOWN else ""
         raise SourceError(
             f"{folder}: {len(strange)} of {len(paths)} files differ from {usual[0]} {usual[1]}: "
-            f"{', '.join(strange[:FILES_SHOWN])}{rest}. Compute them alike, or move them to a folder of their own."
+            f"{few_and_more(strange)}. Compute them alike, or move them to a folder of their own."
         )
     return ArrayFolder(kind, files, *usual)
 

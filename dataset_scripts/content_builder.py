@@ -28,6 +28,7 @@ from datasets.exceptions import DatasetGenerationError
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ClipError, SourceError
 from emollama_hf.files.digest import json_digest, sha256_file
+from emollama_hf.text.few_of_many import few_and_more
 
 logger = package_logger(__name__)
 
@@ -180,5 +181,4 @@ def stored_paths(ds: Dataset, column: str) -> list[str | None]:
 
 def listed(names: Sequence[str]) -> str:
     """Names in quotes, the first twenty of them."""
-    rest = len(names) - NAMES_SHOWN
-    return ", ".join(map(repr, names[:NAMES_SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+    return few_and_more(names, NAMES_SHOWN, show=repr)

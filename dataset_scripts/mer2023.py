@@ -18,15 +18,18 @@ if __name__ == "__main__":  # as a program, it finds its folder's modules by the
 import math
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datasets import DatasetInfo, Features, Value, Video
+from datasets import DatasetInfo, Features, Value, Version, Video
 
-from dataset_scripts.clip_folder import as_read, match_clips
+from dataset_scripts.clip_folder import match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
 from emollama_hf.errors import SourceError
+from emollama_hf.extraction.clip_names import by_value
 from emollama_hf.extraction.labels import reserved_columns
+from emollama_hf.extraction.matched_rows import KEEP_ONE, match_rows
 from emollama_hf.files.column_types import MER2023 as MER2023_TYPES
 from emollama_hf.files.column_types import typed_column
 from emollama_hf.files.tables import Table, read_table
@@ -54,10 +57,10 @@ class MER2023Config(ContentConfig):
         table.choices("discrete", EMOTIONS)
         valence = read_valence(table)
         matched = match_clips(folder, table, "name", follow_links=self.follow_links)
-        words = {} if spoken is None else {as_read(cells["name"]): cells for _, cells in spoken.rows}
+        names = [cells["name"] for _, (_, cells), _ in matched.rows]
+        said_of = [{} for _ in names] if spoken is None else words_of(names, spoken)
         rows: list[dict[str, Any]] = []
-        for number, (line, cells), file_name in matched.rows:
-            said = words.get(as_read(cells["name"]), {})
+        for (number, (line, cells), file_name), said in zip(matched.rows, said_of, strict=True):
             rows.append(
                 {
                     "file_name": file_name,
@@ -70,7 +73,7 @@ class MER2023Config(ContentConfig):
             )
         gaps = matched.gaps()
         if spoken is not None:
-            silent = [row["name"] for row in rows if as_read(row["name"]) not in words]
+            silent = [name for name, said in zip(names, said_of, strict=True) if not said]
             gaps["clips without a transcript, null"] = silent
         clips = {row["file_name"]: self.identity_of(folder / row["file_name"]) for row in rows}
         digests = {"labels": table.digest, "transcripts": None if spoken is None else spoken.digest}
@@ -79,15 +82,29 @@ class MER2023Config(ContentConfig):
 
 
 def read_transcripts(config: MER2023Config) -> Table:
-    """The CSV of transcripts. Raises SourceError if it has no column of text, or a name twice."""
+    """The CSV of transcripts. Raises SourceError if it has no column of text."""
     table = read_table(config.given_path("transcripts"), filled=("name",))
     if not set(TRANSCRIPTS).intersection(table.columns):
         raise SourceError(
             f"{table.path}, line 1: has {', '.join(table.columns)}; expected one or more of "
             f"{', '.join(TRANSCRIPTS)}. Rename the column of text."
         )
-    table.unique("name")
     return table
+
+
+def words_of(names: Sequence[str], spoken: Table) -> list[dict[str, str]]:
+    """The cells of each clip's transcript, {} for a clip without one; transcripts of other clips are passed over.
+
+    Args:
+        names: of the clips.
+        spoken: the transcripts, by `name`.
+
+    Raises:
+        SourceError: two transcripts of one name.
+    """
+    matched = match_rows(spoken, "name", by_value(names), names, remedy=KEEP_ONE)
+    rows = [matched.row_of.get(clip) for clip in range(len(names))]
+    return [{} if row is None else spoken.rows[row].cells for row in rows]
 
 
 def read_valence(table: Table) -> dict[int, float | None]:
@@ -122,6 +139,8 @@ class MER2023(ContentBuilder):
         ['neutral', 'angry']
     """
 
+    #: 1.2.0: blanks around a name in the transcripts do not count.
+    VERSION = Version("1.2.0")
     BUILDER_CONFIG_CLASS = MER2023Config
     KEY = "file_name"
 

@@ -15,7 +15,6 @@ if __name__ == "__main__":  # as a program, it finds its folder's modules by the
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +24,9 @@ from datasets import DatasetInfo, Features, Value, Video
 from dataset_scripts.clip_folder import match_clips
 from dataset_scripts.content_builder import ContentBuilder, ContentConfig, Contents
 from emollama_hf.errors import SourceError
+from emollama_hf.extraction.divided_participants import WHY_ONE_FOLD, divided_participants
 from emollama_hf.extraction.labels import reserved_columns
-from emollama_hf.files.column_types import MIND_WANDERING, typed_column
+from emollama_hf.files.column_types import FOLD, MIND_WANDERING, typed_column
 from emollama_hf.files.tables import Table, read_table
 
 COLUMNS = tuple(MIND_WANDERING)
@@ -67,22 +67,19 @@ class MindWanderingConfig(ContentConfig):
 def read_folds(table: Table) -> dict[int, int]:
     """The fold of each line. Raises SourceError if one is no whole number, or a participant is in two."""
     folds: dict[int, int] = {}
-    lines: dict[str, dict[int, int]] = {}
     for line, cells in table.rows:
         text = cells["test_fold_num"].strip()
-        if not re.fullmatch(r"\d{1,9}(\.0+)?", text, re.ASCII):  # pandas writes 1.0 for a column that had a gap
+        if not FOLD.fullmatch(text):
             raise table.error(line, f"test_fold_num is {text!r}; expected a whole number such as 1. Mend the cell.")
         folds[line] = int(float(text))
-        lines.setdefault(cells["participant_id"], {}).setdefault(folds[line], line)
+    divided = divided_participants((cells["participant_id"], folds[line], line) for line, cells in table.rows)
     torn = [
         f"{participant!r} in " + " and ".join(f"{fold} (line {line})" for fold, line in sorted(where.items()))
-        for participant, where in lines.items()
-        if len(where) > 1
+        for participant, where in divided.items()
     ]
     if torn:
         raise SourceError(
-            f"{table.path}: {len(torn)} participants are in more than one fold: {'; '.join(torn[:5])}. A model would "
-            "be tested on people that it was trained on: give all clips of a participant one fold."
+            f"{table.path}: {len(torn)} participants are in more than one fold: {'; '.join(torn[:5])}. {WHY_ONE_FOLD}"
         )
     return folds
 

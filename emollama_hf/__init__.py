@@ -13,12 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.defaults import configure
-from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError
+from emollama_hf.errors import ClipError, ModelError, PluginError, ShareError, StageError
 
 if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
+    from emollama_hf.encoders.credit import Credit
     from emollama_hf.encoders.encoder import Encoder
-    from emollama_hf.extraction.extraction import extract
+    from emollama_hf.extraction.extract import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
@@ -51,6 +52,7 @@ _HOMES = {
     "EmotionLlamaModel": "emollama_hf.models",
     "EmotionLlamaProcessor": "emollama_hf.models",
     "EmoLlamaEmbed": "emollama_hf.stages",
+    "Credit": "emollama_hf.encoders.credit",
     "Encoder": "emollama_hf.encoders.encoder",
     "FaceMAEEmbed": "emollama_hf.stages",
     "HubertEmbed": "emollama_hf.stages",
@@ -62,7 +64,7 @@ _HOMES = {
     "hubert_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
-    "extract": "emollama_hf.extraction.extraction",
+    "extract": "emollama_hf.extraction.extract",
     "load": "emollama_hf.sharing.load",
     "push": "emollama_hf.sharing.push",
 }
@@ -70,6 +72,7 @@ _HOMES = {
 __all__ = [
     "ClipError",
     "Column",
+    "Credit",
     "EmoLlamaEmbed",
     "EmotionLlamaConfig",
     "EmotionLlamaModel",
@@ -84,6 +87,7 @@ __all__ = [
     "ShareError",
     "Stage",
     "StageConfig",
+    "StageError",
     "VideoMAEEmbed",
     "configure",
     "convert",

@@ -124,6 +124,13 @@ class PluginError(SafeMessage, ValueError):
     """
 
 
+class StageError(SafeMessage, RuntimeError):
+    """A stage ended with an error that is no ClipError, in a call of `prepare` or `compute`: no row is known to blame.
+
+    The message names the stage, where it comes from, and the rows of the call; `__cause__` is the error of the stage.
+    """
+
+
 class ShareError(SafeMessage, RuntimeError):
     """Features cannot be shared, fetched or checked: a place that refuses, rows that do not fit, a face on its way out.
 

@@ -8,21 +8,33 @@ table itself. A plain dict of lists, as in streaming or in a direct call, is rea
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from emollama_hf import schema
 from emollama_hf.text.secrets import without_secrets
 
 
 class Rows:
-    """Columns of equal length; `row(i)` reads one row, `add` puts a computed column in."""
+    """Columns of equal length; `row(i)` reads one row, `add` puts a computed column in.
 
-    def __init__(self, columns: dict[str, Any], length: int) -> None:
+    Args:
+        columns: values by name.
+        length: number of rows.
+        positions: of the rows, for messages; by default 0, 1, ...
+        within: what the positions count in: the "batch" of a call, or the "data set".
+    """
+
+    def __init__(
+        self, columns: dict[str, Any], length: int, *, positions: Sequence[int] | None = None, within: str = "batch"
+    ) -> None:
         self._columns = columns
         self.length = length
+        self._positions = range(length) if positions is None else positions
+        self._within = within
 
     @classmethod
     def from_batch(cls, batch: Mapping[str, Any] | pa.Table) -> Rows:
@@ -61,7 +73,8 @@ class Rows:
         table = pa.table(arrow)
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
-        return _unpickled, (sink.getvalue().to_pybytes(), {**self._columns, **dict.fromkeys(arrow)}, self.length)
+        columns = {**self._columns, **dict.fromkeys(arrow)}
+        return _unpickled, (sink.getvalue().to_pybytes(), columns, self.length, self._positions, self._within)
 
     @property
     def names(self) -> list[str]:
@@ -95,7 +108,9 @@ class Rows:
 
     def select(self, indices: list[int]) -> Rows:
         """Some of the rows, in the given order, without copying Arrow data row by row."""
-        return Rows({name: _take(values, indices) for name, values in self._columns.items()}, len(indices))
+        columns = {name: _take(values, indices) for name, values in self._columns.items()}
+        positions = [self._positions[index] for index in indices]
+        return Rows(columns, len(indices), positions=positions, within=self._within)
 
     def chunks(self, size: int) -> Iterator[Rows]:
         """The rows in order, at most `size` at a time."""
@@ -104,7 +119,15 @@ class Rows:
 
     def with_columns(self, columns: Mapping[str, Any]) -> Rows:
         """These rows with more columns, or others in their place."""
-        return Rows({**self._columns, **columns}, self.length)
+        return Rows({**self._columns, **columns}, self.length, positions=self._positions, within=self._within)
+
+    def of_data_set(self, positions: Sequence[int]) -> Rows:
+        """These rows, which messages call by their positions in the data set where nothing else names them."""
+        return Rows(self._columns, self.length, positions=positions, within="data set")
+
+    def described(self, index: int) -> str:
+        """A row by its position: "row 1003 of the data set", "row 3 of the batch"."""
+        return f"row {self._positions[index]} of the {self._within}"
 
     def add(self, name: str, values: Any) -> None:
         self._columns[name] = values
@@ -129,22 +152,24 @@ class Row:
 
     @property
     def label(self) -> str:
-        """What a person calls this row: its clip's file, its identifier, or its place in the batch."""
-        for name in ("video", "file_name", "uuid", "id", "frames"):
+        """What a person calls this row: its clip's file, its identifier, or its position."""
+        for name in schema.SHOWN_ROW_NAMES:
             text = _path_of(self[name])
             if text:
-                return f"{'clip' if name in ('video', 'file_name') else name} {without_secrets(text)!r}"
-        return f"row {self._index} of the batch"
+                return f"{'clip' if name in (schema.VIDEO, schema.FILE_NAME) else name} {without_secrets(text)!r}"
+        return self._rows.described(self._index)
 
     @property
     def clip_name(self) -> str | None:
         """Path or file name of the clip, if the row has one."""
-        return next((p for p in map(_path_of, (self["video"], self["file_name"], self["frames"])) if p), None)
+        columns = (schema.VIDEO, schema.FILE_NAME, schema.FRAMES)
+        return next((path for path in (_path_of(self[name]) for name in columns) if path), None)
 
 
-def _unpickled(stream: bytes, columns: dict[str, Any], length: int) -> Rows:
+def _unpickled(stream: bytes, columns: dict[str, Any], length: int, positions: Sequence[int], within: str) -> Rows:
     table = pa.ipc.open_stream(stream).read_all()
-    return Rows({**columns, **{name: table.column(name) for name in table.column_names}}, length)
+    columns |= {name: table.column(name) for name in table.column_names}
+    return Rows(columns, length, positions=positions, within=within)
 
 
 def _path_of(value: Any) -> str | None:

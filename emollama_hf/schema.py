@@ -12,6 +12,7 @@ import numpy as np
 from datasets import Array2D, Array4D, Features, Image, LargeList, List, Value
 
 from emollama_hf.errors import ClipError
+from emollama_hf.text.few_of_many import few_and_dots
 
 VIDEO = "video"
 FRAMES = "frames"
@@ -48,6 +49,25 @@ CLIP_FACTS = (PEAK_INDEX, CLIP_FRAME_COUNT, CLIP_FPS, CLIP_DURATION_S, FACE_COVE
 
 #: Columns that hold a clip.
 CLIPS = (VIDEO, FRAMES)
+
+FILE_NAME = "file_name"
+UUID = "uuid"
+ID = "id"
+CLIP_ID = "clip_id"
+NAME = "name"
+
+#: Columns whose values may be names of files, and so say who is in a clip.
+FILE_NAMES = (NAME, FILE_NAME)
+#: Columns that name a row of a data set, the most certain and least telling first: a uuid says nothing of a person.
+ROW_NAMES = (UUID, ID, CLIP_ID, *FILE_NAMES)
+#: Types of the values that may name a row.
+ROW_NAME_TYPES = ("string", "large_string", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+#: Of `ROW_NAMES` those that name the file of a clip, by which tables and .npy files belong to it: with its ending, and
+#: without. The file's name comes first, since it is the clip's path in the folder.
+CLIP_FILE_NAMES = (FILE_NAME, UUID)
+#: What messages call a row by, the most familiar first: the clip or one of `ROW_NAMES`. Not `NAME` and `CLIP_ID`, of
+#: which the first may be a person's and the second is a digest that nobody knows.
+SHOWN_ROW_NAMES = (VIDEO, FILE_NAME, UUID, ID, FRAMES)
 
 
 def fact_features() -> Features:
@@ -128,7 +148,7 @@ def describe_column(feature: Any, show: Callable[[str], str] = str) -> str:
     """
     names = getattr(feature, "names", None)
     if names:
-        return "one of " + ", ".join(map(show, names[:FEW_NAMES])) + (", ..." if len(names) > FEW_NAMES else "")
+        return f"one of {few_and_dots(names, FEW_NAMES, show=show)}"
     shape = shape_of(feature)
     if shape is None:
         kind = getattr(feature, "dtype", type(feature).__name__)

@@ -57,3 +57,9 @@ def test_no_import_runs_back() -> None:
         if own != "__init__":
             back[str(path.relative_to(PACKAGE))] = sorted(name for name in imported(path) if RANK[name] > RANK[own])
     assert {path: names for path, names in back.items() if names} == {}
+
+
+def test_a_transform_knows_no_stage() -> None:
+    """A stage is a transform; what runs transforms names the part of a stage that it runs, a step."""
+    for name in ("transform", "running", "failing", "step"):
+        assert "emollama_hf.stages.stage" not in (PACKAGE / "stages" / f"{name}.py").read_text()

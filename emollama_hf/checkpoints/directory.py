@@ -7,6 +7,8 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emollama_hf.checkpoints.model_provenance import read_model_provenance, recorded_digest, recorded_origin
+from emollama_hf.checkpoints.part_files import part_files
 from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder, known_encoders
@@ -20,8 +22,6 @@ from emollama_hf.files.strict_json import parse_object, read_object
 from emollama_hf.tensors.quantized import Quantize
 from emollama_hf.tensors.safetensors_header import read_safetensors_header
 from emollama_hf.tensors.shards import INDEX, read_index, weight_files
-
-PROVENANCE = "provenance.json"
 
 
 class DirectorySource(ModelSource):
@@ -129,7 +129,7 @@ class DirectorySource(ModelSource):
             raise MissingPartError(
                 f"model directory {self.name} has no {part}/: it was not converted (it has {there}). {remedy}"
             )
-        converted = read_provenance(root).get("sources")
+        converted = read_model_provenance(root).get("sources")
         absent = [source for source in options if converted and source not in converted]
         if absent:
             raise ModelError(
@@ -154,16 +154,6 @@ def incomplete_parts(sources: Container[str]) -> list[str]:
     return notices
 
 
-def part_files(root: Path, part: str) -> list[Path]:
-    """The files of a part that decide what it computes: weights, configuration, tokenizer."""
-    folder, wanted = root / part, {"config.json", *find_encoder(part).tokenizer_files}
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
-    ]
-
-
 def read_header(path: Path) -> dict[str, tuple[str, int]]:
     """Dtype and bytes of each tensor of a safetensors file; empty if it is none, which loading says better."""
     try:
@@ -178,46 +168,4 @@ def read_header(path: Path) -> dict[str, tuple[str, int]]:
                 sizes[name] = (str(entry["dtype"]), stop - start)
         return sizes
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def recorded_digest(root: Path, part: str) -> str | None:
-    """The part's digest from provenance.json, if that still describes the files that are there.
-
-    It does while each file has the size and the time of its last change that were recorded when it was written;
-    moving a directory keeps both.
-    """
-    recorded = read_provenance(root).get("parts", {})
-    try:
-        files = {name: (entry["size"], entry["mtime_ns"]) for name, entry in recorded[part]["files"].items()}
-        digest = str(recorded[part]["digest"])
-    except (KeyError, TypeError, AttributeError):
-        return None
-    found = {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in part_files(root, part)}
-    return digest if found == files else None
-
-
-def recorded_origin(root: Path) -> dict[str, Any]:
-    """What a feature data set repeats of a model directory's provenance.json; empty if it was not converted."""
-    found = read_provenance(root)
-    try:
-        sources = {kind: source.get("files", [source]) for kind, source in found["sources"].items()}
-        return {
-            "converter": f"{found['converter']['name']} {found['converter']['version']}",
-            "lora_alpha": found["options"]["lora_alpha"],
-            "checkpoints": [
-                {"source": kind, **{key: file[key] for key in ("name", "size", "sha256")}}
-                for kind, files in sources.items()
-                for file in files
-            ],
-        }
-    except (KeyError, TypeError, AttributeError):
-        return {}
-
-
-def read_provenance(root: Path) -> dict[str, Any]:
-    """provenance.json of a model directory; empty if there is none that can be read."""
-    try:
-        return read_object(root / PROVENANCE)
-    except (OSError, ValueError):
         return {}

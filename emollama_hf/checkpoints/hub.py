@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource, part_files, recorded_origin
+from emollama_hf.checkpoints.directory import DirectorySource
+from emollama_hf.checkpoints.model_provenance import MODEL_PROVENANCE, recorded_origin
+from emollama_hf.checkpoints.part_files import part_files
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.console.terminal import for_terminal
 from emollama_hf.encoders import find_encoder
@@ -36,11 +38,15 @@ class HubSource(DirectorySource):
 
     def _settings(self, part: str) -> Path:
         # provenance.json, too: huggingface_hub warns when nothing matches, which our own error is about.
-        small = [PROVENANCE, f"{part}/config.json", *(f"{part}/{name}" for name in find_encoder(part).tokenizer_files)]
+        small = [
+            MODEL_PROVENANCE,
+            f"{part}/config.json",
+            *(f"{part}/{name}" for name in find_encoder(part).tokenizer_files),
+        ]
         return self._existing(self._fetch(small), part)
 
     def _weights(self, part: str) -> Path:
-        root = self._fetch([f"{part}/*", PROVENANCE])
+        root = self._fetch([f"{part}/*", MODEL_PROVENANCE])
         self._existing(root, part)
         return root
 
@@ -49,7 +55,7 @@ class HubSource(DirectorySource):
         return self._revision
 
     def origin(self) -> dict[str, Any]:
-        return recorded_origin(self._fetch([PROVENANCE]))
+        return recorded_origin(self._fetch([MODEL_PROVENANCE]))
 
     def _weights_digest(self, part: str) -> str:
         # Not from provenance.json: whoever pushes other weights may leave it as it was, and the cache's times say

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
-from emollama_hf.checkpoints.directory import PROVENANCE, DirectorySource
+from emollama_hf.checkpoints.directory import DirectorySource
 from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_folder
+from emollama_hf.checkpoints.model_provenance import MODEL_PROVENANCE
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS, RandomSource
 from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.encoders import known_encoders
@@ -15,8 +15,8 @@ from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.errors import ModelError
 from emollama_hf.files.given_path import given_path
-
-_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+from emollama_hf.text.few_of_many import few_and_dots
+from emollama_hf.text.hub_id import is_hub_id
 
 
 def open_model(
@@ -54,7 +54,7 @@ def open_model(
             f"model={name!r} is a file, expected a model directory. Convert checkpoint files with "
             "emollama-hf convert, and give the directory that it wrote."
         )
-    if _HUB_ID.fullmatch(name):
+    if is_hub_id(name):
         return HubSource(name, revision, other)
     raise ModelError(
         f"model={name!r}: there is no such directory, and it is neither a Hub id (owner/name) nor one of "
@@ -65,8 +65,8 @@ def open_model(
 def _not_a_model(path: Path) -> str:
     parts = ", ".join(f"{encoder.name}/" for encoder in known_encoders())
     there = sorted(entry.name for entry in path.iterdir())
-    shown = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
-    if PROVENANCE in there or not there:
+    shown = few_and_dots(there, 8)
+    if MODEL_PROVENANCE in there or not there:
         advice = "Its conversion did not finish: run emollama-hf convert again."
     else:
         advice = "Give the directory that emollama-hf convert wrote; checkpoint files have to be converted first."
@@ -77,7 +77,7 @@ def _open_tokenizer(encoder: Encoder, name: str) -> PromptTokenizer:
     path = given_path(name, error=ModelError)
     if path.is_dir():
         return encoder.tokenizer(tokenizer_folder(encoder, path))
-    if not path.exists() and _HUB_ID.fullmatch(name):
+    if not path.exists() and is_hub_id(name):
         return hub_tokenizer(encoder, name)
     raise ModelError(
         f"tokenizer={name!r}: there is no such directory, and it is not a Hub id (owner/name). "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections import Counter
@@ -15,9 +14,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from emollama_hf.checkpoints.directory import PROVENANCE, part_files
+from emollama_hf.checkpoints.model_provenance import write_model_provenance
 from emollama_hf.encoders import find_encoder, known_encoders
-from emollama_hf.files.digest import combined, files_digest, hash_file, remember, sha256_file
+from emollama_hf.files.digest import hash_file, remember
+from emollama_hf.files.json_text import json_text
 from emollama_hf.files.work_directory import work_directory
 from emollama_hf.tensors.shards import INDEX
 
@@ -67,7 +67,7 @@ def write_model(
     with work_directory(directory) as work:
         for name, content in parts.items():
             write_part(work / name, content)
-        write_provenance(work, provenance)
+        write_model_provenance(work, provenance)
     return Path(directory)
 
 
@@ -77,34 +77,13 @@ def write_part(folder: Path, content: PartContent, written: Callable[[int], None
     sizes = _save_weights(folder, content.tensors, written)
     # transformers loads in this type unless told otherwise; the one that most of the weights have.
     dtype = sizes.most_common(1)[0][0] if sizes else "float32"
-    _write_json(folder / "config.json", {**content.config, "dtype": dtype})
+    (folder / "config.json").write_text(json_text({**content.config, "dtype": dtype}), encoding="utf-8")
     for name, settings in content.settings.items():
-        _write_json(folder / name, settings)
+        (folder / name).write_text(json_text(settings), encoding="utf-8")
     for file in content.copied:
         shutil.copyfile(file, folder / file.name)
     for file in folder.glob("*.safetensors"):
         shutil.copymode(folder / "config.json", file)  # safetensors leaves them readable by the owner only
-
-
-def write_provenance(root: Path, facts: Mapping[str, Any]) -> None:
-    """provenance.json with size, time and sha256 of every part's files, each part's digest and the whole's."""
-    parts = {}
-    for part in (encoder.name for encoder in known_encoders()):
-        if (root / part).is_dir():
-            paths = part_files(root, part)
-            hashes = {path.name: sha256_file(path) for path in paths}
-            # The time tells whether the hash still holds, without reading gigabytes; it is in no digest.
-            files = {
-                path.name: {
-                    "size": path.stat().st_size,
-                    "mtime_ns": path.stat().st_mtime_ns,
-                    "sha256": hashes[path.name],
-                }
-                for path in paths
-            }
-            parts[part] = {"digest": files_digest(hashes.items()), "files": files}
-    digest = combined(*(f"{part} {entry['digest']}" for part, entry in parts.items()))
-    _write_json(root / PROVENANCE, {**facts, "parts": parts, "digest": digest})
 
 
 def _save_weights(
@@ -120,7 +99,7 @@ def _save_weights(
     parts: list[tuple[Path, Future[str]]] = []
     with ThreadPoolExecutor(1) as hashing:
         for number, shard in enumerate(_shards(tensors)):
-            path = folder / f"{number}.part"
+            path = folder / f"{number}.part"  # the name says how many there are, and the folder appears as a whole
             save_file(shard, path, metadata={"format": "pt"})
             parts.append((path, hashing.submit(hash_file, path)))
             for name, tensor in shard.items():
@@ -136,7 +115,8 @@ def _save_weights(
         remember(path.rename(folder / name), sha256.result())
     if count > 1:
         weight_map = {name: names[number] for name, number in places.items()}
-        _write_json(folder / INDEX, {"metadata": {"total_size": sizes.total()}, "weight_map": weight_map})
+        index = {"metadata": {"total_size": sizes.total()}, "weight_map": weight_map}
+        (folder / INDEX).write_text(json_text(index), encoding="utf-8")
     return sizes
 
 
@@ -156,7 +136,3 @@ def _shards(tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[dict[str, t
         storages.add(storage.data_ptr())
         room -= tensor.nbytes
     yield shard
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from emollama_hf.checkpoints.directory import read_provenance
+from emollama_hf.checkpoints.model_provenance import read_model_provenance
 from emollama_hf.commands.report import console, table
 from emollama_hf.conversion.convert import run_conversion
 from emollama_hf.encoders import known_encoders
@@ -61,7 +61,7 @@ def read_architecture(path: Path) -> dict[str, Any]:
 
 def show_conversion(out: Path) -> None:
     """Print what became of each source, what the parts are, and what to do next."""
-    provenance = read_provenance(out)
+    provenance = read_model_provenance(out)
     screen = console()
     report = table("source", "file", "tensors used", "not used, and left out")
     for kind, source in provenance["sources"].items():

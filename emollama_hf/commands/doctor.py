@@ -23,7 +23,7 @@ from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.defaults import MODEL_VARIABLE, defaults
 from emollama_hf.encoders import ENCODERS, known_encoders
 from emollama_hf.errors import ModelError
-from emollama_hf.planning.memory_check import Plan
+from emollama_hf.planning.memory_check import ComputePlan
 from emollama_hf.stages import STAGES
 from emollama_hf.stages.known_stages import broken_plugins, described, known_stages
 from emollama_hf.tensors.quantized import Quantize
@@ -205,7 +205,7 @@ def fitting(device: str, memory: Memory) -> str:
         clips = 1
         if cuda:
             clips = fitting_batch(source, parts, dtype=dtype, quantize=quantize, total_bytes=memory.total)
-        plan = Plan(device, dtype, quantize, clips)
+        plan = ComputePlan(device, dtype, quantize, clips)
         peak, needed = plan.takes(source, parts).peak, plan.needs(source, parts)
         verdict = "too much" if needed > memory.total else "fits once memory is free"
         if needed <= memory.available:

@@ -17,10 +17,12 @@ from emollama_hf.commands.report import columns_table, console, status_line, tab
 from emollama_hf.console import timing
 from emollama_hf.console.terminal import shown_text, write_line
 from emollama_hf.engines.workers import DEFAULT_WORKERS, Workers
-from emollama_hf.extraction.extraction import Run, check_engine, open_run
+from emollama_hf.extraction.extract import check_engine
+from emollama_hf.extraction.open_run import open_run
+from emollama_hf.extraction.run import Run
 from emollama_hf.extraction.sources import open_source
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, read_manifest
-from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.planning import memory_check
 from emollama_hf.schema import describe_column
 from emollama_hf.work_store.shard import Failure

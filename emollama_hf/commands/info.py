@@ -12,7 +12,8 @@ from emollama_hf.errors import ModelError, ShareError
 from emollama_hf.feature_set.card.card_sections import label_lines, settings_of, status_words
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, Manifest, read_manifest
-from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.feature_set.plugins import recorded_origin
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.files.given_path import given_path
 from emollama_hf.schema import describe_column
 from emollama_hf.stages.known_stages import known_stages
@@ -106,7 +107,17 @@ def _show_making(config: FeatureConfig) -> None:
         screen.print(f"  from {file['name']}: sha256 {file['sha256']}", markup=False)
     for stage in config.made["stages"]:
         settings = ", ".join(f"{key}={_plainly(value)}" for key, value in settings_of(stage).items())
-        screen.print(shown_text(f"{stage['stage']} (version {stage['version']}): {settings}"), markup=False)
+        line = f"{stage['stage']} (version {stage['version']}): {settings}{_origin(config, str(stage['stage']))}"
+        screen.print(shown_text(line), markup=False)
+
+
+def _origin(config: FeatureConfig, stage: str) -> str:
+    """Where a stage of another package came from, and whether it is missing here."""
+    origin = recorded_origin(config.made, stage)
+    if origin is None:
+        return ""
+    missing = "" if any(one.name == stage for one in known_stages()) else ", which is not installed here"
+    return f"; computed with {origin}{missing}"
 
 
 def _show_model(target: str, revision: str | None) -> None:

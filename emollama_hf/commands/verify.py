@@ -12,9 +12,23 @@ from emollama_hf.console.terminal import shown_text
 
 
 def run_verify(target: str, source: str, *, key_secret: Path | None, **options: Any) -> int:
-    """Verify, print what was compared, and return the number of rows that deviate. options: as `emollama_hf.verify`."""
+    """Verify, and print what was compared.
+
+    Args:
+        target: a repository on the Hub, a URL or a directory.
+        source: the clips, as `extract` takes them.
+        key_secret: the file of what hashed names were hashed with.
+        options: as `emollama_hf.verify`.
+
+    Returns:
+        The number of rows that deviate.
+
+    Raises:
+        ShareError, ModelError, ValueError: as `emollama_hf.verify`.
+    """
     quiet_unless_terminal(log_shards=False)
     from emollama_hf.feature_set.feature_set import CARD_DIFFERS
+    from emollama_hf.sharing.limits import allowed_text
     from emollama_hf.sharing.verify import verify
 
     done = verify(target, source, key_secret=read_secret(key_secret), **options)
@@ -32,13 +46,9 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
         report.add_row(row.name, *cells)
     if columns:
         screen.print(report)
-        allowed = "; ".join(
-            f"{limit.rms:g} and {limit.largest:g} for {', '.join(names)}" for limit, names in _by_limit(done.limits)
-        )
         screen.print(
-            "\nEach number is a deviation as a share of what is allowed: up to 1 holds. Allowed are, as shares of the "
-            f"row's spread by root mean square and of a single value, {allowed} (and a step of the stored type); 0.001 "
-            "for facts, none for whole numbers.",
+            "\nEach number is a deviation as a share of what is allowed: up to 1 holds. "
+            + allowed_text(columns, done.limits),
             markup=False,
         )
         differences = [check.difference for row in done.rows for check in row.columns if check.difference is not None]
@@ -60,14 +70,6 @@ def run_verify(target: str, source: str, *, key_secret: Path | None, **options: 
         screen.print(f"\nNo more than {len(done.rows)} rows have features there and a clip here.", markup=False)
     screen.print(f"\n{len(done.rows)} rows: {', '.join(verdicts) or f'all are what they say{aside}'}.", markup=False)
     return len(failed)
-
-
-def _by_limit(limits: dict[str, Any]) -> list[tuple[Any, list[str]]]:
-    """Each limit once, with the columns that it holds for."""
-    found: dict[Any, list[str]] = {}
-    for column, limit in limits.items():
-        found.setdefault(limit, []).append(column)
-    return list(found.items())
 
 
 def _cell(check: Any) -> str:

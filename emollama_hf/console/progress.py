@@ -1,4 +1,8 @@
-"""How far a run is: a bar on a terminal, one log line a shard elsewhere. Both count what is safe on the disk."""
+"""How far a run is: a bar on a terminal, one log line a shard elsewhere. Both count what is safe on the disk.
+
+The bar is tqdm's. Its rate and time left are not used: tqdm has one counter, and here the bar counts clips that are
+stored, by shards, and the rate those that were computed, one by one.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,13 @@ BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} stored [{elapsed}{p
 
 
 class Progress:
-    """How many of `total` clips are stored, how many more are in hand, rate, time left, failures, the slowest stage.
+    """How many clips are stored, how many more are in hand, rate, time left, failures, the slowest stage.
 
     A clip in hand has been computed and is not stored yet: a killed run computes it again.
     On a terminal it is a bar, which `datasets.disable_progress_bars()` switches off; elsewhere `shard` logs a line.
+
+    Args:
+        total: clips of the run.
     """
 
     def __init__(self, total: int) -> None:
@@ -34,7 +41,14 @@ class Progress:
         self._bar = _bar(total, "Extracting features", BAR) if total else None
 
     def advance(self, rows: int, failed: Counter[str], times: dict[str, StageTime], *, changed: int = 0) -> None:
-        """Clips that were computed, what failed of them, and what they cost. changed: of them that are thrown away."""
+        """Note clips that were computed.
+
+        Args:
+            rows: how many.
+            failed: of them, by kind of failure.
+            times: what they cost, by stage.
+            changed: of them that are thrown away, since their files have changed meanwhile.
+        """
         self._computed += rows
         self._changed += changed
         self.failed += failed
@@ -44,7 +58,11 @@ class Progress:
         self._show(0)
 
     def shard(self, stored: int) -> None:
-        """A shard is safe on the disk. stored: clips that it has."""
+        """Note a shard that is safe on the disk.
+
+        Args:
+            stored: clips that it has.
+        """
         self._stored += stored
         if self._bar is not None:
             self._show(stored)
@@ -52,6 +70,7 @@ class Progress:
             logger.info("%s", ", ".join([f"{self._stored} of {self._total} clips", *self._notes()]))
 
     def close(self) -> None:
+        """End the bar."""
         if self._bar is not None:
             self._bar.close()
 

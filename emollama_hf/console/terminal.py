@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TextIO
 
 from emollama_hf.text.secrets import without_secrets
 
@@ -31,12 +30,11 @@ def for_terminal(text: str, *, lines: bool = False) -> str:
     return shown_text(without_secrets(text), lines=lines)
 
 
-def write_line(text: str, stream: TextIO | None = None) -> None:
-    """Write one line to standard error, or to `stream`; line breaks within the text are shown as escapes."""
-    stream = sys.stderr if stream is None else stream
+def write_line(text: str) -> None:
+    """Write one line to standard error; line breaks within the text are shown as escapes."""
     line = for_terminal(text)
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def _shown(character: str, lines: bool) -> str:

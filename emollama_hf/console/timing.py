@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 @dataclass
 class StageTime:
+    """What a stage has cost so far, and for how many rows."""
+
     seconds: float = 0.0
     rows: int = 0
 
@@ -15,6 +17,13 @@ _times: dict[str, StageTime] = {}
 
 
 def add(stage: str, seconds: float, rows: int) -> None:
+    """Add to the time of a stage.
+
+    Args:
+        stage: its name.
+        seconds: that some rows took together.
+        rows: how many they are.
+    """
     time = _times.setdefault(stage, StageTime())
     time.seconds += seconds
     time.rows += rows
@@ -26,21 +35,19 @@ def stage_times() -> dict[str, StageTime]:
 
 
 def reset() -> None:
+    """Forget all times."""
     _times.clear()
 
 
-def since(before: dict[str, StageTime]) -> dict[str, StageTime]:
-    """What was added to the times since `stage_times` gave `before`."""
-    passed = {}
-    for stage, time in _times.items():
-        earlier = before.get(stage, StageTime())
-        if time.rows > earlier.rows:
-            passed[stage] = StageTime(time.seconds - earlier.seconds, time.rows - earlier.rows)
-    return passed
-
-
 def slowest(times: dict[str, StageTime]) -> tuple[str, float] | None:
-    """The stage that took most of the time, and its share; None if none took any."""
+    """The stage that took most of the time.
+
+    Args:
+        times: by stage.
+
+    Returns:
+        Its name and its share, 0..1; None if no stage took any time.
+    """
     total = sum(time.seconds for time in times.values())
     if not total:
         return None

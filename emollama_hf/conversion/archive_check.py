@@ -2,6 +2,9 @@
 
 A list of what `torch.save` writes, so that no other archive reaches the reader: entries stored as they are, each once,
 inside the file, and a pickle that `pickle_check` finds to be one of weights.
+
+`torch.load(weights_only=True)` bounds neither the size nor the depth of what it unpacks; picklescan and fickling look
+for dangerous calls, and say nothing of archives that two readers read differently.
 """
 
 from __future__ import annotations
@@ -20,9 +23,13 @@ _LOCAL_HEADER = 30  # bytes, before the name
 
 
 def check_archive(path: Path) -> None:
-    """Raise ModelError for a zip archive that `torch.save` does not write.
+    """Check that a zip archive is one that `torch.save` writes: its list of entries, their headers, its pickle.
 
-    Reads the list of entries, their headers and the pickle, and unpacks nothing.
+    Args:
+        path: of the archive, of which nothing is unpacked.
+
+    Raises:
+        ModelError: it is not, or its pickle is not one of weights.
     """
     try:
         with zipfile.ZipFile(path) as archive, path.open("rb") as file:
@@ -87,10 +94,16 @@ def _holds_values(name: str) -> bool:
 
 
 def check_old_pickles(path: Path) -> None:
-    """Raise ModelError if the pickles of a file from before PyTorch 1.6 are more than a checkpoint needs.
+    """Check the pickles of a file from before PyTorch 1.6.
 
     Such a file begins with three small pickles (a magic number, a version, the system), the checkpoint's, and one with
     the keys of its tensors' values, which follow.
+
+    Args:
+        path: of the file, of which nothing is unpacked.
+
+    Raises:
+        ModelError: they are more than a checkpoint needs.
     """
     budget = PickleBudget()
     with path.open("rb") as file:
@@ -99,9 +112,16 @@ def check_old_pickles(path: Path) -> None:
 
 
 def check_pickle(file: IO[bytes], path: Path, size: int, budget: PickleBudget) -> None:
-    """Raise ModelError unless the pickle at the file's position is within what is left of a file's budget.
+    """Check the pickle at the file's position, and leave the file at the end of it.
 
-    Leaves the file at the end of the pickle.
+    Args:
+        file: opened for reading bytes.
+        path: of the file, for errors.
+        size: most bytes that the pickle may have.
+        budget: what is left of the file's budget, which shrinks.
+
+    Raises:
+        ModelError: the pickle is beyond the budget, or loads code.
     """
     try:
         fault = budget.fault(file, size)

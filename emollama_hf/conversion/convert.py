@@ -21,13 +21,21 @@ import torch
 from rich.filesize import decimal
 from safetensors import SafetensorError
 
-from emollama_hf import __version__
 from emollama_hf.checkpoints.directory import incomplete_parts
-from emollama_hf.checkpoints.write import write_part, write_provenance
+from emollama_hf.checkpoints.model_provenance import conversion_facts, write_model_provenance
+from emollama_hf.checkpoints.write import write_part
+from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.conversion.hyperparameters import checked_sections, part_configs
 from emollama_hf.conversion.licences import copy_licences
-from emollama_hf.conversion.parts import Request, check_sources, check_values, part_contents, result_bytes
+from emollama_hf.conversion.parts import (
+    Request,
+    check_sources,
+    check_values,
+    part_contents,
+    parts_that_do_not_fit,
+    result_bytes,
+)
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.encoders import find_source, known_encoders, weight_sources
 from emollama_hf.encoders.sections import Values
@@ -37,7 +45,8 @@ from emollama_hf.files.given_path import given_path
 from emollama_hf.files.work_directory import work_directory
 from emollama_hf.text.secrets import without_secrets_inside
 
-FORMAT = 1
+logger = package_logger(__name__)
+
 DTYPES = ("float32", "float16", "bfloat16")
 
 #: Called with the bytes that were written and their total.
@@ -53,8 +62,12 @@ def run_conversion(
     architecture: Mapping[str, Any] | None = None,
     dtype: str | torch.dtype | None = None,
     progress: Progress = lambda done, total: None,
-) -> None:
-    """`emollama_hf.convert`, with the sources by their names, and progress."""
+) -> list[str]:
+    """`emollama_hf.convert`, with the sources by their names, and progress.
+
+    Returns:
+        A sentence for each two parts that cannot be used together, which are among the notices of provenance.json, too.
+    """
     if not locations:
         raise ModelError(
             f"no source was given. Name at least one of {', '.join(source.flag for source in weight_sources())}."
@@ -71,6 +84,7 @@ def run_conversion(
         check_sources(sources, request)
         settled = _settled(given, sections, sources)
         request = replace(request, options=settled)
+        unfit = parts_that_do_not_fit(sources, configs)
         total = result_bytes(sources, request)
         _check_room(work, total)
         with _hashing_thread() as hashing:
@@ -79,20 +93,23 @@ def run_conversion(
             written = _counter(progress, total)
             for part, content in part_contents(sources, request):
                 write_part(work / part, content, written)
-            facts = {
-                "format": FORMAT,
-                "converter": {"name": "emollama_hf", "version": __version__},
-                "options": {
+            facts = conversion_facts(
+                options={
                     "dtype": None if torch_dtype is None else str(torch_dtype).removeprefix("torch."),
                     **settled,
                     "architecture": architecture,
                 },
-                "sources": {kind: source.described(hashes[kind]) for kind, source in sources.items()},
-                "licenses": copy_licences({kind: source.path for kind, source in sources.items()}, work),
-                "notices": [*filter(None, (find_source(kind).notice for kind in sources)), *incomplete_parts(sources)],
-            }
+                sources={kind: source.described(hashes[kind]) for kind, source in sources.items()},
+                licenses=copy_licences({kind: source.path for kind, source in sources.items()}, work),
+                notices=[
+                    *filter(None, (find_source(kind).notice for kind in sources)),
+                    *incomplete_parts(sources),
+                    *unfit,
+                ],
+            )
         shutil.rmtree(staging, ignore_errors=True)
-        write_provenance(work, without_secrets_inside(facts))
+        write_model_provenance(work, without_secrets_inside(facts))
+    return unfit
 
 
 @no_secrets()
@@ -143,7 +160,9 @@ def convert(
     }
     locations = {kind: os.fspath(location) for kind, location in given.items() if location is not None}
     target = given_path(out, error=ModelError)
-    run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
+    unfit = run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
+    for sentence in unfit:
+        logger.warning("%s", sentence)
     return target
 
 

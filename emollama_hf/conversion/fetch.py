@@ -1,9 +1,12 @@
-"""Where a source lies: a local path, a URL of any fsspec scheme or hf://, brought to this machine file by file."""
+"""Where a source lies: a local path, a URL of any fsspec scheme or hf://, brought to this machine file by file.
+
+huggingface_hub reads hf:// and fsspec the other URLs. For a folder of weights, `get` of fsspec lacks: files
+that may be missing, a name that a file has only when it is whole, errors without the signature of a URL.
+"""
 
 from __future__ import annotations
 
 import errno
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,16 +15,12 @@ from typing import Any
 from emollama_hf.checkpoints.hub import snapshot
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.errors import ModelError
+from emollama_hf.files.atomic_write import atomic_path
 from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import is_url, local_path
+from emollama_hf.text.hub_id import is_hub_id
 from emollama_hf.text.plain_names import revision_fault
 from emollama_hf.text.secrets import without_secrets
-
-_HUB = re.compile(
-    r"hf://(?:models/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<inner>.*))?"
-)
-#: A Hub id that was given where a path is expected.
-_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
 
 class Folder(ABC):
@@ -87,9 +86,9 @@ class UrlFolder(Folder):
             licence = name in LICENCE_FILES
             if target.exists() or (licence and self._url.startswith("http")):
                 continue  # a web server may answer anything with a page
-            part = target.with_name(f".{name}.part")
             try:
-                self._fs.get_file(f"{self._path}/{name}{self._query}", str(part))
+                with atomic_path(target) as partial:  # fsspec opens the file itself
+                    self._fs.get_file(f"{self._path}/{name}{self._query}", str(partial))
             except FileNotFoundError:
                 continue
             except Exception as error:  # every scheme has its own
@@ -98,7 +97,6 @@ class UrlFolder(Folder):
                 if licence:
                     continue  # stores that may not be listed forbid what they do not have
                 raise ModelError(_unreachable(self._url_of(name), error, self._url + self._query)) from error
-            part.replace(target)
         return self._staging
 
     def _url_of(self, name: str) -> str:
@@ -108,8 +106,13 @@ class UrlFolder(Folder):
 def open_folder(location: str, staging: Path) -> Folder:
     """The folder at a location.
 
-    staging: where files from elsewhere are copied to.
-    Raises ModelError if there is nothing, NotADirectoryError if it is a file on this machine.
+    Args:
+        location: a path, a URL or hf://.
+        staging: where files from elsewhere are copied to.
+
+    Raises:
+        ModelError: nothing is found.
+        NotADirectoryError: it is a file on this machine.
     """
     if location.startswith("hf://"):
         return HubFolder(*_hub_parts(location))
@@ -123,9 +126,17 @@ def open_folder(location: str, staging: Path) -> Folder:
 
 
 def open_file(location: str, staging: Path) -> tuple[Folder, str]:
-    """(folder, name in it) of the file at a location.
+    """The file at a location.
 
-    Raises ModelError if there is nothing, IsADirectoryError if it is a directory on this machine.
+    Args:
+        location, staging: as in `open_folder`.
+
+    Returns:
+        The folder, and the file's name in it.
+
+    Raises:
+        ModelError: nothing is found.
+        IsADirectoryError: it is a directory on this machine.
     """
     if location.startswith("hf://"):
         repo_id, revision, inner = _hub_parts(location)
@@ -153,21 +164,27 @@ def _local(location: str) -> Path:
     """A path of this machine at which there is something."""
     path = given_path(local_path(location) or location, error=ModelError)
     if not path.exists():
-        advice = f"For a Hub repository write hf://{location}." if _HUB_ID.fullmatch(location) else "Check the path."
+        advice = f"For a Hub repository write hf://{location}." if is_hub_id(location) else "Check the path."
         raise ModelError(f"{location}: there is nothing of that name. {advice}")
     return path
 
 
 def _hub_parts(location: str) -> tuple[str, str | None, str]:
-    parts = _HUB.fullmatch(location)
-    if parts is None or parts["repo"].startswith(("datasets/", "spaces/", "buckets/")):
+    """(repository, revision, path in it) of a location that begins with hf://."""
+    from huggingface_hub import parse_hf_uri
+    from huggingface_hub.errors import HfUriError
+
+    try:
+        parts = parse_hf_uri(location)
+    except HfUriError:
+        parts = None
+    if parts is None or parts.type != "model":
         raise ModelError(f"{location}: expected hf://OWNER/NAME of a model repository, @REVISION, and a path below it.")
-    inner = (parts["inner"] or "").strip("/")
-    for name in inner.split("/") if inner else ():
+    for name in parts.path_in_repo.split("/") if parts.path_in_repo else ():
         _check_name(name, location)
-    if parts["revision"] is not None and (fault := revision_fault(parts["revision"])) is not None:
-        raise ModelError(f"{location}: {parts['revision']!r:.120} is no revision: {fault}. Give one such as main.")
-    return parts["repo"], parts["revision"], inner
+    if parts.revision is not None and (fault := revision_fault(parts.revision)) is not None:
+        raise ModelError(f"{location}: {parts.revision!r:.120} is no revision: {fault}. Give one such as main.")
+    return parts.id, parts.revision, parts.path_in_repo
 
 
 def _check_name(name: str, location: str) -> None:

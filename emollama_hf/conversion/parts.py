@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,26 @@ def result_bytes(sources: Mapping[str, Source], request: Request) -> int:
     """Bytes of all tensors of the result, of sources that were checked."""
     outlines = {kind: _outline(source) for kind, source in sources.items()}
     return sum(tensor.nbytes for kind in sources for _, tensor in _tensors(kind, outlines, request))
+
+
+def parts_that_do_not_fit(sources: Collection[str], configs: Mapping[str, Config]) -> list[str]:
+    """A sentence for each part that computes vectors of another length than another part takes.
+
+    Each of the two is of use by itself, so that this is no error before both are used together.
+
+    Args:
+        sources: options of `convert` that were given.
+        configs: of the parts.
+    """
+    given = [encoder for encoder in known_encoders() if any(option in sources for option in encoder.options)]
+    widths = {encoder.name: encoder.width(configs[encoder.name]) for encoder in given}
+    return [
+        f"{encoder.name}/ takes vectors of {wanted:,} numbers from {name}/, which computes {widths[name]:,}: the two "
+        "cannot be used together. Each can be used by itself."
+        for encoder in given
+        for name, wanted in encoder.takes(configs[encoder.name]).items()
+        if widths.get(name, wanted) != wanted
+    ]
 
 
 def part_contents(sources: Mapping[str, Source], request: Request) -> Iterator[tuple[str, PartContent]]:

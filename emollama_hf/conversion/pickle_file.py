@@ -16,6 +16,7 @@ from emollama_hf.conversion.archive_check import check_archive, check_old_pickle
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.strict_load import check_not_pointer
 from emollama_hf.tensors.wrapped_names import wrapping_hint
+from emollama_hf.text.few_of_many import few_and_dots
 
 #: How deep entries are looked into for tensors.
 _DEEPEST = 3
@@ -82,8 +83,8 @@ def _check_sizes(state: Mapping[Any, Any], where: str) -> None:
     ]
     if spread:
         raise ModelError(
-            f"{where}: tensors with more values than the file holds of them: {', '.join(spread[:8])}"
-            f"{', ...' if len(spread) > 8 else ''}. Save them with torch.save(tensor.contiguous())."
+            f"{where}: tensors with more values than the file holds of them: {few_and_dots(spread, 8)}. "
+            "Save them with torch.save(tensor.contiguous())."
         )
 
 
@@ -102,7 +103,7 @@ def model_state(checkpoint: Mapping[str, Any], where: str = "checkpoint") -> dic
     if others or not state:
         raise ModelError(
             f"{where}: expected names and tensors under 'model' or at the top, found "
-            f"{', '.join(others[:8]) or 'nothing'}{', ...' if len(others) > 8 else ''}. "
+            f"{few_and_dots(others, 8) or 'nothing'}. "
             f"{_deeper_hint(checkpoint) or 'Check that this is a checkpoint with weights.'}"
         )
     _check_sizes(state, where)

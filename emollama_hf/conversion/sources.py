@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from emollama_hf.checkpoints.hub import cached_sha256
+from emollama_hf.checkpoints.model_provenance import file_facts
 from emollama_hf.conversion.fetch import Folder, open_file, open_folder
 from emollama_hf.conversion.licences import LICENCE_FILES
 from emollama_hf.conversion.pickle_file import model_state, read_checkpoint
@@ -54,10 +55,7 @@ class Source:
 
     def described(self, hashes: Mapping[str, Future[str]]) -> dict[str, Any]:
         """What provenance says: name, size and sha256 of its files, and which of its tensors were not used."""
-        files = [
-            {"name": name, "size": (self.path / name).stat().st_size, "sha256": hashes[name].result()}
-            for name in self.files
-        ]
+        files = [file_facts(self.path / name, hashes[name].result()) for name in self.files]
         used, tensors = split_unused(self.state, self.unused)
         dropped = [*self.left_out, *compact((name, "") for name in tensors)]
         named = {"name": self.folder.name, "files": files} if len(files) > 1 else dict(files[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.sections import Section, Values
@@ -13,6 +13,9 @@ from emollama_hf.encoders.weight_source import OpenedSource, WeightSource
 
 if TYPE_CHECKING:
     import torch
+
+    State: TypeAlias = Mapping[str, torch.Tensor]
+    Tensors: TypeAlias = Iterator[tuple[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,7 @@ class Conversion(ABC):
         """
 
     @abstractmethod
-    def tensors(
-        self, option: str, states: Mapping[str, Mapping[str, torch.Tensor]], recipe: Recipe, *, where: str
-    ) -> Iterator[tuple[str, torch.Tensor]]:
+    def tensors(self, option: str, states: Mapping[str, State], recipe: Recipe, *, where: str) -> Tensors:
         """What one source contributes: names in the part's files, and values, in the checkpoint's dtypes.
 
         Args:
@@ -87,3 +88,23 @@ class Conversion(ABC):
     def summary(self, options: Mapping[str, Any]) -> list[str]:
         """Sentences about the `settled` options, for whoever has run the conversion."""
         return []
+
+
+class OneSourceConversion(Conversion):
+    """A part whose tensors are those of one source, under the names of its network."""
+
+    def tensors(self, option: str, states: Mapping[str, State], recipe: Recipe, *, where: str) -> Tensors:
+        return self.renamed(states[option], recipe.config, where=where)
+
+    @abstractmethod
+    def renamed(self, state: State, config: Config, *, where: str) -> Tensors:
+        """Names in the part's files, and values, in the checkpoint's dtypes.
+
+        Args:
+            state: the source's tensors by their names.
+            config: the part's configuration.
+            where: the source's name in errors.
+
+        Raises:
+            ModelError: lists all missing, unexpected and misshapen tensors.
+        """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.encoders.config_checks import Config, Keys, checked
 from emollama_hf.encoders.conversion import Conversion
+from emollama_hf.encoders.credit import Credit
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.errors import ModelError
 
@@ -77,8 +78,12 @@ class Encoder(ABC):
     quantizes: ClassVar[bool] = False
     #: Whether extraction goes on without it: `doctor` then misses nothing in a model that does not have it.
     optional: ClassVar[bool] = False
+    #: Whom a card names for it: its name, its licence, how to cite it. None: nobody.
+    credit: ClassVar[Credit | None] = None
     #: Names of families that stay loaded beside it, because the same rows go through all of them.
     beside: ClassVar[tuple[str, ...]] = ()
+    #: Attribute of the network whose state dict a model directory stores; empty where that is the network itself.
+    stored: ClassVar[str] = ""
     #: Regular expressions of tensors that its files may hold and its network does not use.
     unused: ClassVar[tuple[str, ...]] = ()
     #: Files of a tokenizer beside the weights; empty for a family without one.
@@ -93,6 +98,10 @@ class Encoder(ABC):
     def misfits(self, config: Config) -> list[str]:
         """What is wrong with sizes that are within bounds each and do not fit each other, a sentence each."""
         return []
+
+    def takes(self, config: Config) -> Mapping[str, int]:
+        """Lengths of the vectors of other families that its network takes, by the families' names."""
+        return {}
 
     def result(self, config: Config) -> str:
         """What it computes of a clip, in a few words: "(1024,) a clip"."""
@@ -125,7 +134,7 @@ class Encoder(ABC):
 
     def weights(self, network: Any) -> nn.Module:
         """The module whose state dict a model directory stores, under its own names."""
-        module: nn.Module = network
+        module: nn.Module = getattr(network, self.stored) if self.stored else network
         return module
 
     def config_of(self, network: Any) -> Config:

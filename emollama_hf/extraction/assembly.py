@@ -43,7 +43,7 @@ class Assembly:
     """
 
     def __init__(self, computation: Computation, unreadable: dict[int, Failure]) -> None:
-        self._computation = computation
+        self.computation = computation
         self._pipeline = computation.pipeline
         self._failures = self._collect_failures(unreadable)
         self._all_stretches: dict[str, list[Stretch]] = {}
@@ -51,12 +51,12 @@ class Assembly:
     @cached_property
     def statuses(self) -> list[str]:
         """`emollama_status` of each row."""
-        given = self._computation.given_status
+        given = self.computation.given_status
         return [self._failures[row].kind if row in self._failures else given[row] for row in range(len(given))]
 
     def errors(self, *, folders: bool = True) -> list[str | None]:
         """`emollama_error` of each row, with the row's name, with or without the folder that its clip is in."""
-        ds, label = self._computation.ds, self._computation.label
+        ds, label = self.computation.ds, self.computation.label
         given = list(ds[schema.ERROR]) if schema.ERROR in ds.column_names else [None] * len(ds)
         for row, failure in self._failures.items():
             given[row] = f"{label(row, folder=folders)}: {failure.message}"
@@ -65,7 +65,7 @@ class Assembly:
     @cached_property
     def row_ids(self) -> list[str]:
         """For each row what changes when any of its new columns but the message does."""
-        keys = self._computation.keys.values()
+        keys = self.computation.keys.values()
         return [combined(*(str(one[row]) for one in keys), status) for row, status in enumerate(self.statuses)]
 
     def made_with(self) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class Assembly:
     def dataset(self) -> Dataset:
         """The new columns; values stay in the shards, mapped into memory. Pictures only as far as they are kept."""
         parts = [self._stage_dataset(stage) for stage in self._pipeline.stages if self._numbers(stage)]
-        if self._computation.pictures:
+        if self.computation.pictures:
             parts.append(self._kept_dataset())
         status = {schema.STATUS: self.statuses, schema.ERROR: self.errors()}
         parts.append(Dataset.from_dict(status, features=schema.status_features()))
@@ -101,7 +101,7 @@ class Assembly:
             for stage in stages:
                 table = self._read(stage, stretches[stage], rows, stored)
                 columns |= {name: table.column(name) for name in table.column_names}
-            for name in self._computation.pictures:
+            for name in self.computation.pictures:
                 columns[name] = pictures_to_arrow(name, self._pictures(name, rows, stored), features[name])
             columns[schema.STATUS] = pa.array(self.statuses[rows.start : rows.stop], pa.string())
             columns[schema.ERROR] = pa.array(errors[rows.start : rows.stop], pa.string())
@@ -117,9 +117,9 @@ class Assembly:
 
     def _collect_failures(self, unreadable: dict[int, Failure]) -> dict[int, Failure]:
         failures = dict(unreadable)
-        for row in range(len(self._computation.ds)):
-            if self._computation.readable(row):
-                outcome = self._computation.outcome(row)
+        for row in range(len(self.computation.ds)):
+            if self.computation.readable(row):
+                outcome = self.computation.outcome(row)
                 if isinstance(outcome, Failure):
                     failures[row] = outcome
                 elif outcome is None:  # it was computed and thrown away
@@ -127,15 +127,15 @@ class Assembly:
         return dict(sorted(failures.items()))
 
     def _numbers(self, stage: Stage) -> Features:
-        own = self._computation.features[stage.name]
+        own = self.computation.features[stage.name]
         return Features({name: kind for name, kind in own.items() if not schema.is_picture(kind)})
 
     def _stored(self, stage: Stage, row: int) -> Stored | None:
         """Where the row's values are; none after a stage that failed it, even if another run has computed them."""
-        if not self._computation.readable(row):
+        if not self.computation.readable(row):
             return None
         for one in self._pipeline.stages:
-            found = self._computation.find(one, row)
+            found = self.computation.find(one, row)
             if one is stage or isinstance(found, Failure):
                 return found if isinstance(found, Stored) else None
         return None
@@ -147,7 +147,7 @@ class Assembly:
 
     def _find_stretches(self, stage: Stage) -> list[Stretch]:
         stretches: list[Stretch] = []
-        for row in range(len(self._computation.ds)):
+        for row in range(len(self.computation.ds)):
             stored = self._stored(stage, row)
             last = stretches[-1] if stretches else None
             if last is not None and _continues(last, stored):
@@ -176,7 +176,7 @@ class Assembly:
     def _in_order(self, stage: Stage) -> Iterator[pa.Table]:
         stored, stretches = StoredRows(), _Stretches(self._stretches(stage))
         step = min(MOST_ROWS, max(1, BATCH_BYTES // max(1, schema.row_bytes(self._numbers(stage)))))
-        count = len(self._computation.ds)
+        count = len(self.computation.ds)
         for start in range(0, count, step):
             yield self._read(stage, stretches, range(start, min(start + step, count)), stored)
 
@@ -184,13 +184,13 @@ class Assembly:
 
     def _kept_dataset(self) -> Dataset:
         """The pictures that are returned, decompressed once."""
-        features = Features({name: self._pipeline.features[name] for name in self._computation.pictures})
+        features = Features({name: self._pipeline.features[name] for name in self.computation.pictures})
         digest = combined(*features, *self.row_ids)[:32]
         return mapped_dataset(self._root, "pictures", digest, features, lambda: self._kept_pictures(features))
 
     def _kept_pictures(self, features: Features) -> Iterator[pa.Table]:
         stored = StoredRows()
-        for row in range(len(self._computation.ds)):
+        for row in range(len(self.computation.ds)):
             columns = [
                 pictures_to_arrow(name, self._pictures(name, range(row, row + 1), stored), kind)
                 for name, kind in features.items()
@@ -199,12 +199,12 @@ class Assembly:
 
     @property
     def _root(self) -> Path:
-        return self._computation.store.root
+        return self.computation.store.root
 
     def _pictures(self, column: str, rows: range, stored: StoredRows) -> list[Any]:
         stage = next(stage for stage in self._pipeline.stages if column in stage.makes)
         found = [self._stored(stage, row) for row in rows]
-        own = self._computation.features[stage.name]
+        own = self.computation.features[stage.name]
         return [None if one is None else stored.value(one, stage.name, column, own[column]) for one in found]
 
 

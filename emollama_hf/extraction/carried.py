@@ -16,7 +16,7 @@ MARK = "emollama_hf made the features of this data set: "
 
 
 def carry_making(ds: Dataset, made: Mapping[str, Any]) -> None:
-    """Let a data set say how it was made. made: what `provenance.describe_run` says."""
+    """Let a data set say how it was made. made: what `run_description.describe_run` says."""
     lines = (ds.info.description or "").splitlines()
     kept = [line for line in lines if not line.startswith(MARK)]
     ds.info.description = "\n".join([*kept, MARK + json.dumps(made)])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import Any
+
+#: From a name in a table to the positions of the clips that it may mean.
+Finder = Callable[[str], list[int]]
 
 
 def as_read(name: str) -> str:
@@ -13,8 +17,26 @@ def as_read(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def by_value(values: Sequence[Any]) -> Finder:
+    """Find rows by the values of a column.
+
+    Args:
+        values: of every row; blanks around them do not count.
+
+    Example:
+        >>> by_value(["a", "b", "a"])("a ")
+        [0, 2]
+    """
+    positions = _positions([as_read(str(value)).strip() for value in values])
+    return lambda value: positions.get(as_read(value).strip(), [])
+
+
 class ClipNames:
-    """names: paths of clips relative to their folder, with `/`."""
+    """Finds clips by what a table calls them.
+
+    Args:
+        names: paths of the clips relative to their folder, with `/`.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
@@ -25,7 +47,14 @@ class ClipNames:
         self._by_path_without_ending = _positions([str(path.parent / path.stem) for path in paths])
 
     def named(self, file_name: str) -> list[int]:
-        """Positions of the clips that a file's name or path may mean. A path within the folder means one clip."""
+        """Find clips by a file's name or path.
+
+        Args:
+            file_name: with its ending. A path within the folder means one clip, a bare name every clip of that name.
+
+        Returns:
+            Positions of the clips; [] if there is none.
+        """
         for path in _spellings(file_name):
             found = self._by_path.get(str(path)) or ([] if len(path.parts) > 1 else self._by_name.get(path.name, []))
             if found:
@@ -33,7 +62,14 @@ class ClipNames:
         return []
 
     def with_stem(self, stem: str) -> list[int]:
-        """Positions of the clips whose name without its ending this is, with or without their folder."""
+        """Find clips by their name without its ending.
+
+        Args:
+            stem: the name, with or without the clip's folder.
+
+        Returns:
+            Positions of the clips; [] if there is none.
+        """
         for path in _spellings(stem):
             found = (self._by_path_without_ending if len(path.parts) > 1 else self._by_stem).get(str(path))
             if found:

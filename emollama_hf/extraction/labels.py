@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from datasets import Dataset, Features, Value, concatenate_datasets
 
 from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import SourceError
-from emollama_hf.extraction.clip_names import ClipNames, as_read
+from emollama_hf.extraction.clip_names import ClipNames, Finder, by_value
+from emollama_hf.extraction.divided_participants import WHY_ONE_FOLD, divided_participants
+from emollama_hf.extraction.matched_rows import NAME_BY_PATH, check_any, match_rows, shown
 from emollama_hf.files.column_types import IDENTIFIERS, Column, concatenated, encoded, look_like_numbers, typed_column
-from emollama_hf.files.tables import Row, Table, read_table
+from emollama_hf.files.tables import Table, read_table
 from emollama_hf.frames.source import shown_name
 from emollama_hf.privacy.media import path_of, undecoded
+from emollama_hf.schema import CLIP_FILE_NAMES
 from emollama_hf.stages.contract_check import RESERVED_COLUMNS
 from emollama_hf.stages.known_columns import known_columns
 from emollama_hf.text.plural import counted
 
 logger = package_logger(__name__)
-
-#: Columns that name a row's clip, the first that a table has and a data set can answer.
-KEYS = ("file_name", "uuid")
-NAMES_SHOWN = 5
-
-Finder = Callable[[str], list[int]]
 
 
 def reserved_columns() -> frozenset[str]:
@@ -36,30 +33,55 @@ def reserved_columns() -> frozenset[str]:
 
 
 def join_labels(ds: Dataset, path: Path) -> Dataset:
-    """`ds` with the columns of a table, matched by `file_name` or `uuid` (the file's name without its ending).
+    """Add the columns of a table, matched by `file_name` or `uuid` (the file's name without its ending).
 
     A path relative to the folder matches exactly one clip; a name without folders is good where one clip has it, and an
-    error that lists them where several have. Clips without a row get nulls; rows without a clip are named in a warning.
-    Raises SourceError: see `read_table`; no key column, a key that is empty, doubled or that of several clips.
+    error that lists them where several have.
+
+    Args:
+        ds: the clips, with a column `file_name` or `uuid`.
+        path: of the table.
+
+    Returns:
+        The clips with the columns. Clips without a row get nulls; rows without a clip are named in a warning.
+
+    Raises:
+        SourceError: as `read_table` and `match_rows`; no key column, no row that has a clip.
     """
     return join_tables(ds, [path])
 
 
 def join_tables(ds: Dataset, paths: Sequence[Path], *, root: Path | None = None) -> Dataset:
-    """`ds` with the columns of several tables, each for the clips of its own folder below `root`; as `join_labels`."""
-    tables = [read_table(path, one_of=KEYS) for path in paths]
+    """Add the columns of several tables of one kind.
+
+    Args:
+        ds: the clips.
+        paths: of the tables.
+        root: the clips' folder: each table is for the clips of its own folder below it. None: each is for all clips.
+
+    Returns:
+        As `join_labels`.
+
+    Raises:
+        SourceError: as `join_labels`; a clip with rows in two tables, tables of two kinds or with other types.
+    """
+    tables = [read_table(path, one_of=CLIP_FILE_NAMES) for path in paths]
     starts = [0, *accumulate(len(table.rows) for table in tables)]
     found: list[int | None] = [None] * len(ds)
     keys: set[str] = set()
+    taken: set[int] = set()
     names = _names_of(ds)
     for table, start in zip(tables, starts, strict=False):
-        taken = [name for name in table.columns if name in reserved_columns()]
-        if taken:
-            raise SourceError(f"{table.path}: the columns {', '.join(taken)} are made by this package. Rename them in "
-                              "the table.")  # fmt: skip
+        table.check_not_made(reserved_columns())
         key, finder = _finder(ds, table, _below(names, table, root))
         keys.add(key)
-        _match(table, key, finder, found, start, ds, names)
+        recordings = partial(_recordings, ds, names)
+        matched = match_rows(table, key, finder, names, remedy=NAME_BY_PATH, recordings=recordings, taken=taken)
+        check_any(matched, table, key, names)
+        _warn_of_rows_without_clip(table, matched.without_clip)
+        taken.update(matched.row_of)
+        for clip, row in matched.row_of.items():
+            found[clip] = start + row
     _warn_of_clips_without_row(paths, names, found)
     merged = concatenated(tables)
     _warn_of_divided_participants(merged, found)
@@ -100,22 +122,19 @@ def _warn_of_divided_participants(table: Table, found: Sequence[int | None]) -> 
     if not {"participant_id", "test_fold_num"} <= set(table.columns):
         return
     participants, folds = (typed_column(table, name).values for name in ("participant_id", "test_fold_num"))
-    folds_of: dict[str, set[Any]] = {}
-    for row in found:
-        if row is not None and None not in (participants[row], folds[row]):
-            folds_of.setdefault(participants[row], set()).add(folds[row])
-    divided = [participant for participant, of_one in folds_of.items() if len(of_one) > 1]
+    divided = divided_participants((participants[row], folds[row], row) for row in found if row is not None)
     if divided:
         logger.warning(
-            "%s: in more than one test_fold_num: the participants %s. A model would be tested on people that it was "
-            "trained on: give all clips of a participant one fold.",
-            table.path, shown(divided),
-        )  # fmt: skip
+            "%s: in more than one test_fold_num: the participants %s. %s",
+            table.path,
+            shown(list(divided)),
+            WHY_ONE_FOLD,
+        )
 
 
 def _names_of(ds: Dataset) -> list[str]:
     """What people call the rows of a data set."""
-    for column in KEYS:
+    for column in CLIP_FILE_NAMES:
         if column in ds.column_names:
             return [str(name) for name in ds[column][:]]
     return [f"row {number}" for number in range(len(ds))]
@@ -130,21 +149,14 @@ def _below(names: list[str], table: Table, root: Path | None) -> dict[int, str]:
 
 def _finder(ds: Dataset, table: Table, names: dict[int, str]) -> tuple[str, Finder]:
     """The key column, and what finds the rows of the data set that one of its values names."""
-    keys = [name for name in KEYS if name in table.columns]
+    keys = [name for name in CLIP_FILE_NAMES if name in table.columns]
     key = next((name for name in keys if name in ds.column_names), keys[-1])
     if key == "uuid" and key in ds.column_names:
-        return key, _by_value(ds[key][:])
+        return key, by_value(ds[key][:])
     if "file_name" not in ds.column_names:
         raise SourceError(f"{table.path}: is keyed by {key!r}, but the data set has only {', '.join(ds.column_names)}. "
                           "Rename the column that names a clip to one of these.")  # fmt: skip
     return key, _by_name(names, with_ending=key == "file_name")
-
-
-def _by_value(values: Sequence[Any]) -> Finder:
-    rows: dict[str, list[int]] = {}
-    for position, value in enumerate(values):
-        rows.setdefault(as_read(str(value)).strip(), []).append(position)
-    return lambda value: rows.get(as_read(value).strip(), [])
 
 
 def _by_name(names: dict[int, str], *, with_ending: bool) -> Finder:
@@ -162,45 +174,10 @@ def _recordings(ds: Dataset, names: list[str], rows: list[int]) -> list[str]:
     return sorted({str(path_of(video)) for video in videos})
 
 
-def _match(
-    table: Table, key: str, finder: Finder, found: list[int | None], start: int, ds: Dataset, names: list[str]
-) -> None:
-    """Write into `found` which row of all tables (this one's begin at `start`) each row of the data set has."""
-    first: dict[str, Row] = {}
-    owner: dict[int, Row] = {}
-    unused: list[str] = []
-    for number, row in enumerate(table.rows):
-        value = row.cells[key]
-        if not value.strip():
-            raise table.error(row.line, f"{key} is empty. Every row needs one.")
-        if value in first:
-            before = first[value].line
-            raise table.error(row.line, f"{key} {value!r} is there twice, first in line {before}. Remove one of the "
-                              "rows.")  # fmt: skip
-        first[value] = row
-        clips = finder(value)
-        several = _recordings(ds, names, clips)
-        if len(several) > 1:
-            raise table.error(row.line, f"{key} {value!r} is the name of {len(several)} clips: {shown(several)}. Name "
-                              "each by its path in the folder, in a column file_name.")  # fmt: skip
-        for clip in clips:
-            if found[clip] is not None:
-                other = f"line {owner[clip].line} ({owner[clip].cells[key]!r})" if clip in owner else "another table"
-                raise table.error(row.line, f"{key} {value!r} is the clip {names[clip]!r}, as {other} is. Remove one.")
-            found[clip], owner[clip] = start + number, row
-        if not clips:
-            unused.append(value)
-    if not owner:
-        hint = " A uuid is a file's name without its ending." if key == "uuid" else " A file_name has its ending."
-        raise SourceError(f"{table.path}: no {key} matches a clip; it has {shown(list(first))}, the clips are "
-                          f"{shown(names)}.{hint}")  # fmt: skip
-    if unused:
-        logger.warning(
-            "%s: %s no clip: %s",
-            shown_name(str(table.path)),
-            counted(len(unused), "row has", "rows have"),
-            shown(unused),
-        )
+def _warn_of_rows_without_clip(table: Table, values: list[str]) -> None:
+    if values:
+        where, rows = shown_name(str(table.path)), counted(len(values), "row has", "rows have")
+        logger.warning("%s: %s no clip: %s", where, rows, shown(values))
 
 
 def _warn_of_clips_without_row(paths: Sequence[Path], names: list[str], found: list[int | None]) -> None:
@@ -213,9 +190,3 @@ def _warn_of_clips_without_row(paths: Sequence[Path], names: list[str], found: l
             counted(len(without), "clip has", "clips have"),
             shown(without),
         )
-
-
-def shown(values: Sequence[Any]) -> str:
-    """Values in quotes, the first five of them."""
-    rest = len(values) - NAMES_SHOWN
-    return ", ".join(map(repr, values[:NAMES_SHOWN])) + (f" and {rest} more" if rest > 0 else "")

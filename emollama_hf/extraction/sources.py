@@ -11,7 +11,8 @@ from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import SourceError
-from emollama_hf.extraction.labels import join_labels, join_tables, shown
+from emollama_hf.extraction.labels import join_labels, join_tables
+from emollama_hf.extraction.matched_rows import shown
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.parquet_rows import check_directory
 from emollama_hf.files.given_path import given_path
@@ -22,19 +23,23 @@ logger = package_logger(__name__)
 
 DATA_SUFFIXES = (".parquet", ".arrow", ".jsonl")
 
-__all__ = ["VIDEO_SUFFIXES", "SourceError", "join_labels", "open_source"]
-
 
 @no_secrets()
 def open_source(source: str, *, split: str | None = None, labels: Path | None = None) -> Dataset:
     """The rows of `source`.
 
-    source: a folder of videos (searched with its subfolders and links to folders; columns `file_name`, relative to the
-        folder, and `video`; with the columns of `metadata.csv`, `.jsonl` or `.parquet`, as `datasets` reads them), a
-        directory that `datasets` opens, or a Hub id.
-    split: of a data set; by default its only one. labels: a table joined by `file_name` or `uuid`.
-    What lies in a folder and is left out is one warning with kinds and numbers.
-    Raises SourceError.
+    Args:
+        source: a folder of videos (searched with its subfolders and links to folders; columns `file_name`, relative to
+            the folder, and `video`; with the columns of `metadata.csv`, `.jsonl` or `.parquet`, as `datasets` reads
+            them), a directory that `datasets` opens, or a Hub id.
+        split: of a data set; by default its only one.
+        labels: a table joined by `file_name` or `uuid` (`join_labels`).
+
+    Returns:
+        The rows, videos undecoded. What lies in a folder and is left out is one warning with kinds and numbers.
+
+    Raises:
+        SourceError: no such folder, no videos, no data set, several splits, labels that do not fit.
     """
     if not source.strip():
         raise SourceError("SOURCE is empty. Give a folder of videos, a data set directory or a Hub id.")

@@ -16,17 +16,17 @@ from emollama_hf import schema
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set.parquet_rows import ParquetRows
+from emollama_hf.files.atomic_write import atomic_file
 from emollama_hf.files.given_path import given_path
 from emollama_hf.rows import Rows
 from emollama_hf.stages.config import check_choice
+from emollama_hf.text.few_of_many import few_and_more
 
 FeatureRows: TypeAlias = Dataset | IterableDataset | ParquetRows
 
 DTYPES = ("float16", "float32")
-KEYS = ("file_name", "uuid")
 #: Bytes of rows that are read together.
 READ_BYTES = 32_000_000
-NAMES_SHOWN = 5
 
 
 class ExportError(SafeMessage, ValueError):
@@ -114,9 +114,9 @@ def _check_columns(ds: FeatureRows, wanted: list[str]) -> None:
 
 def _key(ds: FeatureRows, name: str | None) -> str:
     """The column that names the files."""
-    key = name or next((key for key in KEYS if key in ds.column_names), None)
+    key = name or next((key for key in schema.CLIP_FILE_NAMES if key in ds.column_names), None)
     if key is None or key not in ds.column_names:
-        wanted = f"column {name!r}" if name else f"column {' or '.join(KEYS)}"
+        wanted = f"column {name!r}" if name else f"column {' or '.join(schema.CLIP_FILE_NAMES)}"
         raise ExportError(
             f"there is no {wanted} to name the files; the data set has {', '.join(ds.column_names)}. "
             "Name another one (--name, name=)."
@@ -129,7 +129,7 @@ def _names(ds: FeatureRows, key: str) -> list[str]:
     rows: dict[str, int] = {}
     for number, row in enumerate(_rows(ds, [key])):
         value = "" if row[key] is None else str(row[key])
-        name = PurePosixPath(re.split(r"[/\\]", value)[-1]).stem if key == "file_name" else value
+        name = PurePosixPath(re.split(r"[/\\]", value)[-1]).stem if key == schema.FILE_NAME else value
         if not name.strip() or name in (".", "..") or re.search(r"[/\\\0]", name):
             raise ExportError(
                 f"row {number}: {key} is {value!r}, which names no file in a directory. Mend it, or name the files by "
@@ -147,10 +147,8 @@ def _names(ds: FeatureRows, key: str) -> list[str]:
 def _refuse_existing(paths: list[Path]) -> None:
     there = [path for path in paths if path.exists()]
     if there:
-        shown = ", ".join(str(path) for path in there[:NAMES_SHOWN])
-        rest = f" and {len(there) - NAMES_SHOWN} more" if len(there) > NAMES_SHOWN else ""
         raise FileExistsError(
-            f"{len(there)} files are there already: {shown}{rest}. Choose another directory, or overwrite them "
+            f"{len(there)} files are there already: {few_and_more(there)}. Choose another directory, or overwrite them "
             "(--overwrite, overwrite=True)."
         )
 
@@ -188,11 +186,5 @@ def _array(value: Any, column: str, name: str, dtype: str | None) -> np.ndarray:
 
 
 def _write(path: Path, array: np.ndarray) -> None:
-    """Save beside `path` and rename: a file is whole or not there."""
-    partial = path.with_name(f".{os.getpid()}.partial")  # short: the name itself may be as long as names can be
-    try:
-        with partial.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path, durable=False, shared=True) as file:  # it can be exported again
+        np.save(file, array, allow_pickle=False)

@@ -6,11 +6,9 @@ kept as they are; the README is replaced last of all that readers need, so that 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +18,12 @@ from filelock import FileLock
 
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import StoreError
-from emollama_hf.feature_set.card.feature_card import card_pictures, update_card, write_card
+from emollama_hf.feature_set.card.card_writer import UnreadableCard, write_card_files
 from emollama_hf.feature_set.existing_set import open_existing
 from emollama_hf.feature_set.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
 from emollama_hf.feature_set.file_counts import RowCounter
 from emollama_hf.feature_set.manifest import (
     DEFAULT_CONFIG,
-    PROVENANCE,
     FeatureConfig,
     FeatureFile,
     Manifest,
@@ -36,11 +33,11 @@ from emollama_hf.feature_set.manifest import (
 from emollama_hf.feature_set.merged_rows import MergedRows
 from emollama_hf.feature_set.opening import open_directory
 from emollama_hf.feature_set.parquet_file import write_parquet
-from emollama_hf.feature_set.provenance import made_together
 from emollama_hf.feature_set.row_notes import RowNote, known_rows, note_rows
+from emollama_hf.feature_set.run_description import made_together
 from emollama_hf.feature_set.set_paths import DATA, OWN_FILE, README, file_name
 from emollama_hf.feature_set.shrinking import ExistingRowsError, check_adding, check_shrinking
-from emollama_hf.files.small_file import MANIFEST_BYTES, OddFileError, read_small, read_small_text
+from emollama_hf.files.small_file import MANIFEST_BYTES, OddFileError, read_small
 from emollama_hf.files.written_file import is_as_written, read_written
 from emollama_hf.work_store.work_store import make_root
 
@@ -56,10 +53,10 @@ def write_feature_set(
 ) -> bool:
     """Write `rows` to `out` so that plain `load_dataset(out)` opens it; whether anything had to be written.
 
-    work: a folder on the same disk for what is unfinished. made: what `provenance.describe_run` says. shard_rows: rows
-    a file. existing: "error", "add" or "replace", what becomes of rows and columns of `out` that are not among `rows`.
-    Raises StoreError if it cannot be written and ExistingRowsError for what may not be taken away; `out` is then as it
-    was.
+    work: a folder on the same disk for what is unfinished. made: what `run_description.describe_run` says. shard_rows:
+    rows a file. existing: "error", "add" or "replace", what becomes of rows and columns of `out` that are not among
+    `rows`. Raises StoreError if it cannot be written and ExistingRowsError for what may not be taken away; `out` is
+    then as it was.
     """
     try:
         make_root(work)
@@ -123,6 +120,7 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
     changed |= not {file.content for file in files.values()} <= set(reusable)
     if changed:
         (out / DATA).mkdir(parents=True, exist_ok=True)
+        # Not file by file: none is renamed before all are written.
         for name in files:
             (partial / Path(name).name).replace(out / name)
         for name in sorted(path.name for path in partial.iterdir() if path.name != README):
@@ -135,49 +133,35 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
 
 
 def _write_texts(manifest: Manifest, before: Manifest | None, out: Path, partial: Path) -> bool:
-    """Write card, pictures and provenance to `partial`; whether they differ from those in `out`."""
-    pictures = card_pictures(manifest)
-    manifest = replace(manifest, pictures={name: hashlib.sha256(data).hexdigest() for name, data in pictures.items()})
-    card = write_card(manifest, open_directory)
-    # The one before, too: a run that is killed here leaves it beside the new provenance, and nobody has edited it.
+    """Write card, pictures and manifest to `partial`; whether they differ from those in `out`."""
+    # A directory that has no manifest has no card of this package: what is called README.md there is replaced.
     known = before.cards if before is not None else ()
-    manifest = replace(manifest, cards=tuple(dict.fromkeys([text_digest(card), *known]))[:2])
-    contents = {
-        **pictures,
-        PROVENANCE: manifest.to_json().encode(),
-        README: _with_edits(out, card, known, manifest).encode(),
-    }
-    for name, content in contents.items():
-        (partial / name).write_bytes(content)
-    return any(_content(out / name) != content for name, content in contents.items())
-
-
-def _with_edits(out: Path, card: str, known: tuple[str, ...], manifest: Manifest) -> str:
-    """`card`, or what somebody made of an earlier one, with the columns and files of now."""
-    if not known or not (out / README).exists():
-        return card
     try:
-        there = read_small_text(out / README).replace("\r\n", "\n")
-        if text_digest(there) in known:
-            return card
-        kept = update_card(there, manifest)
+        existing = _existing_card(out) if known else None
+        files = write_card_files(manifest, open_directory, existing=existing, known=known)
+    except UnreadableCard as error:
+        raise StoreError(
+            f"{out / README} was edited, and its text or metadata cannot be read ({error}). What was computed is kept: "
+            "mend or remove it, and run the same again."
+        ) from error
+    if files.edited:
+        logger.warning("%s %s Its text stays; delete it to have it written anew.", out / README, CARD_DIFFERS)
+    for name, content in files.contents.items():
+        (partial / name).write_bytes(content)
+    return any(_content(out / name) != content for name, content in files.contents.items())
+
+
+def _existing_card(out: Path) -> bytes | None:
+    try:
+        return read_small(out / README)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableCard(str(error)) from error
     except OddFileError as error:
         raise StoreError(
             f"{out / README} is {error}. What was computed is kept: remove it, and run the same again."
         ) from error
-    except Exception as error:  # of a YAML reader, of huggingface_hub, of text that is not UTF-8
-        what = " ".join(str(error).split())
-        raise StoreError(
-            f"{out / README} was edited, and its text or metadata cannot be read ({what}). What was computed is kept: "
-            "mend or remove it, and run the same again."
-        ) from error
-    logger.warning("%s %s Its text stays; delete it to have it written anew.", out / README, CARD_DIFFERS)
-    return kept
-
-
-def text_digest(text: str) -> str:
-    """sha256 of a text, by which a card is known that nobody has edited."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _manifest_before(out: Path) -> Manifest | None:

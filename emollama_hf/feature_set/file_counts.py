@@ -24,11 +24,7 @@ FEW_VALUES = 20
 #: Characters of a label.
 MOST_CHARACTERS = 40
 NULL = "null"
-#: Columns by which rows are named.
-NAMES = ("file_name", "uuid", "id", "name")
-LABEL_TYPES = (
-    "string", "large_string", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-)  # fmt: skip
+LABEL_TYPES = (*schema.ROW_NAME_TYPES, "bool")
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,8 @@ class RowCounter:
     """
 
     def __init__(self, features: Features, *, not_labels: Iterable[str] = ()) -> None:
-        left_out = {*known_columns(), schema.STATUS, schema.ERROR, *NAMES, *not_labels}
+        # How many clips have a track is counted as labels are; other computed columns have a value of their own a row.
+        left_out = {*known_columns(), schema.STATUS, schema.ERROR, *schema.ROW_NAMES, *not_labels} - {schema.HAS_AUDIO}
         self._features = features
         self._labels: dict[str, Counter[str]] = {
             name: Counter() for name, kind in features.items() if name not in left_out and _may_be_label(kind)

@@ -1,6 +1,7 @@
-"""provenance.json of a feature data set: for each configuration how it was made, and which files hold it.
+"""The manifest, provenance.json of a feature data set: how each configuration was made, and which files hold it.
 
-It has all that the card says and that later pushes need to know, so that nobody has to fetch the features for that.
+Not the provenance of a model directory, which has the same file name (`checkpoints/model_provenance.py`). The manifest
+has all that the card says and that later pushes need to know, so that nobody has to fetch the features for that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from emollama_hf.feature_set.set_paths import DEFAULT_CONFIG as DEFAULT_CONFIG
 from emollama_hf.feature_set.set_paths import PROVENANCE as PROVENANCE
 from emollama_hf.feature_set.set_paths import config_fault, file_fault, picture_fault
 from emollama_hf.files.digest import json_digest
+from emollama_hf.files.json_text import json_text
 from emollama_hf.files.links import leads_out
 from emollama_hf.files.small_file import MANIFEST_BYTES, read_small
 from emollama_hf.files.strict_json import parse_object
@@ -73,7 +75,7 @@ class RowKey:
 class FeatureConfig:
     """One configuration of a data set: rows of the same columns, made in the same way.
 
-    made: what `provenance.describe_run` says; empty if nobody knows. files: by their path in the data set.
+    made: what `run_description.describe_run` says; empty if nobody knows. files: by their path in the data set.
     withheld: what was left out of the published rows, a sentence each. forgotten: digests of the names of rows that
     were taken out because somebody withdrew, so that no later push brings them back.
     """
@@ -138,7 +140,7 @@ class Manifest:
             "configs": {name: _config_to_json(config) for name, config in self.configs.items()},
         }
         described[DIGEST] = _digest_of(described)
-        text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        text = json_text(described)
         if len(text.encode()) > MOST_BYTES:
             raise ManifestError(
                 f"{PROVENANCE} would have {len(text.encode()):,} bytes, expected at most {MOST_BYTES:,}: the set has "

@@ -18,10 +18,10 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 _KEYS = (None, "sha256", "hmac-sha256")
 
 
-def text(value: object, what: str, *, most: int = MOST_TEXT) -> str:
+def text(value: object, what: str) -> str:
     """A text. Raises ValueError for anything else, as every function here."""
-    if not isinstance(value, str) or len(value) > most or "\0" in value:
-        raise ValueError(f"{what}: {_shown(value)}, expected a text of at most {most} characters")
+    if not isinstance(value, str) or len(value) > MOST_TEXT or "\0" in value:
+        raise ValueError(f"{what}: {_shown(value)}, expected a text of at most {MOST_TEXT} characters")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -138,7 +138,7 @@ def hashed(value: object) -> str | None:
 
 
 def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `provenance.describe_run` said; empty if nobody knows."""
+    """What `run_description.describe_run` said; empty if nobody knows."""
     if not found:
         return found
     for name in ("emollama_hf", "python"):
@@ -147,6 +147,8 @@ def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
         text(version, f"libraries, {library}")
     several(found["given"], "given", text)
     several(found["stages"], "stages", _stage)
+    for stage, plugin in table(found.get("plugins", {}), "plugins").items():
+        _plugin(table(plugin, f"plugins, {stage}"), f"plugins, {stage}")
     if found.get("model") is not None:
         _model(table(found["model"], "model"))
     return found
@@ -159,6 +161,17 @@ def _stage(value: object, what: str) -> None:
     optional_text(stage["model"], f"{what}, model")
     if not isinstance(stage["version"], int | str) or isinstance(stage["version"], bool):
         raise ValueError(f"{what}, version: {_shown(stage['version'])}, expected a number")
+
+
+def _plugin(plugin: Mapping[str, Any], what: str) -> None:
+    text(plugin["distribution" if "distribution" in plugin else "module"], what)
+    if "credit" in plugin:
+        credit = table(plugin["credit"], f"{what}, credit")
+        if not text(credit["name"], what).strip():
+            raise ValueError(f"{what}, credit: an empty name, expected the name of a method")
+        for name in ("licence", "citation"):
+            text(credit[name], f"{what}, {name}")
+        several(credit["tags"], f"{what}, tags", text)
 
 
 def _model(model: Mapping[str, Any]) -> None:

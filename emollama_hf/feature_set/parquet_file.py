@@ -29,29 +29,25 @@ ROW_GROUP_BYTES = 4_000_000
 ZSTD_LEVEL = 1
 
 
-def write_parquet(
-    path: str | os.PathLike[str],
-    tables: Iterable[pa.Table],
-    features: Features,
-    *,
-    row_group_rows: int | None = None,
-) -> None:
+def write_parquet(path: str | os.PathLike[str], tables: Iterable[pa.Table], features: Features) -> None:
     """Write rows as one Parquet file that any pyarrow from 15 on, polars and duckdb read.
 
-    tables: the rows, in pieces of any size, with the columns of `features`; one row group is held in memory at a time.
-    features: types of the columns, in the order of the file. They are written into the file, too.
-    row_group_rows: rows a row group; by default those of `rows_per_group`.
+    Args:
+        path: of the file.
+        tables: the rows, in pieces of any size, with the columns of `features`; one row group (`rows_per_group`) is
+            held in memory at a time.
+        features: types of the columns, in the order of the file. They are written into the file, too.
 
-    Raises ValueError if a piece lacks a column of `features` or has another, pyarrow.ArrowInvalid if values are not of
-    the declared type.
+    Raises:
+        ValueError: a piece lacks a column of `features` or has another.
+        pyarrow.ArrowInvalid: values are not of the declared type.
 
+    Example:
         >>> write_parquet("train.parquet", [ds.with_format("arrow")[:]], ds.features)
         >>> pq.ParquetFile("train.parquet").read_row_group(0).num_rows
         1
     """
-    rows = rows_per_group(features) if row_group_rows is None else row_group_rows
-    if rows < 1:
-        raise ValueError(f"row_group_rows={rows}: expected at least 1")
+    rows = rows_per_group(features)
     stored = stored_schema(features)
     with pq.ParquetWriter(
         path,

@@ -17,10 +17,6 @@ from emollama_hf.privacy.media import file_name_of, path_of
 from emollama_hf.rows import Rows
 from emollama_hf.text.secrets import lost_slash, public_url, without_secrets
 
-#: Columns that name a row, the most certain first.
-NAMING = ("uuid", "id", "clip_id", "name", "file_name")
-_NAMING_TYPES = ("string", "large_string", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-
 
 @dataclass(frozen=True)
 class RowIdentity:
@@ -46,7 +42,8 @@ UNKNOWN = RowIdentity()
 
 def naming_column(features: Features) -> str | None:
     """The column that names the rows of a data set; None if there is none."""
-    return next((name for name in NAMING if getattr(features.get(name), "dtype", None) in _NAMING_TYPES), None)
+    types = {name: getattr(features.get(name), "dtype", None) for name in schema.ROW_NAMES}
+    return next((name for name, dtype in types.items() if dtype in schema.ROW_NAME_TYPES), None)
 
 
 def row_identities(ds: Dataset, contents: Mapping[str, Sequence[str | None]]) -> list[RowIdentity]:
@@ -139,7 +136,7 @@ def _name_key(row: RowIdentity) -> Hashable | None:
 
 def _same_name(there: RowIdentity, here: RowIdentity) -> bool:
     """Whether rows of one name are the same row, though their clips or paths are not known to be the same."""
-    return there.column == "uuid" or None in (there.path, here.path, there.content, here.content)
+    return there.column == schema.UUID or None in (there.path, here.path, there.content, here.content)
 
 
 def _location(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import xxhash
 
 from emollama_hf.feature_set.row_identity import UNKNOWN, RowIdentity
+from emollama_hf.files.atomic_write import atomic_file
 from emollama_hf.files.small_file import TABLE_BYTES, read_small, read_small_text
 from emollama_hf.work_store.work_store import make_root, words_for_people
 
@@ -48,9 +49,8 @@ def note_rows(root: Path, notes: Mapping[str, Sequence[RowNote]]) -> None:
         if _is_noted(path, text.encode()):
             return
         make_root(root)
-        partial = root / f"{ROW_NOTES}.part"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        with atomic_file(path, durable=False) as file:  # it has its hash, and a run without notes goes on without
+            file.write(text.encode())
 
 
 def known_rows(root: Path) -> dict[str, list[RowNote]]:

@@ -16,7 +16,7 @@ MOST_CHARACTERS = 96
 
 OWN_FILE = re.compile(rf"train-[0-9]{{5,9}}-[0-9a-f]{{{CONTENT_DIGITS}}}\.parquet")
 _PICTURE = re.compile(r"face_coverage(?:-(?P<config>.+))?\.png")
-#: What is being written, before it has its name.
+#: As `atomic_write.partial_name` names what is being written.
 _PARTIAL = re.compile(r"\.(?P<name>.+)\.part")
 #: Configurations are folders beside README.md and the like, and names of files mean something to those who open a set.
 _RESERVED_ENDINGS = (".md", ".json", ".jsonl", ".png", ".csv", ".yaml", ".yml", ".py", ".part", ".lock", ".zip")
@@ -72,11 +72,6 @@ def picture_fault(name: object) -> str | None:
     if found is None or (found["config"] is not None and config_fault(found["config"]) is not None):
         return "expected face_coverage.png, or face_coverage-CONFIGURATION.png"
     return None
-
-
-def partial_name(name: str) -> str:
-    """What a file is called while it is being written."""
-    return f".{name}.part"
 
 
 def is_partial(name: str) -> bool:

@@ -13,20 +13,21 @@ from typing import Any
 
 from datasets import Features
 
+from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set.existing_set import ExistingSet
-from emollama_hf.feature_set.provenance import setting_differences
-from emollama_hf.feature_set.row_identity import NAMING, RowIdentity
+from emollama_hf.feature_set.row_identity import RowIdentity
+from emollama_hf.feature_set.run_description import setting_differences
 from emollama_hf.privacy.numbered_columns import pattern_of
 from emollama_hf.schema import describe_column
 from emollama_hf.stages.known_columns import columns_of_stage_named
+from emollama_hf.text.few_of_many import FEW, few_and_more
 
 logger = package_logger(__name__)
 
 #: What becomes of rows and columns that a directory holds and a run would not write.
 CHOICES = ("error", "add", "replace")
-NAMES_SHOWN = 5
 #: Settings that make another column of the same type and name.
 FORM_SETTINGS = ("pooling",)
 
@@ -83,17 +84,17 @@ def _gone(before: ExistingSet, identities: Sequence[RowIdentity], columns: Mappi
     """Rows and columns that a run would take out of a set, in words; "" if there are none."""
     rows, parts = before.gone_rows(identities), []
     if rows:
-        parts.append(f"{len(rows)} of its {len(before)} rows: {_shown([before.label(row) for row in rows])}")
+        parts.append(f"{len(rows)} of its {len(before)} rows: {few_and_more([before.label(row) for row in rows])}")
     if columns:
         words = [f"{name} ({how})" if how else name for name, how in columns.items()]
-        parts.append(f"{len(columns)} of its {len(before.features)} columns: {_shown(words)}")
+        parts.append(f"{len(columns)} of its {len(before.features)} columns: {few_and_more(words)}")
     return " and ".join(parts)
 
 
 def _includable(columns: Sequence[str]) -> str:
     """What to do about columns that a run leaves out only because nobody named them."""
-    several = columns if len(columns) <= NAMES_SHOWN else list(dict.fromkeys(map(pattern_of, columns)))
-    names = " ".join(f"--include {shlex.quote(name)}" for name in several[:NAMES_SHOWN])
+    several = columns if len(columns) <= FEW else list(dict.fromkeys(map(pattern_of, columns)))
+    names = " ".join(f"--include {shlex.quote(name)}" for name in several[:FEW])
     return f" Columns that are left out by themselves stay if they are named ({names}; include=)." if names else ""
 
 
@@ -109,7 +110,7 @@ def check_adding(before: ExistingSet, features: Features, made: Mapping[str, Any
     if differences:
         raise ExistingRowsError(
             f"rows that were made in different ways cannot stand in one set. {before.out} and this run differ in "
-            f"{_shown(differences)}. {otherwise}"
+            f"{few_and_more(differences)}. {otherwise}"
         )
     unlike = [
         f"{name}: {describe_column(before.features[name])} there, {describe_column(kind)} here"
@@ -118,12 +119,12 @@ def check_adding(before: ExistingSet, features: Features, made: Mapping[str, Any
     ]
     if unlike:
         cast = "" if any(line.split(":")[0] in computed for line in unlike) else "Cast it (ds.cast_column). "
-        raise ExistingRowsError(f"{before.out} has columns of other types: {_shown(unlike)}. {cast}{otherwise}")
+        raise ExistingRowsError(f"{before.out} has columns of other types: {few_and_more(unlike)}. {cast}{otherwise}")
     unknown = [row for row, note in enumerate(before.notes) if not note.identity.is_known]
     if unknown:
         raise ExistingRowsError(
-            f"{len(unknown)} rows of {before.out} have no name ({', '.join(NAMING)}), so that nobody can tell whether "
-            f"the run has them, too. {otherwise}"
+            f"{len(unknown)} rows of {before.out} have no name ({', '.join(schema.ROW_NAMES)}), so that nobody can "
+            f"tell whether the run has them, too. {otherwise}"
         )
     before.check_files()
 
@@ -132,7 +133,7 @@ def warn_of_other_settings(before: ExistingSet, made: Mapping[str, Any]) -> None
     """Say that values are replaced that were made in another way."""
     differences = setting_differences(before.config.made, made)
     if differences:
-        logger.warning("%s: values that were made otherwise are replaced: %s", before.out, _shown(differences))
+        logger.warning("%s: values that were made otherwise are replaced: %s", before.out, few_and_more(differences))
 
 
 def together(there: Any, here: Any) -> Any:
@@ -174,8 +175,3 @@ def _forms(made: Mapping[str, Any]) -> dict[str, str]:
         for setting in FORM_SETTINGS if setting in stage["config"]
         for column in columns_of_stage_named(stage["stage"])
     }  # fmt: skip
-
-
-def _shown(texts: Sequence[str]) -> str:
-    rest = len(texts) - NAMES_SHOWN
-    return ", ".join(texts[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
+from emollama_hf import schema
 from emollama_hf.errors import SourceError
 from emollama_hf.files.tables import Table
 
 #: What names a clip, a person or a moment is text, whatever it looks like.
-IDENTIFIERS = ("file_name", "uuid", "participant_id", "instance_gmt")
+IDENTIFIERS = (*schema.CLIP_FILE_NAMES, "participant_id", "instance_gmt")
 MIND_WANDERING: dict[str, Any] = {
     "participant_id": Value("string"),
     "instance_gmt": Value("string"),

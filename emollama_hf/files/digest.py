@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from emollama_hf.files.atomic_write import atomic_file
 from emollama_hf.files.small_file import KEY_BYTES, open_regular, read_small
 
 #: Smaller files are hashed sooner than their hash is looked up.
@@ -136,10 +135,8 @@ def _read_note(note: Path, state: tuple[str | int, ...]) -> str | None:
 def _write_note(note: Path, state: tuple[str | int, ...], sha256: str) -> None:
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=note.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            recorded = json_digest(state)  # of a URL with its query, too, which is nobody's business
-            json.dump([recorded, sha256, combined(recorded, sha256)], file)
-        os.replace(name, note)
+        recorded = json_digest(state)  # of a URL with its query, too, which is nobody's business
+        with atomic_file(note, durable=False, shared=True, mode=0o600) as file:  # a cache that is checked when read
+            file.write(json.dumps([recorded, sha256, combined(recorded, sha256)]).encode())
     except OSError:
         pass  # a cache that cannot be written to costs time and nothing else

@@ -1,4 +1,8 @@
-"""Links that lead out of a directory: a published set or a model must not point at other files of this machine."""
+"""Links that lead out of a directory: a published set or a model must not point at other files of this machine.
+
+`Path.resolve` and `is_relative_to` alone refuse every snapshot in the cache of huggingface_hub, which consists of links
+to `../../blobs`; huggingface_hub itself has no function that says whether a link is one of its own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,11 @@ def leads_out(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> boo
 
 
 def links_out(root: str | os.PathLike[str]) -> list[Path]:
-    """The links in a directory, at any depth, that lead out of it."""
+    """The links in a directory, at any depth, that lead out of it.
+
+    Args:
+        root: the directory.
+    """
     found: list[Path] = []
     for folder, names, files in os.walk(root):
         paths = [Path(folder) / name for name in (*names, *files)]
@@ -39,13 +47,14 @@ def links_out(root: str | os.PathLike[str]) -> list[Path]:
 
 
 def check_links(root: Path, *folders: str) -> None:
-    """Raise ModelError if a file of a model is a link that leads out of its directory, or nowhere.
-
-    Links into the cache of huggingface_hub are what its snapshots consist of; they are no links to elsewhere.
+    """Check that no file of a model is a link that leads out of its directory, or nowhere.
 
     Args:
         root: the model's directory.
         folders: those below it whose files are looked at, beside its own.
+
+    Raises:
+        ModelError: for the first such link. Links within the cache of huggingface_hub are none.
     """
     for folder in (root, *(root / name for name in folders)):
         paths = [Path(entry) for entry in os.scandir(folder) if entry.is_symlink()] if folder.is_dir() else []

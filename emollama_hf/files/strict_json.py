@@ -1,4 +1,8 @@
-"""JSON objects of files from elsewhere: of bounded size and depth, of one meaning, and of plain numbers."""
+"""JSON objects of files from elsewhere: of bounded size and depth, of one meaning, and of plain numbers.
+
+The parser is that of the standard library. orjson refuses NaN as well, but of two values of one name it keeps the last
+without a word, and its limit of depth is not ours to set.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,34 @@ from emollama_hf.files.small_file import TEXT_BYTES, read_small
 _MAX_DEPTH = 64
 
 
-def read_object(path: Path, *, max_bytes: int = TEXT_BYTES) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
     """The object that a JSON file holds.
 
     Args:
-        path: a regular file.
-        max_bytes: a larger file is refused before it is read.
+        path: a regular file; one of more than `TEXT_BYTES` is refused before it is read.
 
     Raises:
         ValueError: for what is no such file: too large, not UTF-8, not JSON, NaN or infinity, two values of one name,
             nested deeper than 64, numbers of thousands of digits, no object. Its text says which, in a few words.
         OSError: if the file cannot be read.
     """
-    return parse_object(read_small(path, at_most=max_bytes))
+    return parse_object(read_small(path, at_most=TEXT_BYTES))
 
 
 def parse_object(content: bytes, *, infinite: bool = False) -> dict[str, Any]:
-    """The object that JSON text in UTF-8 holds; ValueError as `read_object`. infinite: `Infinity` is a number, too."""
+    """The object that JSON text holds.
+
+    Args:
+        content: the text in UTF-8, with or without a byte order mark.
+        infinite: whether `Infinity` is a number, too.
+
+    Raises:
+        ValueError: as `read_object`.
+
+    Example:
+        >>> parse_object(b'{"dtype": "float32"}')
+        {'dtype': 'float32'}
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -45,7 +60,14 @@ def parse_object(content: bytes, *, infinite: bool = False) -> dict[str, Any]:
 
 
 def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For json.loads: an object. Raises ValueError if it says two values of one name, of which JSON keeps the last."""
+    """For json.loads: an object.
+
+    Args:
+        pairs: its names and values, as they stand.
+
+    Raises:
+        ValueError: two values of one name, of which JSON keeps the last.
+    """
     content: dict[str, Any] = {}
     for name, value in pairs:
         if name in content and content[name] != value:

@@ -5,7 +5,9 @@ One reader for `metadata.*` in a folder of clips, `--labels`, the builders of `d
     .csv or any other ending   commas        .tsv, .tab         tabs
     .jsonl, .ndjson            one object a line, with its types        .parquet        with its types
 
-What a column's type is, `column_types` decides.
+What a column's type is, `column_types` decides. pandas and pyarrow read the same files, but not as strictly: pandas
+renames a doubled heading, fills up a short line and reads `0012` as 12, pyarrow ends a text at a line break unless told
+otherwise, and neither keeps the line of a row for the errors that come later.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any, NamedTuple
 
 from emollama_hf.errors import SourceError
 from emollama_hf.files.small_file import TABLE_BYTES, OddFileError, read_small
+from emollama_hf.text.few_of_many import few_and_dots
 
 TAB_SUFFIXES = (".tsv", ".tab")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -35,7 +38,12 @@ SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
 class Row(NamedTuple):
-    """line: of the file, from 1, where the row ends. cells: text by column, "" for an empty cell."""
+    """A row of a table.
+
+    Attributes:
+        line: of the file, from 1, where the row ends.
+        cells: text by column, "" for an empty cell.
+    """
 
     line: int
     cells: dict[str, str]
@@ -43,9 +51,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """columns: in the order of the file. digest: sha256 of the file's bytes.
+    """A table of labels.
 
-    values: by column, where the file has types of its own (JSON, Parquet). features: of those, from Parquet.
+    Attributes:
+        path: of the file.
+        columns: their names, in the order of the file.
+        rows: in the order of the file.
+        digest: sha256 of the file's bytes.
+        values: by column, where the file has types of its own (JSON, Parquet).
+        features: types of `datasets` by column, from Parquet.
     """
 
     path: Path
@@ -62,6 +76,20 @@ class Table:
     def texts(self, column: str) -> list[str]:
         """The cells of a column."""
         return [row.cells[column] for row in self.rows]
+
+    def check_filled(self, columns: Sequence[str]) -> None:
+        """Raise SourceError if a row has an empty cell in one of these columns."""
+        for line, cells in self.rows:
+            empty = [name for name in columns if not cells[name].strip()]
+            if empty:
+                raise self.error(line, f"{', '.join(empty)} is empty. Fill the cell, or remove the row.")
+
+    def check_not_made(self, made: Collection[str]) -> None:
+        """Raise SourceError if a column has the name of one that this package makes, which labels must not replace."""
+        taken = [name for name in self.columns if name in made]
+        if taken:
+            raise SourceError(f"{self.path}: the columns {', '.join(taken)} are made by this package. Rename them in "
+                              "the table.")  # fmt: skip
 
     def choices(self, column: str, names: Sequence[str]) -> None:
         """Raise SourceError unless every cell of a column is one of `names`."""
@@ -85,12 +113,9 @@ class Table:
             first[value] = line
 
     def extra(self, known: Collection[str], made: Collection[str]) -> list[str]:
-        """Columns beyond the known ones. Raises SourceError if one has the name of a column that is made here."""
-        extra = [name for name in self.columns if name not in known]
-        taken = [name for name in extra if name in made]
-        if taken:
-            raise SourceError(f"{self.path}: the columns {', '.join(taken)} are made here. Rename them in the table.")
-        return extra
+        """Columns beyond the known ones. Raises SourceError if one has the name of a column that this package makes."""
+        self.check_not_made(set(made).difference(known))
+        return [name for name in self.columns if name not in known]
 
 
 def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] = ()) -> Table:
@@ -98,7 +123,11 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
 
     Args:
         path: UTF-8 text (see above for what its ending says), or Parquet.
-        filled: columns that must be present, without an empty cell. one_of: columns of which one must be present.
+        filled: columns that must be present, without an empty cell.
+        one_of: columns of which one must be present.
+
+    Returns:
+        The table, with at least one row.
 
     Raises:
         SourceError: no such file, not UTF-8, no table of this kind, columns missing, nameless or doubled, a line of
@@ -124,20 +153,26 @@ def read_table(path: Path, *, filled: Sequence[str] = (), one_of: Sequence[str] 
     else:
         table = _from_csv(path, content)
     _check_columns(table, filled, one_of)
-    for row in table.rows:
-        empty = [name for name in filled if not row.cells[name].strip()]
-        if empty:
-            raise table.error(row.line, f"{', '.join(empty)} is empty. Fill the cell, or remove the row.")
+    table.check_filled(filled)
     if not table.rows:
         raise SourceError(f"{path}: has no rows below its headings. Is it the right file?")
     return table
 
 
 def csv_lines(path: Path, content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of every line that is not blank, the headings first and without blanks around them.
+    """Read the lines of a CSV, the headings first and without blanks around them.
 
     Where every heading but the first follows its comma with a blank, so do the cells, and these blanks are left out.
-    Raises SourceError: not UTF-8, no CSV.
+
+    Args:
+        path: of the file; its ending says whether tabs part the cells.
+        content: its bytes.
+
+    Yields:
+        Number and cells of every line that is not blank.
+
+    Raises:
+        SourceError: not UTF-8, no CSV.
     """
     text = _decoded(path, content)
     delimiter = "\t" if path.suffix.lower() in TAB_SUFFIXES else ","
@@ -275,7 +310,7 @@ def _check_width(path: Path, columns: Sequence[str]) -> None:
 
 def _check_columns(table: Table, filled: Sequence[str], one_of: Sequence[str]) -> None:
     columns, where = table.columns, f"{table.path}, {_unit(table.path)} 1"
-    shown = f"{', '.join(map(repr, columns[:_SHOWN])) or 'nothing'}{', ...' if len(columns) > _SHOWN else ''}"
+    shown = few_and_dots(columns, _SHOWN, show=repr) or "nothing"
     missing = [name for name in filled if name not in columns]
     if missing:
         hint = _separator_hint(columns) or _renaming_hint(columns, missing) or " Rename or add them."

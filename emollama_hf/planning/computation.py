@@ -14,7 +14,7 @@ from emollama_hf.console import timing
 from emollama_hf.errors import ClipError
 from emollama_hf.files.digest import combined
 from emollama_hf.planning.content import names_a_local_file
-from emollama_hf.planning.row_keys import LABEL_COLUMNS, RowKeys, read_rows, row_keys
+from emollama_hf.planning.row_keys import RowKeys, read_rows, row_keys
 from emollama_hf.planning.task import Task
 from emollama_hf.privacy.media import without_folder
 from emollama_hf.rows import Rows
@@ -99,13 +99,10 @@ class Computation:
 
     def label(self, row: int, *, folder: bool = True) -> str:
         """What people call a row; without the folder that its clip is in, if that is nobody's business."""
-        unnamed = f"row {row} of the data set"
-        if not any(name in self.ds.column_names for name in LABEL_COLUMNS):
-            return unnamed
+        if not any(name in self.ds.column_names for name in schema.SHOWN_ROW_NAMES):
+            return f"row {row} of the data set"
         batch = read_rows(self.ds, (), [row])
         label = batch.row(0).label
-        if label.startswith("row 0 "):
-            return unnamed
         return label if folder else _without_folders(label, batch, 0)
 
     def unreadable(self) -> dict[int, Failure]:

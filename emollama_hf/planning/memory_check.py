@@ -23,7 +23,7 @@ PROCESSES = "--num-proc"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComputePlan:
     """How a run computes. clips: together in each process. processes: on this device, each with a model."""
 
     device: str
@@ -59,7 +59,9 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
         return
     device = models[0].device()
     settings = models[-1].resolved_config()
-    plan = Plan(device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc))
+    plan = ComputePlan(
+        device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc)
+    )
     check_installed(plan.quantize)
     parts: tuple[str, ...] = tuple(stage.part for stage in models)
     there = memory_there(device, own=num_proc is None)
@@ -77,7 +79,7 @@ def memory_there(device: str, *, own: bool) -> Memory | None:
     return replace(found, available=found.available + own_memory()) if found is not None and own else found
 
 
-def say(plan: Plan, source: ModelSource, parts: tuple[str, ...], there: Memory | None) -> str:
+def say(plan: ComputePlan, source: ModelSource, parts: tuple[str, ...], there: Memory | None) -> str:
     """ "computing on cpu in bfloat16, the decoder in 4bit, 1 clip at a time: 8.8 GB at the peak, 21.0 GB available"."""
     quantized = f", the decoder in {plan.quantize}" if plan.quantize is not None else ""
     together = "1 clip at a time" if plan.clips == 1 else f"{plan.clips} clips together"
@@ -89,7 +91,7 @@ def say(plan: Plan, source: ModelSource, parts: tuple[str, ...], there: Memory |
     )
 
 
-def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[str, ...], available: int) -> str | None:
+def does_not_fit(plan: ComputePlan, source: ModelSource, parts: tuple[str, ...], available: int) -> str | None:
     """Why a plan cannot run in so many bytes, and what can; None if it can."""
     needed = plan.needs(source, parts)
     if needed <= available:
@@ -115,7 +117,7 @@ def does_not_fit(plan: Plan, source: ModelSource, parts: tuple[str, ...], availa
     return f"{text} No other dtype or quantization fits either: at least {_gb(smallest)} are needed."
 
 
-def _others(plan: Plan, parts: tuple[str, ...]) -> Iterator[tuple[dict[str, str], Plan]]:
+def _others(plan: ComputePlan, parts: tuple[str, ...]) -> Iterator[tuple[dict[str, str], ComputePlan]]:
     """Plans that take less, and what to type for each."""
     half: DtypeName = "float16" if plan.on_gpu else "bfloat16"
     dtypes: list[DtypeName] = [plan.dtype, *([half] if plan.dtype in ("float32", MIXED) else [])]

@@ -31,8 +31,6 @@ BATCH_ROWS = 16
 #: Bytes of a value that is hashed sooner than a thread is asked to.
 SMALL = 16_384
 READERS = min(8, (os.cpu_count() or 1) + 2)
-#: Columns by which people know a row.
-LABEL_COLUMNS = (schema.VIDEO, "file_name", "uuid", "id", schema.FRAMES)
 
 #: stage name -> a key a row; None where the row's input cannot be read now.
 RowKeys = dict[str, list[str | None]]
@@ -98,11 +96,11 @@ def row_keys(
 
 def read_rows(ds: Dataset, columns: Sequence[str], rows: Sequence[int]) -> Rows:
     """Some rows straight from Arrow: those of `columns` that are there, and those by which people know a row."""
-    return _rows(_as_arrow(ds, columns), rows)
+    return _rows(_as_arrow(ds, columns), rows).of_data_set(rows)
 
 
 def _as_arrow(ds: Dataset, columns: Sequence[str]) -> Dataset:
-    wanted = [name for name in dict.fromkeys((*columns, *LABEL_COLUMNS)) if name in ds.column_names]
+    wanted = [name for name in dict.fromkeys((*columns, *schema.SHOWN_ROW_NAMES)) if name in ds.column_names]
     return ds.select_columns(wanted).with_format("arrow")
 
 

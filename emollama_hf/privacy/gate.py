@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from emollama_hf.errors import ShareError
-from emollama_hf.privacy.scan import Finding, scan_file
-
-FINDINGS_SHOWN = 5
+from emollama_hf.privacy.scan import PrivacyFinding, scan_file
+from emollama_hf.text.few_of_many import few_and_more
 
 
 def check_files(
@@ -19,15 +18,15 @@ def check_files(
     files: by their published path. pictures: sha256 of those that the card draws. media_columns: columns in which
     somebody wants recordings and pictures to be published.
     """
-    found: list[Finding] = []
+    found: list[PrivacyFinding] = []
     for name, path in files.items():
         found += scan_file(path, name, allowed_sha256=pictures, media_columns=media_columns)
     if not found:
         return
-    shown = "; ".join(f"{one.file}, {one.where}: {one.what}" for one in found[:FINDINGS_SHOWN])
-    more = f"; and {len(found) - FINDINGS_SHOWN} more" if len(found) > FINDINGS_SHOWN else ""
+    texts = [f"{one.file}, {one.where}: {one.what}" for one in found]
+    shown = few_and_more(texts, between="; ", rest="; and {} more")
     raise ShareError(
         "nothing was published: what would be holds recordings, pictures, secrets or places on a disk "
-        f"({shown}{more}). Remove the column or keep it back (--drop COLUMN, drop=), or mend its "
+        f"({shown}). Remove the column or keep it back (--drop COLUMN, drop=), or mend its "
         "values. Recordings that are meant to be published need --media (media=True)."
     )

@@ -41,10 +41,10 @@ def without_media(ds: Dataset) -> Dataset:
     Every column of a video, image or audio type goes, whatever its name, and `frames`.
     """
     media = media_columns(ds.features)
-    if schema.VIDEO in media and "file_name" not in ds.column_names:
+    if schema.VIDEO in media and schema.FILE_NAME not in ds.column_names:
         names = [file_name_of(value) for value in undecoded(ds.select_columns([schema.VIDEO]))[schema.VIDEO]]
         if any(names):
-            ds = ds.add_column("file_name", names)
+            ds = ds.add_column(schema.FILE_NAME, names)
     return ds.remove_columns(media)
 
 

@@ -3,6 +3,10 @@
 Features are gigabytes of what looks like noise, in which every two bytes occur. A kind counts as found only where so
 many bits are as its format wants them that chance does not make them: with n fixed bits it takes 2^n bytes of noise to
 meet one. The weakest here are fixed in 53 bits or more: once in nine million gigabytes.
+
+filetype, puremagic and libmagic name the kind of a file by its first bytes: they find nothing behind the beginning and
+nothing in base64, and two bytes are enough for some kinds (of positions in noise, filetype 1.2 takes one in 8,000 for a
+file and puremagic 1.30 one in 100).
 """
 
 from __future__ import annotations
@@ -17,9 +21,17 @@ _HEAD = 4096
 
 
 def find_media(data: bytes | memoryview) -> str | None:
-    """The kind of the first picture or recording in some bytes, as "PNG picture"; None if there is none.
+    """Find a picture or recording anywhere in some bytes, plain or in base64; compressed archives are not opened.
 
-    Plain or in base64. Compressed archives are not opened.
+    Args:
+        data: the bytes.
+
+    Returns:
+        The kind of the first one in words; None if there is none.
+
+    Example:
+        >>> find_media(b"noise\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\x0dIHDR")
+        'PNG picture'
     """
     data = bytes(data)
     return _find_plain(data) or _find_base64(data)

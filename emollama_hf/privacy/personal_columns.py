@@ -15,7 +15,7 @@ from datasets import ClassLabel, Value
 from emollama_hf import schema
 from emollama_hf.privacy.column_values import look_at_names
 from emollama_hf.privacy.personal_values import MOMENT, PERSON, PLACE, is_name, look_of_values, word_set
-from emollama_hf.privacy.spelled_names import spelled_in, spellings
+from emollama_hf.privacy.spelled_names import LETTERS, spelled_in, spellings
 from emollama_hf.stages.known_columns import is_computed
 
 #: Inputs of this package, and what names rows or says what a model learns: their names never look like a person.
@@ -33,8 +33,8 @@ OWN = frozenset(
         "arousal",
         "fold",
         "split",
-        "uuid",
-        "clip_id",
+        schema.UUID,
+        schema.CLIP_ID,
     ]
 )
 
@@ -89,7 +89,7 @@ _LABELS = word_set("""
 _SPANS = word_set("reaction response dwell fixation on elapsed reading viewing total mean median")
 #: Characters of a text that is taken for somebody's name.
 _LONGEST_NAME = 80
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
+_WORD = re.compile(LETTERS)
 
 
 def look_of_column(

@@ -31,7 +31,7 @@ PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True)
-class Finding:
+class PrivacyFinding:
     """file: by its published path. where: "column 'notes', row 3". what: "JPEG picture", "absolute path '/home/..'"."""
 
     file: str
@@ -41,29 +41,31 @@ class Finding:
 
 def scan_file(
     path: Path, name: str, *, allowed_sha256: Collection[str] = (), media_columns: Collection[str] = ()
-) -> list[Finding]:
+) -> list[PrivacyFinding]:
     """What of a file must not be published, the first finding of each column; at most `MOST_FINDINGS`.
 
     name: its published path. allowed_sha256: of pictures that are meant to be there. media_columns: columns of
     recordings and pictures that are meant to be there; a path in one is a finding all the same.
     """
-    found = [Finding(name, "its name", what) for what in _in_text(name)]
+    found = [PrivacyFinding(name, "its name", what) for what in _in_text(name)]
     with open_regular(path) as file:
         is_parquet = file.read(len(PARQUET)) == PARQUET or name.endswith(".parquet")
     if is_parquet:
         try:
             found += _first_of_each(_in_parquet(path, name, frozenset(media_columns)))
         except (pa.ArrowException, OSError, ValueError) as error:
-            found.append(Finding(name, "the file", f"no readable Parquet ({error})"))
+            found.append(PrivacyFinding(name, "the file", f"no readable Parquet ({error})"))
     elif hash_file(path) not in allowed_sha256:
         content = read_small(path, at_most=MANIFEST_BYTES)
-        found += [Finding(name, "the file", what) for what in [*_in_bytes(content), *_in_text(_decoded(content))]]
+        found += [
+            PrivacyFinding(name, "the file", what) for what in [*_in_bytes(content), *_in_text(_decoded(content))]
+        ]
     return found[:MOST_FINDINGS]
 
 
-def _first_of_each(findings: Iterator[Finding]) -> list[Finding]:
+def _first_of_each(findings: Iterator[PrivacyFinding]) -> list[PrivacyFinding]:
     """The first finding of each kind in each column."""
-    first: dict[tuple[str, str], Finding] = {}
+    first: dict[tuple[str, str], PrivacyFinding] = {}
     for finding in findings:
         first.setdefault((finding.where.partition(", row")[0], finding.what.partition(" '")[0]), finding)
         if len(first) >= MOST_FINDINGS:
@@ -71,7 +73,7 @@ def _first_of_each(findings: Iterator[Finding]) -> list[Finding]:
     return list(first.values())
 
 
-def _in_parquet(path: Path, name: str, media_columns: frozenset[str]) -> Iterator[Finding]:
+def _in_parquet(path: Path, name: str, media_columns: frozenset[str]) -> Iterator[PrivacyFinding]:
     with pq.ParquetFile(path, pre_buffer=False) as file:
         yield from _in_metadata(file, name, media_columns)
         schema = file.schema_arrow
@@ -82,11 +84,11 @@ def _in_parquet(path: Path, name: str, media_columns: frozenset[str]) -> Iterato
                 for at, value in values_in(batch.column(column)):
                     where = f"column {column!r}, row {row + at}"
                     findings = _in_value(value, media=column in media_columns)
-                    yield from (Finding(name, where, what) for what in findings)
+                    yield from (PrivacyFinding(name, where, what) for what in findings)
             row += batch.num_rows
 
 
-def _in_metadata(file: pq.ParquetFile, name: str, media_columns: frozenset[str]) -> Iterator[Finding]:
+def _in_metadata(file: pq.ParquetFile, name: str, media_columns: frozenset[str]) -> Iterator[PrivacyFinding]:
     metadata = file.metadata
     texts = {"created_by": (metadata.created_by or "").encode(), **(metadata.metadata or {})}
     for key, value in texts.items():
@@ -94,11 +96,11 @@ def _in_metadata(file: pq.ParquetFile, name: str, media_columns: frozenset[str])
         if label == "ARROW:schema":
             continue  # the schema once more; its own key-values are looked at below
         found = [*_in_bytes(value), *_in_text(_decoded(value))]
-        yield from (Finding(name, f"Parquet metadata {label!r}", what) for what in found)
+        yield from (PrivacyFinding(name, f"Parquet metadata {label!r}", what) for what in found)
     for field in file.schema_arrow:
         for value in (field.name.encode(), *(field.metadata or {}).values()):
             found = [*_in_bytes(value), *_in_text(_decoded(value))]
-            yield from (Finding(name, f"the schema of column {field.name!r}", what) for what in found)
+            yield from (PrivacyFinding(name, f"the schema of column {field.name!r}", what) for what in found)
     for group in range(metadata.num_row_groups):
         for index in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(index)
@@ -108,7 +110,7 @@ def _in_metadata(file: pq.ParquetFile, name: str, media_columns: frozenset[str])
             column = chunk.path_in_schema.partition(".")[0]
             for value in (statistics.min, statistics.max):
                 findings = _in_value(value, media=column in media_columns)
-                yield from (Finding(name, f"statistics of column {column!r}", what) for what in findings)
+                yield from (PrivacyFinding(name, f"statistics of column {column!r}", what) for what in findings)
 
 
 def _in_value(value: Any, *, media: bool) -> Sequence[str]:

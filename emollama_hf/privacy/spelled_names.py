@@ -10,7 +10,9 @@ from emollama_hf.privacy.personal_values import only_label_words
 
 #: Characters of a name that says something; shorter names (`1`, `p2`) stand in too much else.
 LEAST_CHARACTERS = 4
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+#: A word of letters in a text or in a name such as `participantID`.
+LETTERS = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+"
+_WORD = re.compile(rf"{LETTERS}|\d+")
 
 
 def folded(text: str) -> str:

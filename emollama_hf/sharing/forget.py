@@ -20,7 +20,6 @@ from emollama_hf.feature_set.set_paths import README
 from emollama_hf.files.links import leads_out, links_out
 from emollama_hf.files.small_file import read_small
 from emollama_hf.privacy.gate import check_files
-from emollama_hf.sharing.card import Texts, stage_texts
 from emollama_hf.sharing.left_out_lines import public_lines
 from emollama_hf.sharing.names.class_names import Condition, Rule, nested_class_names, unused_names, without_names
 from emollama_hf.sharing.names.file_names import stems_of
@@ -32,7 +31,9 @@ from emollama_hf.sharing.places.hub_place import HubPlace
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Changes, Place
 from emollama_hf.sharing.rewrite import Rewritten, check_as_published, replaced_entry, rewrite_without
+from emollama_hf.sharing.staged_card import StagedCard, stage_card
 from emollama_hf.sharing.staging import staging_folder
+from emollama_hf.text.few_of_many import few_and_dots
 from emollama_hf.work_store.forgetting import keep_only, remove_store
 from emollama_hf.work_store.work_store import INSIDE_OUT, is_work_store
 
@@ -222,9 +223,11 @@ def _may_hold(group: pq.RowGroupMetaData, where: Mapping[str, str], features: Fe
     return True
 
 
-def _staged(place: Place, before: Manifest, after: Manifest, folder: Path, delete: list[str]) -> tuple[Changes, Texts]:
+def _staged(
+    place: Place, before: Manifest, after: Manifest, folder: Path, delete: list[str]
+) -> tuple[Changes, StagedCard]:
     new = folder / "new"
-    texts = stage_texts(place, before, after, new, rewrite=False)
+    texts = stage_card(place, before, after, new, rewrite=False)
     write = {path: new / path for path in _files(after) if (new / path).is_file()} | texts.write
     # The rows that stay are published already: what they hold must not keep those of somebody who withdraws.
     check_files(texts.write, pictures=texts.pictures)
@@ -245,7 +248,7 @@ def _known(manifest: Manifest, where: Mapping[str, object]) -> str:
         for column in where:
             values = config.counts.labels.get(column, {})
             if values:
-                return f" {column} is {', '.join(list(values)[:10])}{', ...' if len(values) > 10 else ''}."
+                return f" {column} is {few_and_dots(list(values), 10)}."
     return ""
 
 
@@ -258,7 +261,7 @@ def _said_still(
     after: Manifest,
     rewritten: Mapping[str, Rewritten],
     where: Mapping[str, object],
-    texts: Texts,
+    texts: StagedCard,
 ) -> tuple[str, ...]:
     """Where a name stays that no row has any more."""
     nested = dict.fromkeys(name for config in after.configs.values() for name in nested_class_names(config.features))

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable
 
 from emollama_hf import schema
 from emollama_hf.privacy.personal_columns import OWN
-from emollama_hf.sharing.names.row_names import CANDIDATES
 from emollama_hf.stages.known_columns import is_computed
 
 _NAMED = re.compile(r"(?:the names in )?`(?P<column>[^`]*)`: ", re.DOTALL)
@@ -50,4 +49,4 @@ def _is_known(column: str, published: Collection[str]) -> bool:
     return column in _KNOWN or column in published or is_computed(column)
 
 
-_KNOWN = frozenset([*OWN, *CANDIDATES, schema.STATUS, schema.ERROR])
+_KNOWN = frozenset([*OWN, *schema.ROW_NAMES, schema.STATUS, schema.ERROR])

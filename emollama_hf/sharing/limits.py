@@ -10,12 +10,13 @@ a decoder in 8 bits is 4.2e-2 away, another of the recorded clips 0.06 or more b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from emollama_hf import schema
 from emollama_hf.stages.known_columns import is_computed, known_columns
 from emollama_hf.stages.known_stages import find_maker
 
@@ -25,20 +26,34 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Limit:
-    """rms: root mean square of the differences. largest: of a single one. Both relative to the row's spread."""
+    """What two rows may differ by, relative to the row's spread.
+
+    Attributes:
+        rms: root mean square of the differences.
+        largest: of a single difference.
+    """
 
     rms: float
     largest: float
 
     def of_tolerance(self, tolerance: float) -> Limit:
-        """The limits of a column whose values in float32 are allowed another tolerance than these are made for."""
+        """The limits of a column whose values in float32 are allowed another tolerance.
+
+        Args:
+            tolerance: of the column; these limits are for `TOLERANCE`.
+        """
         factor = tolerance / TOLERANCE
         return self if factor == 1 else Limit(self.rms * factor, self.largest * factor)
 
     def share(self, stated: np.ndarray, made: np.ndarray, step: float) -> float:
-        """The larger of both deviations over what is allowed: up to 1 is within.
+        """How much of what is allowed two rows differ by.
 
-        step: of the stored type at 1, which is allowed as well: half of it is lost on each side.
+        Args:
+            stated, made: values of one row, of one shape, float64.
+            step: of the stored type at 1, which is allowed as well: half of it is lost on each side.
+
+        Returns:
+            The larger of both deviations over what is allowed: up to 1 is within.
         """
         same = np.isnan(stated) & np.isnan(made)
         with np.errstate(invalid="ignore", divide="ignore"):  # infinite values, and rows of nothing but zeros
@@ -69,9 +84,14 @@ LIMIT_8BIT = Limit(rms=3e-2, largest=2e-1)
 
 
 def limit_of(column: str, stages: list[Mapping[str, Any]]) -> Limit | None:
-    """What holds for a column of a set that these stages have made, as its provenance lists them.
+    """The limits of a column in a shared set.
 
-    None for a column that no network computes: its own tolerance holds, value by value.
+    Args:
+        column: its name.
+        stages: the stages that computed the set, as its provenance lists them.
+
+    Returns:
+        The limits, or None for a column that no network computes: `tolerance_of` holds, value by value.
     """
     maker, tolerance = find_maker(column), known_columns()[column].tolerance if is_computed(column) else None
     if maker is None or tolerance is None or not maker.rounds:
@@ -85,6 +105,57 @@ def limit_of(column: str, stages: list[Mapping[str, Any]]) -> Limit | None:
     if any(config.get("quantize") == "8bit" for config in own):
         limits.append(LIMIT_8BIT)
     return max(limits, key=lambda limit: limit.rms, default=LIMITS["float32"]).of_tolerance(tolerance)
+
+
+def tolerance_of(column: str, feature: Any) -> float | None:
+    """How far each value of a column without `Limit` may be off, as a share of the value, or of 1 where it is smaller.
+
+    Args:
+        column: the name of a computed column.
+        feature: its type of `datasets` in the set.
+
+    Returns:
+        The tolerance that its stage declares, or None where values must be equal: texts, whole numbers, booleans.
+    """
+    if schema.shape_of(feature) is None or np.dtype(schema.dtype_of(feature)).kind in "iub":
+        return None
+    return known_columns()[column].tolerance
+
+
+def allowed_text(columns: Iterable[str], limits: Mapping[str, Limit]) -> str:
+    """The sentence that says what a verification allows.
+
+    Args:
+        columns: names of the compared columns.
+        limits: of those of them that have limits (`limit_of`).
+
+    Returns:
+        One sentence that names each column once.
+
+    Example:
+        >>> allowed_text(["clip_fps", "peak_index"], {})
+        'Allowed are 0.001 for clip_fps; no differences for peak_index.'
+    """
+    by_limit: dict[Limit, list[str]] = {}
+    by_tolerance: dict[float | None, list[str]] = {}
+    for column in columns:
+        if column in limits:
+            by_limit.setdefault(limits[column], []).append(column)
+        else:
+            tolerance = tolerance_of(column, known_columns()[column].feature)
+            by_tolerance.setdefault(tolerance, []).append(column)
+    equal = by_tolerance.pop(None, [])
+    parts = [f"{limit.rms:g} and {limit.largest:g} for {', '.join(names)}" for limit, names in by_limit.items()]
+    if parts:
+        relative = "; ".join(parts)
+        parts = [
+            f"as shares of the row's spread by root mean square and of a single value, {relative} (and a step of the "
+            "stored type)"
+        ]
+    parts += [f"{tolerance:g} for {', '.join(names)}" for tolerance, names in by_tolerance.items()]
+    parts += [f"no differences for {', '.join(equal)}"] if equal else []
+    comma = "," if by_limit else ""
+    return f"Allowed are{comma} {'; '.join(parts)}."
 
 
 def _rms(values: np.ndarray) -> float:

@@ -26,6 +26,7 @@ from emollama_hf.sharing.card_files import check_card_files
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.known_columns import feature_columns
+from emollama_hf.text.few_of_many import few_and_more
 
 logger = package_logger(__name__)
 
@@ -33,7 +34,6 @@ logger = package_logger(__name__)
 SPLIT = "split"
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 FORMATS = ("torch", "numpy", "tensorflow", "jax", "arrow", "pandas", "polars")
-NAMES_SHOWN = 5
 #: What `datasets` reads as a pattern of names, or as a chain of URLs.
 _PATTERN = re.compile(r"\[|::")
 
@@ -226,7 +226,7 @@ def _without_nulls(ds: Dataset) -> Dataset:
     if told:
         logger.warning(
             "Columns with nulls are left out: %s. Name those that you need (columns=) to leave out their rows instead.",
-            ", ".join(told[:NAMES_SHOWN]) + (f" and {len(told) - NAMES_SHOWN} more" if len(told) > NAMES_SHOWN else ""),
+            few_and_more(told),
         )
     return ds.remove_columns(lacking)
 

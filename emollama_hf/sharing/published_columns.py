@@ -68,7 +68,7 @@ def list_columns(
     if publication.names.key.hashed:
         _add_examples(examples, rows, publication, [key])
     hashed = key if publication.names.key.hashed else None
-    people = frozenset(private) | _people(rows, publication, values)
+    people = frozenset(private) | _people(rows, values)
     return tuple(
         PublishedColumn(
             name,
@@ -82,7 +82,7 @@ def list_columns(
     )
 
 
-def _people(rows: SourceRows, publication: Publication, published: Mapping[str, Collection[Any]]) -> frozenset[str]:
+def _people(rows: SourceRows, published: Mapping[str, Collection[Any]]) -> frozenset[str]:
     """Spellings of the people whom the source's rows name, in columns that are published or are not."""
     others = [
         name

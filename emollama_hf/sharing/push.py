@@ -8,48 +8,38 @@ Nothing leaves the machine before all that would has been looked at.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
 from datasets import Dataset, Features
 
 from emollama_hf.console.logs import package_logger
-from emollama_hf.console.progress import sharing_bar
 from emollama_hf.console.safe_errors import no_secrets
-from emollama_hf.console.terminal import shown_text
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
-from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile, Manifest, RowKey
+from emollama_hf.feature_set.manifest import FeatureConfig, Manifest
 from emollama_hf.feature_set.opening import ANYWHERE
-from emollama_hf.feature_set.provenance import describe_run, made_with, merged
 from emollama_hf.frames.source import shown_name
-from emollama_hf.privacy.allowed_columns import computed_shapes
-from emollama_hf.privacy.column_values import columns_to_look_at, look_at_values
 from emollama_hf.privacy.gate import check_files
-from emollama_hf.privacy.included_columns import look_for_signals
-from emollama_hf.privacy.numbered_columns import named_columns
-from emollama_hf.privacy.spelled_names import spellings
-from emollama_hf.sharing.card import stage_texts
 from emollama_hf.sharing.difference import check_same, choose_config
-from emollama_hf.sharing.left_out_lines import public_lines
-from emollama_hf.sharing.names.class_names import joined_names, renumbered
-from emollama_hf.sharing.names.file_names import file_names, unrepeated
 from emollama_hf.sharing.names.names_table import names_of, names_table, remember_names
-from emollama_hf.sharing.names.row_names import RowNames, choose_names, forgotten_name
+from emollama_hf.sharing.names.row_names import RowNames
+from emollama_hf.sharing.new_files import merged_config, write_new_files
 from emollama_hf.sharing.places.folder_place import FolderPlace
 from emollama_hf.sharing.places.missing_files import check_sent_again, split_present
 from emollama_hf.sharing.places.open_place import check_config_name, check_revision, open_place
 from emollama_hf.sharing.places.place import Changes, Place, PlaceChangedError
-from emollama_hf.sharing.plan import Plan, fitted, lacking_labels, plan_rows, row_digests
-from emollama_hf.sharing.published_columns import PublishedColumn
-from emollama_hf.sharing.review import Review, Reviewed, ReviewOnce, reviewed, warn
-from emollama_hf.sharing.rewrite import replaced_entry, rewrite_without
+from emollama_hf.sharing.published_rows import PublishedRows, joined_features
+from emollama_hf.sharing.push_options import PushOptions
+from emollama_hf.sharing.push_plan import PushPlan, lacking_labels, plan_rows, row_digests
+from emollama_hf.sharing.pushed import Pushed
+from emollama_hf.sharing.review import Review, ReviewOnce, warn
+from emollama_hf.sharing.reviewed_publication import reviewed_publication
 from emollama_hf.sharing.source_rows import SourceRows, open_rows
-from emollama_hf.sharing.staging import file_number, stage_rows, staging_folder
-from emollama_hf.sharing.withhold import Publication, plan_publication
+from emollama_hf.sharing.staged_card import stage_card
+from emollama_hf.sharing.staging import staging_folder
+from emollama_hf.sharing.stated_making import with_making
 from emollama_hf.sharing.without_features import check_features
 from emollama_hf.stages.transform import Transform
 
@@ -58,35 +48,6 @@ logger = package_logger(__name__)
 #: Times that a push starts again because somebody else was faster.
 ATTEMPTS = 3
 ABANDONED_S = 86_400
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """What a push did. config: the configuration that the rows are in, `rows` of them now. key: what names them.
-
-    added, replaced, unchanged: rows. forgotten: rows that were forgotten there, and stay so. files: those that were
-    written, README.md and provenance.json among them. withheld: what was left out, a sentence each. opening: the
-    Python expression that opens the rows. card_kept: whether somebody had edited README.md, so that its text stayed.
-    published: the columns of the rows. names_table: the file on this machine that says which published row is whose,
-    where a directory was pushed and its rows are named by hashes. held_back: columns that `review` held back; of the
-    key, hashes are published.
-    """
-
-    place: str
-    config: str
-    key: RowKey
-    rows: int
-    added: int
-    replaced: int
-    unchanged: int
-    forgotten: int
-    files: tuple[str, ...]
-    withheld: tuple[str, ...]
-    opening: str
-    card_kept: bool
-    published: tuple[PublishedColumn, ...] = ()
-    names_table: str | None = None
-    held_back: tuple[str, ...] = ()
 
 
 @no_secrets()
@@ -108,7 +69,7 @@ def push(
     review: Review | None = None,
     replace: bool = False,
     include_forgotten: bool = False,
-    made_by: Transform | None = None,
+    made_by: Transform | Sequence[Transform] | None = None,
     license: str | None = None,
     citation: str | None = None,
     rewrite_card: bool = False,
@@ -137,7 +98,8 @@ def push(
         columns that look like a person, a moment or a place.
     replace: whether rows may replace published ones of the same names; rows that had no features are always replaced
         by those that have. include_forgotten: publish rows again that `forget` took out.
-    made_by: the transform that made the features, for a data set that does not say so itself, as after `map`.
+    made_by: the stage that made the features, or a list of stages, for a data set that does not say so itself, as after
+        `map`.
     license: identifier of the Hub, such as "cc-by-nc-4.0". citation: BibTeX. rewrite_card: also if somebody edited it.
 
     Where a directory is pushed and its rows are named by hashes, `<directory>.names.csv` beside it says which published
@@ -166,7 +128,7 @@ def push(
     open_place(target, revision=revision).check_apart(ds_or_dir)
     rows = open_rows(ds_or_dir, config_name=config_name, key=key)
     secret = key_secret.encode() if isinstance(key_secret, str) else key_secret
-    wishes = _Wishes(
+    options = PushOptions(
         media=media,
         config_name=config_name,
         key=key,
@@ -184,10 +146,10 @@ def push(
     )
     check_features(rows.features, "the data set" if rows.directory is None else shown_name(str(rows.directory)))
     if made_by is not None:
-        rows = _made_by(rows, made_by)
+        rows = with_making(rows, made_by)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            done = _push_once(rows, open_place(target, revision=revision), wishes, private=private, tag=tag)
+            done = _push_once(rows, open_place(target, revision=revision), options, private=private, tag=tag)
             break
         except PlaceChangedError:
             if attempt == ATTEMPTS:
@@ -196,7 +158,7 @@ def push(
     for line in done.withheld:
         logger.info("left out: %s", line)
     if review is None:
-        warn(done.published, wishes.include)
+        warn(done.published, options.include)
     return done
 
 
@@ -204,36 +166,17 @@ def _columns(names: Collection[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-@dataclass(frozen=True)
-class _Wishes:
-    """Options of `push`."""
-
-    media: bool
-    config_name: str | None
-    key: str | None
-    hash_keys: bool
-    names: bool
-    secret: bytes | None
-    include: Sequence[str]
-    drop: Sequence[str]
-    review: ReviewOnce | None
-    replace: bool
-    include_forgotten: bool
-    license: str | None
-    citation: str | None
-    rewrite_card: bool
-
-
-def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool, tag: str | None) -> Pushed:
+def _push_once(rows: SourceRows, place: Place, options: PushOptions, *, private: bool, tag: str | None) -> Pushed:
     place.check_writable(private=private)
     before = place.manifest() or Manifest({})
-    name = wishes.config_name or choose_config(before, rows.made, rows.features)
+    name = options.config_name or choose_config(before, rows.made, rows.features)
     check_config_name(name)
     stated = before.configs.get(name)
     _check_published(place, before)
-    forgotten = () if wishes.include_forgotten else before.forgotten
+    forgotten = () if options.include_forgotten else before.forgotten
     there, gone = split_present(place, stated)
-    review = _reviewed(rows, there, wishes, [one.key for one in before.configs.values() if one.key is not None])
+    of_set = [one.key for one in before.configs.values() if one.key is not None]
+    review = reviewed_publication(rows, there, options, of_set)
     publication = review.publication
     if there is not None:
         _check_same(place, name, there, rows.made, publication.features)
@@ -241,20 +184,20 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     lacking = [] if there is None else lacking_labels(there.features, publication.features)
     key = publication.names.key.column
     if there is not None:
-        features = _joined(there, _Published(rows, publication, publication.features, ()), key, forgotten)
-    source = _Published(rows, publication, features, lacking)
+        features = joined_features(there, PublishedRows(rows, publication, publication.features, ()), key, forgotten)
+    source = PublishedRows(rows, publication, features, lacking)
     digests = row_digests(source.tables("Comparing rows"), key)
-    check_sent_again(place, gone, digests, replace=wishes.replace)
-    plan = plan_rows(digests, there, replace=wishes.replace, forgotten=forgotten, lacking=lacking)
+    check_sent_again(place, gone, digests, replace=options.replace)
+    plan = plan_rows(digests, there, replace=options.replace, forgotten=forgotten, lacking=lacking)
     with staging_folder() as folder:
-        files = _stage(place, name, there, source, plan, key, folder)
-        config = _merge(there, rows, publication, features, files)
+        files = write_new_files(place, name, there, source, plan, key, folder)
+        config = merged_config(there, rows, publication, features, files)
         manifest = replace(
             before.with_config(name, config),
-            license=wishes.license or before.license,
-            citation=wishes.citation or before.citation,
+            license=options.license or before.license,
+            citation=options.citation or before.citation,
         )
-        texts = stage_texts(place, before, manifest, folder / "new", rewrite=wishes.rewrite_card)
+        texts = stage_card(place, before, manifest, folder / "new", rewrite=options.rewrite_card)
         write = {path: folder / "new" / path for path in files if (folder / "new" / path).is_file()} | texts.write
         check_files(write, pictures=texts.pictures, media_columns=publication.media)
         old = {} if stated is None else stated.files
@@ -280,27 +223,6 @@ def _push_once(rows: SourceRows, place: Place, wishes: _Wishes, *, private: bool
     )
 
 
-@dataclass(frozen=True)
-class _Published:
-    """The source's rows as they are published."""
-
-    rows: SourceRows
-    publication: Publication
-    features: Features
-    lacking: Sequence[str]
-
-    def tables(self, title: str) -> Iterator[pa.Table]:
-        """All rows. title: what they are gone through for, for a progress bar."""
-        bar = sharing_bar(self.rows.count, title)
-        some = self.rows.tables(self.publication.reads, one_by_one=bool(self.publication.media))
-        for table in self.publication.tables(some):
-            yield fitted(renumbered(table, self.publication.features, self.features), self.features, self.lacking)
-            if bar is not None:
-                bar.update(table.num_rows)
-        if bar is not None:
-            bar.close()
-
-
 def _check_published(place: Place, before: Manifest) -> None:
     """Raise ShareError for a directory that `extract` wrote: its rows have their names in clear."""
     if any(config.key is None for config in before.configs.values()):
@@ -308,52 +230,6 @@ def _check_published(place: Place, before: Manifest) -> None:
             f"{place.name} holds what extract wrote, and not what was pushed: names of rows are in clear there. Push "
             "to another place, or add to it with extract (--add)."
         )
-
-
-def _joined(there: FeatureConfig, source: _Published, key: str, gone: Collection[str]) -> Features:
-    """The types of published rows, with the names of classes that the rows here have, too. gone: of rows, forgotten."""
-    forgotten = frozenset(gone)
-
-    def is_sent(table: pa.Table) -> list[bool]:
-        return [forgotten_name(str(name)) not in forgotten for name in table.column(key).to_pylist()]
-
-    return joined_names(there.features, source.features, lambda: source.tables("Comparing classes"), is_sent)
-
-
-def _reviewed(rows: SourceRows, there: FeatureConfig | None, wishes: _Wishes, of_set: Collection[RowKey]) -> Reviewed:
-    if not rows.count:
-        raise ShareError("the data set has no rows: there is nothing to push.")
-    named = named_columns(wishes.include, rows.features)
-    looked_at = columns_to_look_at(rows.features, [*computed_shapes(), *named])
-    values = look_at_values(rows.tables(looked_at)) if looked_at else {}
-    values = look_for_signals(rows.features, values, named, rows.tables)
-    files = file_names(rows, values, wishes.key)
-    columns = None if there is None else there.features
-
-    def plan(held_back: Collection[str]) -> Publication:
-        names = choose_names(
-            rows.features, key=wishes.key, hash_keys=wishes.hash_keys, in_clear=wishes.names, secret=wishes.secret,
-            source=rows.key, published=None if there is None else there.key,
-            file_names=[name for name, held in values.items() if held.are_file_names],
-            repeating=files.repeating, of_set=of_set,
-        )  # fmt: skip
-        if names.key.column in held_back:
-            names = names.hashed()
-        drop = [*wishes.drop, *(name for name in held_back if name != names.key.column)]
-        include = [name for name in named if name not in held_back]
-        repeating = unrepeated(rows.features, files, columns)
-        return plan_publication(
-            rows.features, values, names, media=wishes.media, drop=drop, include=include, repeating=repeating
-        )
-
-    found = reviewed(rows, plan, columns, wishes.review, spellings(files.stems))
-    key = found.publication.names.key
-    if key.hashed is None and key.column in files.repeating and not wishes.names:
-        logger.warning(
-            "%s repeats names of files, and the set has such names in clear already: it goes on so. A set of its own "
-            "gets hashes.", shown_text(key.column),
-        )  # fmt: skip
-    return found
 
 
 def _names_table(rows: SourceRows, names: RowNames, forgotten: Collection[str]) -> str | None:
@@ -380,57 +256,6 @@ def _check_same(place: Place, name: str, there: FeatureConfig, made: Mapping[str
         )
 
 
-def _stage(
-    place: Place, name: str, there: FeatureConfig | None, source: _Published, plan: Plan, key: str, folder: Path
-) -> dict[str, FeatureFile]:
-    """Write what is new; all files of the configuration as they will be."""
-    files = dict(there.files) if there is not None else {}
-
-    def is_replaced(table: pa.Table) -> list[bool]:
-        return [str(value) in plan.replaced for value in table.column(key).to_pylist()]
-
-    for path, file in list(files.items()):
-        if not plan.replaced.isdisjoint(file.rows):
-            new = rewrite_without(place, path, file, source.features, is_replaced, folder, config=name, key=key)
-            files = replaced_entry(files, path, new.new)
-    if plan.digests:
-        first = max((file_number(path) for path in files), default=-1) + 1
-        files |= stage_rows(
-            source.tables("Writing new rows"), source.features, plan, key, folder / "new", config=name, first=first
-        )
-    return files
-
-
-def _merge(
-    there: FeatureConfig | None,
-    rows: SourceRows,
-    publication: Publication,
-    features: Features,
-    files: dict[str, FeatureFile],
-) -> FeatureConfig:
-    withheld = [*(() if there is None else there.withheld), *rows.withheld, *publication.withheld]
-    forgotten = () if there is None else there.forgotten
-    made = rows.made
-    if there is not None and there.made:
-        made = {**there.made, **merged([_versions(there.made), _versions(rows.made)])}
-    return FeatureConfig(made, features, files, publication.names.key, public_lines(withheld, features), forgotten)
-
-
-def _versions(made: Mapping[str, Any]) -> dict[str, Any]:
-    """The versions that took part; of several pushes they stand in one text already."""
-    return {name: made[name] for name in ("emollama_hf", "python", "libraries")}
-
-
-def _made_by(rows: SourceRows, transform: Transform) -> SourceRows:
-    if rows.made:
-        raise ShareError("made_by: the rows say themselves how they were made. Leave it out.")
-    from emollama_hf.stages.pipeline import Pipeline
-
-    present = set(rows.features) - set(transform.features)
-    stages = transform.chain(present)
-    return replace(rows, made=describe_run(Pipeline(stages), made_with=made_with(stages)))
-
-
 def _abandoned(place: Place, manifest: Manifest) -> list[str]:
     """Files that a push left which did not go on within a day."""
     named = [path for config in manifest.configs.values() for path in config.files]
@@ -439,7 +264,7 @@ def _abandoned(place: Place, manifest: Manifest) -> list[str]:
     return [path for path in place.leftovers(named) if place.age_s(path) > ABANDONED_S]
 
 
-def _message(plan: Plan, name: str) -> str:
+def _message(plan: PushPlan, name: str) -> str:
     parts = [f"add {len(plan.digests) - len(plan.replaced)} clips"] if len(plan.digests) > len(plan.replaced) else []
     parts += [f"replace {len(plan.replaced)}"] if plan.replaced else []
     return f"emollama_hf: {', '.join(parts) or 'update the card'} ({name})"

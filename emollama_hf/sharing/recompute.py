@@ -11,11 +11,13 @@ from typing import Any
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
-from emollama_hf.sharing.places.open_place import HUB_ID
-from emollama_hf.stages.known_stages import stage_named
+from emollama_hf.feature_set.plugins import MODULE, recorded_origin
+from emollama_hf.stages.known_stages import described, stage_named
 from emollama_hf.stages.model_stage import stages_with_weights
+from emollama_hf.stages.options import restored
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
+from emollama_hf.text.hub_id import is_hub_id
 
 
 def recorded_pipeline(
@@ -36,7 +38,10 @@ def recorded_pipeline(
     Raises ShareError if the model is another one, or this version computes something else.
     """
     where = {"model": _model(config, model), "revision": model_revision, "device": device}
-    stages = [_stage(stated, where, tokenizer, dtype, quantize, peak) for stated in config.made["stages"]]
+    stages = [
+        _stage(_class_of(stated, config.made), stated, where, tokenizer, dtype, quantize, peak)
+        for stated in config.made["stages"]
+    ]
     stated_models = {stated["stage"]: stated["model"] for stated in config.made["stages"]}
     for stage in stages_with_weights(stages):
         if stage.model_digest() != stated_models[stage.name]:
@@ -52,7 +57,7 @@ def _model(config: FeatureConfig, model: str | os.PathLike[str] | None) -> str |
     if model is not None:
         return os.fspath(model)
     named = config.model.get("name")
-    if named is None or named in RANDOM_MODELS or Path(named).is_dir() or HUB_ID.fullmatch(named):
+    if named is None or named in RANDOM_MODELS or Path(named).is_dir() or is_hub_id(named):
         return named
     raise ShareError(
         f"the features were made with a model directory called {named!r}. Say where it lies here (--model, model=); it "
@@ -67,7 +72,36 @@ def stated_quantization(config: FeatureConfig) -> str:
     )
 
 
+def _class_of(stated: Mapping[str, Any], made: Mapping[str, Any]) -> type[Stage]:
+    """The stage that is recorded, in its version. Raises ShareError if it is not known here, and says what to do."""
+    name, version = stated["stage"], stated["version"]
+    cls, recorded = stage_named(name), recorded_origin(made, name)
+    if cls is not None and cls.version == version:
+        return cls
+    made_with = f"the features were made with {name} in version {version}"
+    if recorded is None:
+        here = "does not know it" if cls is None else f"has version {cls.version}"
+        raise ShareError(
+            f"{made_with}; this emollama_hf {here}. Install the version of emollama_hf that the card names."
+        )
+    if cls is not None:
+        raise ShareError(
+            f"{made_with}, a stage of {recorded}; {described(cls)} has version {cls.version}. Install {recorded}, and "
+            "run this again."
+        )
+    if recorded.startswith(MODULE):
+        raise ShareError(
+            f"{made_with}, a stage of {recorded}, which is not registered here. Call verify in a Python program that "
+            "imports this module and registers the stage (emollama_hf.register)."
+        )
+    raise ShareError(
+        f"{made_with}, a stage of the distribution {recorded}, which is not installed here. Install it, and run this "
+        "again; load, info and forget do without it."
+    )
+
+
 def _stage(
+    cls: type[Stage],
     stated: Mapping[str, Any],
     where: Mapping[str, Any],
     tokenizer: str | os.PathLike[str] | None,
@@ -75,14 +109,7 @@ def _stage(
     quantize: str | None,
     peak: str | None,
 ) -> Stage:
-    cls = stage_named(stated["stage"])
-    if cls is None or cls.version != stated["version"]:
-        here = "does not know it" if cls is None else f"has version {cls.version}"
-        raise ShareError(
-            f"the features were made with {stated['stage']} in version {stated['version']}; this emollama_hf {here}. "
-            "Install the version of emollama_hf that the card names."
-        )
-    options = {name: _plain(value) for name, value in stated["config"].items() if value is not None}
+    options = restored({name: _plain(value) for name, value in stated["config"].items() if value is not None})
     instead = {
         **where,
         "tokenizer": tokenizer,

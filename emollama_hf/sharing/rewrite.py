@@ -16,7 +16,7 @@ from emollama_hf.files.digest import combined
 from emollama_hf.files.written_file import is_as_written
 from emollama_hf.sharing.names.class_names import renumbered
 from emollama_hf.sharing.places.place import Place
-from emollama_hf.sharing.plan import fitted, row_digests
+from emollama_hf.sharing.push_plan import fitted, row_digests
 from emollama_hf.sharing.staging import file_number, stage_file
 
 READ_ROWS = 16

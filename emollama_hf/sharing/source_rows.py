@@ -25,7 +25,6 @@ from emollama_hf.frames.source import local_path, shown_name
 from emollama_hf.planning.content import value_digest
 from emollama_hf.privacy.media import path_of, undecoded
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.names.row_names import CANDIDATES
 from emollama_hf.sharing.plain_texts import checked_texts, ordinary_features
 from emollama_hf.sharing.without_features import refuse_directory, unusable
 from emollama_hf.stages.known_columns import sensitive_columns
@@ -41,7 +40,7 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class SourceRows:
-    """made: what `provenance.describe_run` said of them, empty if nobody knows. key: how they are named already.
+    """made: what `run_description.describe_run` said of them, empty if nobody knows. key: how they are named already.
 
     count: how many. withheld: what was left out of them before. directory: the directory that holds them, if any.
     """
@@ -107,7 +106,7 @@ def _from_dataset(ds: Dataset, key: str | None) -> SourceRows:
             ds = ds.cast_column(name, type(feature)(decode=False))
     ds = undecoded(ds)
     made = carried_making(ds)
-    if key is None and len(ds) and not any(name in ds.column_names for name in CANDIDATES):
+    if key is None and len(ds) and not any(name in ds.column_names for name in schema.ROW_NAMES):
         ds = _named(ds)
     return SourceRows(ordinary_features(ds.features), made, _DatasetRows(ds), len(ds))
 
@@ -118,14 +117,14 @@ def _named(ds: Dataset) -> Dataset:
         values = ds[column] if column in ds.column_names else []
         paths = [path for value in values if (path := path_of(value)) is not None]
         if paths and len(paths) == len(ds):
-            return ds.add_column("file_name", [*_below_one_folder(paths)])
+            return ds.add_column(schema.FILE_NAME, [*_below_one_folder(paths)])
     apart = (*sensitive_columns(), schema.STATUS, schema.ERROR)
     columns = [name for name in ds.column_names if name not in apart]
     digests = []
     for table in ds.select_columns(columns).with_format("arrow").iter(batch_size=16):
         rows = Rows.from_batch(table)
         digests += [combined(*(value_digest(rows.value(name, row)) for name in columns)) for row in range(rows.length)]
-    return ds.add_column("clip_id", [digest[:CLIP_ID_DIGITS] for digest in digests])
+    return ds.add_column(schema.CLIP_ID, [digest[:CLIP_ID_DIGITS] for digest in digests])
 
 
 def _below_one_folder(paths: list[str]) -> list[str]:

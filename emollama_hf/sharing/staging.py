@@ -21,7 +21,7 @@ from emollama_hf.feature_set.feature_set import SHARD_BYTES, write_feature_file
 from emollama_hf.feature_set.manifest import FeatureFile
 from emollama_hf.feature_set.set_paths import data_folder, file_name
 from emollama_hf.files.digest import combined
-from emollama_hf.sharing.plan import Plan
+from emollama_hf.sharing.push_plan import PushPlan
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def _clear_abandoned(root: Path) -> None:
 def stage_rows(
     tables: Iterator[pa.Table],
     features: Features,
-    plan: Plan,
+    plan: PushPlan,
     key: str,
     folder: Path,
     *,
@@ -132,7 +132,7 @@ def stage_file(
     content = content or combined(str(features), *(f"{name} {digest}" for name, digest in rows.items()))
     failed = tuple(name for name in names if known is not None and name in known.failed)
     path = f"{data_folder(config)}/{file_name(number, content)}"
-    (target / "unnamed.parquet").replace(folder / path)
+    (target / "unnamed.parquet").replace(folder / path)  # what it is called is known when all rows have passed
     return path, replace(written, content=content, rows=rows, failed=failed)
 
 

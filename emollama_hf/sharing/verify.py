@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 from collections.abc import Sequence
@@ -19,22 +18,22 @@ from emollama_hf import schema
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.extraction.sources import open_source
+from emollama_hf.feature_set.card.card_writer import is_edited
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig, Manifest
 from emollama_hf.feature_set.set_paths import README
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.privacy.media import undecoded
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.limits import Limit, limit_of
+from emollama_hf.sharing.limits import Limit, limit_of, tolerance_of
 from emollama_hf.sharing.names.row_names import RowNames, choose_names
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.stages.config import check_choice
-from emollama_hf.stages.known_columns import compared_columns, known_columns
+from emollama_hf.stages.known_columns import compared_columns
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS
-
-NAMES_SHOWN = 5
+from emollama_hf.text.few_of_many import few_and_dots
 
 
 @dataclass(frozen=True)
@@ -110,19 +109,34 @@ def verify(
 ) -> Verified:
     """Compute a few rows of a shared set again, with the model and settings that it states, and compare.
 
-    target: a repository on the Hub, a URL, a directory. source: the clips, as `extract` takes them, or a data set.
-    sample: how many rows, chosen by `seed` among those that have features and whose clips are there.
-    model: the model, which has to have the stated digests; by default the one that is named, if it is on the Hub.
-    model_revision: of its Hub id. tokenizer: the one that it was extracted with, if not its own. split: of the source.
-    labels: CSV with what names rows, or with the column of peaks. key_secret: what hashed names were hashed with.
-    device: where to compute. dtype: to compute in another type than stated, on a machine without that one.
-    quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
-    states are from the stated ones; they are held to no limit then.
-    peak: "openface:DIR" for a set that was made with OpenFace's files.
+    Args:
+        target: a repository on the Hub, a URL, a directory.
+        source: the clips, as `extract` takes them, or a data set.
+        sample: how many rows, chosen by `seed` among those that have features and whose clips exist.
+        model: the model, which has to have the stated digests; by default the named one, if it is on the Hub.
+        model_revision: of its Hub id.
+        tokenizer: the one that the set was extracted with, if not the model's own.
+        seed: of the choice of rows.
+        config_name: the configuration of the set; by default its default or first one.
+        revision: of the set on the Hub.
+        labels: a table with what names rows, or with the column of peaks.
+        split: of the source.
+        key_secret: what hashed names were hashed with.
+        device: where to compute.
+        dtype: to compute in another type than stated, on a machine without that one.
+        quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
+            states are from the stated ones; they are held to no limit then.
+        peak: "openface:DIR" for a set that was extracted with OpenFace's files.
 
-    Raises ShareError if a file there is not the stated one, if the model is another one, or if no clip is found;
-    ModelError if there is not enough memory for it; ValueError if the source has no column that can be computed from.
+    Returns:
+        What was compared, and by how much it deviates.
 
+    Raises:
+        ShareError: a file of the set is not the stated one, the model is another one, or no clip is found.
+        ModelError: there is not enough memory for the model.
+        ValueError: the source has no column that can be computed from.
+
+    Example:
         >>> verify("org/mindwandering-emollama", "clips", sample=3).holds
         True
     """
@@ -153,7 +167,8 @@ def verify(
     if not found:
         raise ShareError(
             f"no clip of the source is a row of {place.name} that has features: rows are named by {names.key.column} "
-            f"({_shown([row.name for row in published])}), the clips {_shown(list(there))}."
+            f"({few_and_dots([row.name for row in published], show=repr)}), the clips "
+            f"{few_and_dots(list(there), show=repr)}."
         )
     check_memory(pipeline, None)
     chosen = random.Random(seed).sample(found, min(sample, len(found)))
@@ -200,7 +215,7 @@ def _check_files(place: Place, config: FeatureConfig) -> tuple[int, int]:
 def _card_differs(place: Place, manifest: Manifest) -> bool:
     """Whether README.md is none of the cards that the manifest says were written; an early manifest says none."""
     card = place.read(README) if manifest.cards else None
-    return card is not None and hashlib.sha256(card).hexdigest() not in manifest.cards
+    return card is not None and is_edited(card, manifest.cards)
 
 
 def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> list[_PublishedRow]:
@@ -223,16 +238,16 @@ def _published_rows(place: Place, config: FeatureConfig, names: RowNames) -> lis
 def _clips_by_name(clips: Dataset, names: RowNames) -> dict[str, int]:
     """Rows of the source by the names under which they would be published."""
     column = names.key.column
-    if column in clips.column_names and column != "file_name":
+    if column in clips.column_names and column != schema.FILE_NAME:
         return {names.published(str(value)): row for row, value in enumerate(clips[column])}
-    if "file_name" not in clips.column_names:
+    if schema.FILE_NAME not in clips.column_names:
         raise ShareError(
             f"the source has no column {column!r} to find rows by; it has {', '.join(clips.column_names)}."
         )
     found: dict[str, int] = {}
-    for row, value in enumerate(clips["file_name"]):
+    for row, value in enumerate(clips[schema.FILE_NAME]):
         path = PurePosixPath(value)
-        for name in (path.name, str(path)) if column == "file_name" else (path.stem,):
+        for name in (path.name, str(path)) if column == schema.FILE_NAME else (path.stem,):
             found[names.published(name)] = row
     return found
 
@@ -276,8 +291,8 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     feature = config.features[name]
     dtype = np.dtype(schema.dtype_of(feature))
-    tolerance = known_columns()[name].tolerance
-    if dtype.kind in "iub" or tolerance is None:
+    tolerance = tolerance_of(name, feature)
+    if tolerance is None:
         return float("inf") if ((there != here) & ~(np.isnan(there) & np.isnan(here))).any() else 0.0
     limit = limit_of(name, config.made["stages"])
     if limit is not None:
@@ -291,7 +306,3 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
 def _difference(stated: Any, made: Any) -> float:
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     return float(np.sqrt(np.square(there - here).mean()) / there.std())
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:NAMES_SHOWN])) + (", ..." if len(names) > NAMES_SHOWN else "")

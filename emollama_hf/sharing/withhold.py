@@ -18,7 +18,7 @@ from emollama_hf.privacy.column_values import ColumnValues, is_text
 from emollama_hf.privacy.included_columns import why_media
 from emollama_hf.privacy.media import SHOWS_PEOPLE, file_name_of, is_recording, shows_people
 from emollama_hf.rows import Rows
-from emollama_hf.sharing.names.row_names import FILE_NAMES, RowNames
+from emollama_hf.sharing.names.row_names import RowNames
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def plan_publication(
                 lines.append(f"the names in `{told}`: only hashes of them are here")
             elif not named:
                 _check_key(name, reasons.get(name))
-        elif (name in FILE_NAMES or held.are_file_names) and not named:
-            what = "names of files" if name in FILE_NAMES[1:] or held.are_file_names else "names"
+        elif (name in schema.FILE_NAMES or held.are_file_names) and not named:
+            what = "names of files" if name == schema.FILE_NAME or held.are_file_names else "names"
             lines.append(left_out(name, f"{what}; rows are named by `{names.key.column}`"))
         elif name in repeating and not named:
             lines.append(left_out(name, "repeats names of files"))

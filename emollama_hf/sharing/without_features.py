@@ -16,6 +16,7 @@ from emollama_hf.files.video_files import find_videos
 from emollama_hf.frames.pictures.single_picture import IMAGE_SUFFIXES
 from emollama_hf.frames.source import shown_name
 from emollama_hf.stages.known_columns import compared_columns
+from emollama_hf.text.few_of_many import few_and_dots
 from emollama_hf.work_store.work_store import INSIDE_OUT, MARK
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
@@ -33,8 +34,7 @@ def check_features(features: Features, source: str) -> None:
     computed = compared_columns()
     if any(name in computed for name in features):
         return
-    names = list(features)
-    shown = ", ".join(names[:COLUMNS_SHOWN]) + (", ..." if len(names) > COLUMNS_SHOWN else "")
+    shown = few_and_dots(list(features), COLUMNS_SHOWN)
     raise ShareError(
         f"{source}: a data set with the columns {shown or '(none)'} and none that a stage computes "
         f"({', '.join(computed)}). Extract features first "

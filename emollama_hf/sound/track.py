@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf.errors import ClipError
-from emollama_hf.frames.video.film import without_decoding
+from emollama_hf.frames.video.film import DEFAULT_BONUS, without_decoding
 from emollama_hf.frames.video.packets import read_packets
 
 #: Samples of one channel that a decoder may return at once; FLAC, whose frames are the longest, has 65,535.
@@ -14,9 +14,6 @@ _FRAME_SAMPLES = 2**20
 
 #: Packets of all audio streams in which those that hold anything are looked for.
 _PACKETS_PROBED = 1_000
-
-#: Channels that a stream marked as the default is ahead, as in FFmpeg's program.
-_DEFAULT_BONUS = 5_000_000
 
 
 def open_without_video(local: Path | bytes) -> Any:
@@ -85,4 +82,4 @@ def _score(stream: Any) -> int:
     import av
 
     default = bool(stream.disposition & av.stream.Disposition.default)
-    return int(stream.codec_context.channels or 0) + _DEFAULT_BONUS * default
+    return int(stream.codec_context.channels or 0) + DEFAULT_BONUS * default

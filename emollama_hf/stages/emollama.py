@@ -1,4 +1,4 @@
-"""peak_frame, facemae, videomae ─► emollama."""
+"""peak_frame, facemae, videomae (and hubert) ─► emollama: the stage of Emotion-LLaMA."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
 Layout = Literal["fork", "upstream"]
 StoreDtype = Literal["float16", "float32"]
 
-#: Feature vectors that each layout hands to the decoder, in its order.
+#: Columns of the feature vectors that the decoder receives in each layout, in its order.
 LAYOUTS: dict[str, tuple[str, ...]] = {
     "fork": (schema.FACEMAE, schema.VIDEOMAE),
     "upstream": (schema.FACEMAE, schema.VIDEOMAE, schema.HUBERT),
@@ -72,7 +72,12 @@ _prompts: dict[tuple[str, EmoLlamaConfig], PromptIds] = {}
 
 
 class DecoderInput(NamedTuple):
-    """One clip, ready for the decoder: picture (S, S, 3) uint8, features (2 or 3, D) float32."""
+    """One clip, ready for the decoder.
+
+    Attributes:
+        picture: (S, S, 3) uint8 RGB, of the image encoder's size.
+        features: (2, D) float32 in the layout fork, (3, D) upstream.
+    """
 
     picture: np.ndarray
     features: np.ndarray
@@ -83,29 +88,43 @@ class EmoLlamaEmbed(ModelStage):
 
     Reads `peak_frame` (PIL image, (H, W, 3) uint8 array or undecoded `Image`), `facemae`, `videomae` and, for
     layout="upstream", `hubert` (zeros where neither the data set has it nor the model, or without `video`). On a data
-    set that lacks some of these it runs the missing stages, so that a `video` column is enough. Returns
+    set that lacks some of these it runs the missing stages, so that a `video` column is enough. A call returns the
+    columns
 
         emollama            (L, hidden) float16, (309, 4096) with the real model and the default instruction;
                             (hidden,) when pooled to one vector
         facemae, videomae   (1024,) float32
-        peak_index, clip_frame_count, clip_fps, clip_duration_s, face_coverage
+        peak_index, clip_frame_count int32; clip_fps, clip_duration_s, face_coverage float32
         emollama_status, emollama_error
 
-    model: model directory, Hub id, "random-tiny" or "random-full". revision: of a Hub id.
-    task, instruction: the prompt is "<video>..</video> <feature>..</feature> [{task}] {instruction} ".
-    layout: "fork" (FaceMAE and VideoMAE vectors) or "upstream" (and audio).
-    pooling: "all", a slice or "6:10", "mean", "last", "image_mean", "features_mean", "text_mean".
-    store_dtype: "float16" or "float32". chat_template: wrap the prompt as in a chat.
-    tokenizer: directory or Hub id, for models that come without one.
-    device: "auto" or a torch device. dtype: of the computation, "float32", "float16-mixed" (what the original mixes
-    on a GPU), "float16", "bfloat16", or "auto": "float16-mixed" on CUDA, "float32" on a CPU.
-    quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result, less
-    memory. None keeps them in the type of `dtype`'s products.
-    batch_size: clips that are computed together. compile: with torch.compile, which needs a C++ compiler and a minute.
-    on_error: "raise" or "null".
+    Args:
+        model: model directory, Hub id, "random-tiny" or "random-full"; None for the model that `configure` has set.
+        revision: commit, branch or tag of a Hub id.
+        task, instruction: the prompt is "<video>..</video> <feature>..</feature> [{task}] {instruction} ".
+        layout: "fork" (vectors of FaceMAE and VideoMAE) or "upstream" (and of HuBERT).
+        pooling: "all", a slice or "6:10", "mean", "last", "image_mean", "features_mean", "text_mean".
+        store_dtype: "float16" or "float32".
+        chat_template: whether the prompt is wrapped as in a chat.
+        tokenizer: directory or Hub id, for models that come without one.
+        device: "auto" or a torch device.
+        dtype: number type of the computation: "float32", "float16-mixed" (the mixture of the original on a GPU),
+            "float16", "bfloat16", or "auto": "float16-mixed" on CUDA, "float32" on a CPU.
+        quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result,
+            less memory. None keeps them in the type of `dtype`'s products.
+        batch_size: clips that are computed together; None for as many as a GPU's memory holds, 1 on a CPU.
+        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute.
+        on_error: "raise", or "null" for nulls and a status in the rows that cannot be computed.
 
+    Raises:
+        TypeError: an unknown option.
+        ValueError: an option has a value that is not valid, or an instruction that cannot be asked.
+        ClipError: by a call with on_error="raise": bad_frames (the peak frame), bad_features, overflow, and the errors
+            of the stages that run first.
+        ModelError: by a call: the model or one of its parts is missing, or two of its parts do not fit each other.
+
+    Example:
         >>> EmoLlamaEmbed("random-tiny", pooling="mean")({"video": ["clip.mp4"]})["emollama"].shape
-        (1, 64)
+        (1, 48)
 
     Source: sricke/Emotion-LLaMA-4MW's extraction of last hidden states (layout "fork"), ZebangCheng/Emotion-LLaMA
     (layout "upstream"). Stored without the batch axis, as the fork's README describes them.
@@ -143,6 +162,10 @@ class EmoLlamaEmbed(ModelStage):
     def runs_first(self) -> tuple[str, ...]:
         # Of the layout with sound, a stage that computes it runs as soon as one is known that can.
         return (*self.inputs, *LAYOUTS[self.config.layout][2:])
+
+    def input_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        # Asked of the configuration: the projections, whose widths these are, need not be loaded for it.
+        return dict.fromkeys(LAYOUTS[self.config.layout], (feature_size(self.source.config(self.part)),))
 
     def identity(self) -> dict[str, Any]:
         found = super().identity()
@@ -232,7 +255,18 @@ class EmoLlamaEmbed(ModelStage):
 
 
 def picture_from_row(column: str, value: Any) -> np.ndarray:
-    """A picture as (H, W, 3) uint8 RGB, from a PIL image, an array or the dict of an undecoded `Image`."""
+    """The picture of a row.
+
+    Args:
+        column: name of its column, for errors.
+        value: PIL image, (H, W, 3) array of whole numbers 0..255, or the dict of an undecoded `Image`.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ClipError: bad_frames for a null, an image file that cannot be read, another shape, dtype or range.
+    """
     import PIL.Image
 
     expected = "expected a PIL image, an (H, W, 3) uint8 array or an undecoded Image. Make it with sample_frames."

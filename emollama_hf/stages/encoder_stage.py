@@ -1,4 +1,4 @@
-"""What the two face encoders share: frames in, one vector a clip out."""
+"""A stage whose network computes one vector from the face crops of a clip."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from emollama_hf.stages.model_stage import ModelStage
 
 
 class EncoderStage(ModelStage):
-    """One encoder: reads a stack of frames, writes a vector."""
+    """A stage that reads one column of frames and computes one vector a clip."""
 
-    #: The column that it computes.
+    #: The column of the vectors.
     column: ClassVar[str]
 
     def outputs(self) -> dict[str, Column]:
@@ -25,17 +25,31 @@ class EncoderStage(ModelStage):
 
     @abstractmethod
     def described(self, feature: Any) -> Column:
-        """The column of vectors of this type."""
+        """The column of the vectors.
 
-    def frame_count(self, model: Any) -> int | None:
-        """How many frames a clip must have; None for any number."""
-        return None
+        Args:
+            feature: its `datasets` feature, a list of float32 as long as the encoder is wide.
+
+        Returns:
+            The column with its meaning and tolerance.
+        """
+
+    def frame_count(self) -> int:
+        """Number of frames that a clip must have; -1 for any number.
+
+        Raises:
+            ModelError: the model does not have the part.
+        """
+        return -1
+
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {self.inputs[0]: (self.frame_count(), -1, -1, 3)}
 
     def prepare(self, row: Row) -> np.ndarray:
         model = self.model()
         frames = frames_from_row(row, self.inputs[0])
-        wanted = self.frame_count(model)
-        if wanted is not None and len(frames) != wanted:
+        wanted = self.frame_count()
+        if wanted not in (-1, len(frames)):
             raise ClipError(
                 "bad_frames",
                 f"column {self.inputs[0]!r} holds {len(frames)} frames, expected {wanted}: "
@@ -51,7 +65,18 @@ class EncoderStage(ModelStage):
 
 
 def frames_from_row(row: Row, column: str) -> np.ndarray:
-    """A column of frames as (T, H, W, 3) uint8. Raises ClipError("bad_frames") for anything else."""
+    """The frames of a row.
+
+    Args:
+        row: of a batch.
+        column: its column of frames: an array, or nested lists as `map` stores them, of whole numbers 0..255.
+
+    Returns:
+        (T, H, W, 3) uint8 RGB.
+
+    Raises:
+        ClipError: missing_column; bad_frames for a null, another shape, dtype or range.
+    """
     value = row[column]
     if value is None:
         found = "is null in this row" if column in row else "is missing"
@@ -77,7 +102,15 @@ def frames_from_row(row: Row, column: str) -> np.ndarray:
 
 
 def not_finite(column: str, dtype: Any) -> ClipError:
-    """The error of a row whose vector is NaN or infinite."""
+    """The error of a row whose vector is NaN or infinite.
+
+    Args:
+        column: of the vector.
+        dtype: the torch dtype of the computation.
+
+    Returns:
+        ClipError("overflow"), to be returned for the row.
+    """
     return ClipError(
         "overflow",
         f"{column} came out as NaN or infinite in {dtype}. Compute it with dtype='float32' or 'bfloat16'.",

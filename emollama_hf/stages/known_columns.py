@@ -37,7 +37,10 @@ def sensitive_columns() -> frozenset[str]:
 
 def feature_columns() -> tuple[str, ...]:
     """Columns that somebody would train on: computed, not sensitive, and no facts of a clip such as its length."""
-    facts = {name for stage in known_stages() if stage.computes_facts for name in columns_of(stage)}
+    facts = {
+        schema.HAS_AUDIO,
+        *(name for stage in known_stages() if stage.computes_facts for name in columns_of(stage)),
+    }
     return tuple(name for name in compared_columns() if name not in facts)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import PluginError
+from emollama_hf.stages.plugin_origin import PluginOrigin, origin_by_module
 
 if TYPE_CHECKING:
     from emollama_hf.stages.stage import Stage
@@ -30,6 +31,8 @@ BUILT_IN = "emollama_hf"
 _stages: dict[str, type[Stage]] = {}
 #: Where each stage comes from: "plug-in 'brightness' of the distribution my-package 1.0".
 _origins: dict[type[Stage], str] = {}
+#: The distributions of the stages that entry points name.
+_distributions: dict[type[Stage], PluginOrigin] = {}
 _makers: dict[str, type[Stage]] = {}
 #: Why a plug-in cannot be used, by its name.
 _broken: dict[str, PluginError] = {}
@@ -99,10 +102,20 @@ def position_of(stage: type[Stage]) -> int:
     return next((at for at, one in enumerate(known_stages()) if one is stage), len(_stages))
 
 
-def described(stage: type[Stage]) -> str:
+def described(stage: type) -> str:
     """A stage and where it comes from, for messages: "stage 'brightness' (plug-in ... of the distribution ...)"."""
-    origin = _origins.get(stage, f"{stage.__module__}.{stage.__qualname__}")
-    return f"stage {getattr(stage, 'name', stage.__name__)!r} ({origin})"
+    where = _origins.get(stage, f"{stage.__module__}.{stage.__qualname__}")
+    origin = None if stage in _distributions else origin_of(stage)
+    if origin is not None and origin.distribution is not None:
+        where += f" of the distribution {origin}"
+    return f"stage {getattr(stage, 'name', stage.__name__)!r} ({where})"
+
+
+def origin_of(stage: type) -> PluginOrigin | None:
+    """The package of another package's stage, whether it is known by name or not; None for a stage of this package."""
+    if stage.__module__.partition(".")[0] == BUILT_IN:
+        return None
+    return _distributions.get(stage) or origin_by_module(stage)
 
 
 def add_built_in(stages: tuple[type[Stage], ...], check: Callable[[type[Stage], str], tuple[str, ...]]) -> None:
@@ -150,7 +163,10 @@ def _load() -> None:
         origin = f"plug-in {point.name!r} of the distribution {_distribution(point)}"
         try:
             _check_requirement(point, origin)
-            _add(_imported(point, origin), origin)
+            stage = _imported(point, origin)
+            _add(stage, origin)
+            if point.dist is not None:
+                _distributions[stage] = PluginOrigin(stage.__module__, point.dist.name, point.dist.version)
         except PluginError as error:
             _broken[point.name] = error
             logger.warning("%s Other stages are not affected.", error)

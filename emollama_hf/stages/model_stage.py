@@ -1,4 +1,4 @@
-"""What the stages with a neural network share: finding the model, its identity, its device and its number type."""
+"""A stage with a neural network: where its model is found, its identity, its device, its number type, its batches."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from emollama_hf.computing.number_types import DTYPES, DtypeName
 from emollama_hf.console.logs import package_logger
 from emollama_hf.defaults import NO_MODEL, defaults
 from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.credit import Credit
 from emollama_hf.errors import ClipError, MissingPartError, ModelError
 from emollama_hf.stages.config import Placement, StageConfig, check_choice
 from emollama_hf.stages.stage import Stage
@@ -35,7 +36,16 @@ logger = package_logger(__name__)
 
 @dataclass(frozen=True)
 class ModelStageConfig(StageConfig):
-    """dtype: the type that is computed in (number_types.py); "auto" is "float16-mixed" on CUDA, "float32" on a CPU."""
+    """Options of every stage with a network that can change its result.
+
+    Args:
+        on_error: "raise" or "null".
+        dtype: number type of the computation (`computing.number_types`); "auto" is "float16-mixed" on CUDA and
+            "float32" on a CPU.
+
+    Raises:
+        ValueError: an option has a value that is not valid.
+    """
 
     dtype: str = "auto"
 
@@ -45,9 +55,25 @@ class ModelStageConfig(StageConfig):
 
 
 class ModelStage(Stage):
-    """A stage that runs one part of a model directory."""
+    """A stage that runs one part of a model directory.
 
-    #: The part of the model directory that this stage runs.
+    A subclass names its `part`, and implements `outputs`, `prepare` and `compute_together`, which computes within
+    `computing`.
+
+    Args:
+        model: model directory, Hub id, "random-tiny" or "random-full"; None for the model that `configure` has set.
+        **options: fields of `Config`, and of `Placement` those in `placement_options`.
+
+    Raises:
+        TypeError: an unknown option; the message lists the options of the stage.
+        ValueError: an option has a value that is not valid.
+
+    Example:
+        >>> ToneEmbed("random-tiny", batch_size=4)({"facemae_frames": [crops]})["tone"].shape  # docs/extending.md
+        (1, 8)
+    """
+
+    #: Name of the family of weights whose folder in the model directory this stage loads.
     part: ClassVar[str]
     rounds: ClassVar[Literal["", "once", "after others"]] = "once"
     Config = ModelStageConfig
@@ -73,14 +99,34 @@ class ModelStage(Stage):
 
     @abstractmethod
     def compute_together(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
-        """`compute` for as many rows as memory allows."""
+        """The columns of some rows in one batch of the network.
+
+        Args:
+            items: results of `prepare`, `micro_batch` of them or fewer.
+
+        Returns:
+            A dict of the columns `outputs` for each, in order; a ClipError for a row whose result cannot be used.
+        """
 
     def compute(self, items: list[Any]) -> list[dict[str, Any] | ClipError]:
-        """The rows in as few batches as memory allows: one that does not fit is halved, and so are those after it."""
+        """`compute_together` in as few batches as memory allows.
+
+        Args:
+            items: results of `prepare`.
+
+        Returns:
+            As `compute_together`. A batch that does not fit into memory is halved, and so are later ones.
+        """
         return in_fitting_batches(self.compute_together, items, f"{self.name} on {self.device()}")
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> nn.Module:
-        """The part's network in eval mode."""
+        """The part's network in eval mode, as `model` caches it.
+
+        Args:
+            source: of the weights.
+            dtype: number type of the computation.
+            device: a torch device.
+        """
         network: nn.Module = source.load(self.part, dtype=dtype, device=device)
         return network
 
@@ -116,7 +162,11 @@ class ModelStage(Stage):
 
     @property
     def source(self) -> ModelSource:
-        """The model this transform uses now. Raises ModelError if none was named or it is not there."""
+        """The model that this stage uses now. Cheap: no weights are read.
+
+        Raises:
+            ModelError: no model was named, or there is none of that name.
+        """
         if self._source is not None:
             return self._source
         where = self.resolved_placement()
@@ -153,6 +203,9 @@ class ModelStage(Stage):
             return self._digest
         return self.source.digest(self.part)
 
+    def credited(self) -> Credit | None:
+        return self.credit or find_encoder(self.part).credit
+
     def pinned(self) -> ModelStage:
         source, where = self.source, self.resolved_placement()
         digest = source.digest(self.part)
@@ -171,7 +224,14 @@ class ModelStage(Stage):
 
     @contextmanager
     def computing(self) -> Iterator[Any]:
-        """The loaded network, for as long as it computes: without gradients, with float32 as it is."""
+        """Context of the computation: without gradients, and float32 products in float32, not in TF32.
+
+        Yields:
+            The loaded network.
+
+        Raises:
+            ModelError: as `model`.
+        """
         import torch
 
         model = self.model()
@@ -179,7 +239,14 @@ class ModelStage(Stage):
             yield model
 
     def model(self) -> Any:
-        """The loaded network; from this process's cache after the first time."""
+        """The loaded network; from the cache of this process after the first call.
+
+        Returns:
+            The part's `torch.nn.Module`, in eval mode, on `device()`, without gradients.
+
+        Raises:
+            ModelError: the model is missing, does not have the part, or its weights do not fit its configuration.
+        """
         import torch
 
         process.prepare_to_compute()
@@ -214,19 +281,26 @@ class ModelStage(Stage):
         return self.config if self.config.dtype != "auto" else replace(self.config, dtype=defaults().dtype)
 
     def device(self) -> str:
-        """The torch device this stage computes on here."""
+        """The torch device on which this stage computes on this machine, such as "cuda:0"."""
         return process.resolve_device(self.resolved_placement().device)
 
     def _dtype(self) -> DtypeName:
         return find_encoder(self.part).computed_type(self._policy())
 
     def _policy(self) -> DtypeName:
-        """What was asked for, for a model as a whole."""
+        """The number type of the model as a whole; `_dtype` is the type of this part."""
         return process.resolve_dtype(self.configured().dtype, self.resolved_placement().device)
 
 
 def stages_with_weights(stages: Iterable[Stage]) -> list[ModelStage]:
-    """The stages that run a part of a model directory, in their order."""
+    """Of some stages, those that run a part of a model directory, in the same order.
+
+    Args:
+        stages: of any kind.
+
+    Returns:
+        The stages with `has_weights`.
+    """
     return [cast("ModelStage", stage) for stage in stages if stage.has_weights]
 
 
@@ -237,9 +311,12 @@ def _of_tiny_model(stage: ModelStage) -> ModelStage:
 
 
 def compile_blocks(network: Any) -> None:
-    """Let torch.compile fuse what lies between a network's matrix products, block by block.
+    """Let torch.compile fuse the operations between a network's matrix products, block by block.
 
     The blocks are alike, so that one is compiled and the others use it: seconds instead of minutes.
+
+    Args:
+        network: of a family of weights, with `blocks()`.
     """
     for block in network.blocks():
         block.compile()

@@ -15,6 +15,7 @@ from emollama_hf.stages.column import Column
 from emollama_hf.stages.dependencies import behind_missing, in_known_order
 from emollama_hf.stages.known_columns import columns_of
 from emollama_hf.stages.known_stages import described, known_stages, stage_named
+from emollama_hf.stages.shape_check import check_shapes
 from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.transform import Transform
 
@@ -78,7 +79,12 @@ class Pipeline(Transform):
         return stages
 
     def pinned(self) -> Pipeline:
-        """The same for one run: with the weights that are there now, and what `configure` has set by now."""
+        """The same for one run: with the weights that are there now, and what `configure` has set by now.
+
+        Raises:
+            ModelError: a part of the model is missing, or two of its parts do not fit each other.
+        """
+        check_shapes(self.stages)
         return Pipeline([stage.pinned() for stage in self.stages], keep=self.keep)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from emollama_hf import schema
+from emollama_hf.computing.fitting_batches import is_out_of_memory
 from emollama_hf.console import timing
 from emollama_hf.console.timing import StageTime
-from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError, PluginError
+from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError, PluginError, StageError
 from emollama_hf.rows import Rows
+from emollama_hf.stages.failing import failed_stage, unforeseen
 from emollama_hf.stages.known_stages import described
-
-if TYPE_CHECKING:
-    from emollama_hf.stages.stage import Stage
+from emollama_hf.stages.step import Step
 
 #: The columns that a stage computed of a row; or why it could not.
 Outcome = dict[str, Any] | ClipError
@@ -35,17 +35,15 @@ class StageResult:
     time: StageTime = field(default_factory=StageTime)
 
 
-def run_stage(stage: Stage, rows: Rows, indices: Sequence[int], first: int = 0) -> StageResult:
+def run_stage(stage: Step, rows: Rows, indices: Sequence[int]) -> StageResult:
     """Take some rows of a micro-batch through one stage, which is ready.
-
-    Args:
-        first: number of the micro-batch's first row, for messages.
 
     Raises:
         PluginError: the stage returned something else than it declares.
+        StageError: the stage ended with an error that is no ClipError.
     """
     started = time.perf_counter()
-    outcomes = dict(zip(indices, outcomes_of(stage, rows, indices, first), strict=True))
+    outcomes = dict(zip(indices, outcomes_of(stage, rows, indices), strict=True))
     result = StageResult(outcomes, time=StageTime(time.perf_counter() - started, len(indices)))
     for index, outcome in outcomes.items():
         error = outcome if isinstance(outcome, ClipError) else stage.rejection(outcome)
@@ -54,7 +52,7 @@ def run_stage(stage: Stage, rows: Rows, indices: Sequence[int], first: int = 0) 
     return result
 
 
-def outcomes_of(stage: Stage, rows: Rows, indices: Sequence[int], first: int = 0) -> list[Outcome]:
+def outcomes_of(stage: Step, rows: Rows, indices: Sequence[int]) -> list[Outcome]:
     """The columns that a stage computes of some rows, in the given order; for a row that failed, why."""
     outcomes: dict[int, Outcome] = {}
     items: dict[int, Any] = {}
@@ -63,37 +61,37 @@ def outcomes_of(stage: Stage, rows: Rows, indices: Sequence[int], first: int = 0
             items[index] = stage.prepare(rows.row(index))
         except ClipError as error:
             outcomes[index] = error
-        except (ModelError, MemoryError, ImportError):
+        except (ModelError, MemoryError):
             raise  # wrong for every row
+        except ImportError as error:  # as well
+            raise failed_stage(stage, "prepare", [rows.row(index).label], error) from error
         except Exception as error:
             # One odd file must not end a run of thousands; the type and message stay with the row.
-            kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-            unforeseen = ClipError("unexpected", f"{stage.name} met {kind}: {error}")
-            unforeseen.__cause__ = error
-            outcomes[index] = unforeseen
-    computed = stage.compute(list(items.values())) if items else []
+            outcomes[index] = unforeseen(stage, error)
+    computed = _computed(stage, rows, items) if items else []
     if len(computed) != len(items):
         raise PluginError(f"{described(type(stage))} returned {len(computed)} results for {len(items)} rows.")
     declared = stage.own_features() if items else {}
     for index, outcome in zip(items, computed, strict=True):
         if not isinstance(outcome, ClipError):
-            _check(stage, declared, outcome, first + index)
+            _check(stage, declared, outcome, rows.row(index).label)
         outcomes[index] = outcome
     return [outcomes[index] for index in indices]
 
 
-def run_chunk(stages: Sequence[Stage], rows: Rows, first: int = 0) -> None:
+def run_chunk(stages: Sequence[Step], rows: Rows) -> None:
     """Compute the columns of several stages for a micro-batch and add them, the statuses and the errors to it.
 
     Raises:
         ClipError: a row failed in a stage with on_error="raise"; the message names the row.
+        PluginError, StageError: as `run_stage`.
     """
     for stage in stages:
         statuses = statuses_of(rows)
         errors = [rows.value(schema.ERROR, index) for index in range(rows.length)]
         # A row that an earlier stage has failed is passed on as it is.
         pending = [index for index, status in enumerate(statuses) if status == schema.OK]
-        done = run_stage(stage, rows, pending, first)
+        done = run_stage(stage, rows, pending)
         timing.add(stage.name, done.time.seconds, done.time.rows)
         for index, error in done.failures.items():
             if stage.config.on_error == "raise":
@@ -127,7 +125,19 @@ def named(error: ClipError, label: str) -> ClipError:
     return raised
 
 
-def _check(stage: Stage, declared: Mapping[str, Any], outcome: Mapping[str, Any], row: int) -> None:
+def _computed(stage: Step, rows: Rows, items: Mapping[int, Any]) -> list[Any]:
+    """What `compute` returns of prepared rows, by index. Raises StageError for an error that the stage did not mean."""
+    try:
+        return stage.compute(list(items.values()))
+    except (ModelError, PluginError, StageError):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise failed_stage(stage, "compute", [rows.row(index).label for index in items], error) from error
+
+
+def _check(stage: Step, declared: Mapping[str, Any], outcome: Mapping[str, Any], label: str) -> None:
     """Raise PluginError unless a stage returned the columns that it declares, each in its shape."""
     if set(outcome) != set(declared):
         raise PluginError(
@@ -137,11 +147,11 @@ def _check(stage: Stage, declared: Mapping[str, Any], outcome: Mapping[str, Any]
     for name, value in outcome.items():
         shape = schema.shape_of(declared[name])
         if value is None and schema.is_picture(declared[name]):
-            raise PluginError(f"{described(type(stage))} returned no picture in the column {name!r}, row {row}.")
+            raise PluginError(f"{described(type(stage))} returned no picture in the column {name!r}, {label}.")
         if value is None or shape is None:
             continue
         if not schema.fits(np.shape(value), shape):
             raise PluginError(
-                f"column {name!r}, row {row}: the stage computed the shape {np.shape(value)}, declared is {shape}. "
+                f"column {name!r}, {label}: the stage computed the shape {np.shape(value)}, declared is {shape}. "
                 f"This is a defect of {described(type(stage))}, not of the data."
             )

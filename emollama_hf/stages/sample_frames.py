@@ -1,4 +1,4 @@
-"""video ─► face crops for both encoders, and the clip's most expressive frame."""
+"""video or frames ─► facemae_frames, videomae_frames, peak_frame: face crops, and the most expressive frame."""
 
 from __future__ import annotations
 
@@ -76,14 +76,17 @@ class SampleFramesConfig(StageConfig):
 
     @property
     def settings(self) -> SampleSettings:
+        """The options that decide which crops and which frame are taken."""
         return _part_of(self, SampleSettings)
 
     @property
     def limits(self) -> DecodeLimits:
+        """The limits beyond which a clip is refused."""
         return _part_of(self, DecodeLimits)
 
     @property
     def openface_folder(self) -> Path | None:
+        """The folder of OpenFace's CSV files; None with another rule for the peak."""
         rule, _, folder = self.peak.partition(":")
         return Path(folder) if rule == "openface" else None
 
@@ -117,7 +120,7 @@ class SampleFrames(Stage):
     """Face crops and the peak frame of each clip.
 
     Reads `video` (path, URL of any fsspec scheme, bytes, or an undecoded `Video`), or `frames` (folder of images,
-    list of images, (T, H, W, 3) array, or .npy path) where there is no `video`. Returns
+    list of images, (T, H, W, 3) array, or .npy path) in a data set without `video`. A call returns the columns
 
         facemae_frames   (num_frames, size, size, 3) uint8   face crops, evenly spaced from first to last frame
         videomae_frames  (16, size, size, 3) uint8           face crops, 8 segments of 2 consecutive frames
@@ -127,27 +130,39 @@ class SampleFrames(Stage):
         face_coverage    float32                             share of the num_frames with a detected face
         peak_index, clip_frame_count int32; clip_fps, clip_duration_s float32; emollama_status, emollama_error
 
-    Where the face was not detected, between two detections half a second apart at most, the crop is taken where these
-    say; else the crop of the nearest sampled frame of the same shot stands in; in a shot without any face the largest
-    centred square of the frame does, so that a clip without a face is "ok" and has features of a piece of wall.
-    `face_coverage` and `face_scores` say so; see min_face_coverage.
+    Where the face was not detected, between two detections half a second apart at most, the crop is interpolated
+    between their positions; else the crop of the nearest sampled frame of the same shot stands in; in a shot without
+    any face the largest centred square of the frame does, so that a clip without a face is "ok" and has features of a
+    piece of wall. `face_coverage` and `face_scores` say so; see min_face_coverage.
 
-    num_frames: frames for FaceMAE. size: side of the crops in pixels.
-    faces: "detect", or "none" where the given pictures are the crops (boxes, scores, coverage are NaN then).
-    crop: "openface" (aligned, background masked: what the encoders were trained on), "aligned" (no mask),
-        "box" (square around the face) or "none" (whole frame).
-    peak: "expressive", "middle", "first", "column:NAME" (int: frame number, float: seconds) or "openface:DIR"
-        (DIR/{clip}.csv: the largest sum of action unit intensities).
-    peak_candidates: evenly spaced frames among which "expressive" chooses.
-    input: "video" or "frames", for data sets that have both columns.
-    pixel_range: "0-1" or "0-255", required for float `frames`. channel_order: "bgr" for arrays that OpenCV wrote.
-    pixel_aspect: "square" shows videos whose pixels are not square (DV, DVD, some camcorders) as wide as players do, so
-        that faces keep their proportions; "stored" takes the pixels as they are, as OpenCV and the original did.
-    min_face_coverage: a clip whose `face_coverage` is below this share, 0..1, fails with the status "no_face"; with any
-        share above 0 a clip without a face does.
-    max_pixels, max_frames, max_seconds, max_bytes: a clip beyond one of these is refused before it is decoded.
-    on_error: "raise", or "null" to give a clip that cannot be read nulls and a status.
+    Args:
+        num_frames: number of frames for FaceMAE.
+        size: side of the crops in pixels.
+        faces: "detect", or "none" for pictures that are crops already (boxes, scores, coverage are NaN then).
+        crop: "openface" (aligned, background masked: what the encoders were trained on), "aligned" (no mask),
+            "box" (square around the face) or "none" (whole frame).
+        peak: "expressive", "middle", "first", "column:NAME" (int: frame number, float: seconds) or "openface:DIR"
+            (DIR/{clip}.csv: the largest sum of action unit intensities).
+        peak_candidates: number of evenly spaced frames among which "expressive" chooses.
+        input: "video" or "frames", for data sets that have both columns.
+        pixel_range: "0-1" or "0-255", required for float `frames`.
+        channel_order: "rgb", or "bgr" for arrays that OpenCV wrote.
+        pixel_aspect: "square" shows videos whose pixels are not square (DV, DVD, some camcorders) as wide as players
+            do, so that faces keep their proportions; "stored" takes the pixels as they are, as OpenCV and the original
+            did.
+        min_face_coverage: a clip whose `face_coverage` is below this share, 0..1, fails with the status "no_face"; with
+            any share above 0 a clip without a face does.
+        max_pixels, max_frames, max_seconds, max_bytes: a clip beyond one of these (pixels a frame, frames, seconds,
+            bytes of the file) is refused before it is decoded.
+        on_error: "raise", or "null" for nulls and a status in the rows of clips that cannot be read.
 
+    Raises:
+        TypeError: an unknown option.
+        ValueError: an option has a value that is not valid, or has no effect beside another.
+        ClipError: by a call with on_error="raise": missing_file, empty_file, not_a_video, no_video_stream, no_frames,
+            limit_exceeded, bad_frames, bad_peak, no_face, missing_column.
+
+    Example:
         >>> SampleFrames(peak="middle")({"video": ["clip.mp4"]})["facemae_frames"].shape
         (1, 16, 224, 224, 3)
 

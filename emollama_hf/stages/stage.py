@@ -21,6 +21,7 @@ from datasets import Features
 
 from emollama_hf import schema
 from emollama_hf.computing.process import is_worker
+from emollama_hf.encoders.credit import Credit
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
@@ -68,6 +69,9 @@ class Stage(Transform):
     rounds: ClassVar[Literal["", "once", "after others"]] = ""
     #: What its columns are, for the first sentence of a card: "an embedding of the face". Empty: their meanings say it.
     in_short: ClassVar[str] = ""
+
+    #: Whom a card names for its columns: the method, its licence, how to cite it. None: nobody.
+    credit: ClassVar[Credit | None] = None
 
     #: Whether a run has fixed what could become something else while it lasts.
     is_pinned: bool = False
@@ -119,6 +123,13 @@ class Stage(Transform):
         """Columns that other stages compute before this one, where a data set lacks them and such a stage is known."""
         return self.inputs
 
+    def input_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape in which it reads columns that it takes in one shape only; -1 is a side of any length.
+
+        A run in which an earlier stage computes such a column in another shape is an error before any work.
+        """
+        return {}
+
     def upstream(self, stage: type[Stage]) -> Stage:
         """The earlier stage that runs when its columns are missing, with the settings of this one that it has, too."""
         shared = {one.name: getattr(self.placement, one.name) for one in fields(Placement)}
@@ -153,6 +164,10 @@ class Stage(Transform):
     def model_digest(self) -> str | None:
         """Identity of the weights behind this stage; None for a stage without a model."""
         return None
+
+    def credited(self) -> Credit | None:
+        """Whom to credit for its columns."""
+        return self.credit
 
     def check_columns(self, columns: Collection[str]) -> None:
         """Raise ValueError if no row of a data set with these columns can be computed; asked once before a long run."""

@@ -18,8 +18,8 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from datasets import Features
@@ -30,9 +30,8 @@ from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.rows import Rows
 from emollama_hf.stages.running import run_chunk
-
-if TYPE_CHECKING:
-    from emollama_hf.stages.stage import Stage
+from emollama_hf.stages.shape_check import check_shapes
+from emollama_hf.stages.step import Step
 
 logger = package_logger(__name__)
 
@@ -64,7 +63,7 @@ class Transform(abc.ABC):
         """All that decides the results, JSON-able: configuration with every "auto" resolved, version, weights."""
 
     @abc.abstractmethod
-    def chain(self, present: set[str]) -> list[Stage]:
+    def chain(self, present: set[str]) -> Sequence[Step]:
         """The stages that a call runs, in order, on a data set with the columns `present`."""
 
     @property
@@ -86,7 +85,7 @@ class Transform(abc.ABC):
             number.
         Returns the columns of `features`: numpy arrays (rows, *shape); lists where rows are null, text or pictures.
         Raises ClipError, which names the row, with on_error="raise"; with "null" such a row gets nulls and its
-        status. ModelError if the model cannot be had.
+        status. ModelError if the model cannot be had, StageError if a stage ends with an error of its own.
         """
         if rank is not None:
             process.take_gpu(rank)
@@ -96,10 +95,10 @@ class Transform(abc.ABC):
         stages = self.chain(set(rows.names))
         for stage in stages if rows.length else ():
             stage.ready()
+        check_shapes(stages if rows.length else ())
         values: dict[str, list[Any]] = {name: [] for name in features}
-        size = self.micro_batch
-        for number, chunk in enumerate(rows.chunks(size)):
-            run_chunk(stages, chunk, number * size)
+        for chunk in rows.chunks(self.micro_batch):
+            run_chunk(stages, chunk)
             for name, collected in values.items():
                 collected.extend(_storable(chunk, name, features[name]))
         return {name: schema.column(name, values[name], feature) for name, feature in features.items()}

@@ -2,6 +2,9 @@
 
 Each function gives a phrase that says what is wrong, to be put into an error, or None. What is not allowed is refused
 and never repaired: two names must not become one.
+
+pathvalidate knows the names that Windows refuses, too, but allows blanks, any alphabet, a leading "-" (an option of a
+command) and a leading "." (a hidden file), and knows no revisions.
 """
 
 from __future__ import annotations

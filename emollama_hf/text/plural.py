@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(number: int, thing: str, plural: str | None = None) -> str:
     """A number with its noun.
@@ -16,3 +18,13 @@ def counted(number: int, thing: str, plural: str | None = None) -> str:
         ('1 row', '3,437 rows')
     """
     return f"{number:,} {thing if number == 1 else plural or f'{thing}s'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    Example:
+        >>> listed(["a", "b", "c"])
+        'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

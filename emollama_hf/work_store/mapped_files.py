@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 from datasets import Dataset, DatasetInfo, Features
 from datasets.table import MemoryMappedTable
 
+from emollama_hf.files.atomic_write import atomic_path
 from emollama_hf.files.digest import hash_file
 from emollama_hf.files.small_file import KEY_BYTES, OddFileError, read_small
 from emollama_hf.files.written_file import xxh3_of
@@ -49,15 +49,11 @@ def _notes(path: Path) -> list[tuple[Path, Callable[[Path], str]]]:
 
 def _write(path: Path, features: Features, tables: Iterator[pa.Table]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
+    with atomic_path(path, shared=True) as partial:
+        with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_stream(file, features.arrow_schema) as stream:
             for table in tables:
                 stream.write_table(table.combine_chunks())
-        digest = xxh3_of(part)
+        digest = xxh3_of(partial)
         for note, _ in _notes(path):
             note.unlink(missing_ok=True)  # the note comes last: without it the file counts for nothing
-        part.replace(path)
-        _notes(path)[0][0].write_text(digest)
-    finally:
-        part.unlink(missing_ok=True)
+    _notes(path)[0][0].write_text(digest)

@@ -77,6 +77,7 @@ class ShardWriter:
 def write_manifest(folder: Path, made_with: dict[str, Any], stages: dict[str, Any]) -> None:
     """Make a shard of a folder with the files of `stages`, and bring it to the disk."""
     content = {"format": FORMAT, "made_with": made_with, "stages": stages}
+    # Under its own name at once: nobody reads the folder before it is renamed as a whole.
     with (folder / MANIFEST).open("w", encoding="utf-8") as file:
         json.dump({**content, "sha256": json_digest(content)}, file)
         file.flush()

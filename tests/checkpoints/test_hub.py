@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from emollama_hf.checkpoints import open_model, write_model
+from emollama_hf.checkpoints import open_model
+from emollama_hf.checkpoints.write import write_model
 from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
 

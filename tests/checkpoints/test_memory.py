@@ -49,6 +49,7 @@ MEASURED = {
     (("videomae",), "float32", None, 4): 2814,
     (("videomae",), "bfloat16", None, 1): 1742,
     (("videomae",), "bfloat16", None, 4): 2043,
+    (("hubert",), "float32", None, 1): 3101,
     (("emotion_llama",), "bfloat16", None, 1): 16436,
     (("emotion_llama",), "bfloat16", "4bit", 1): 7524,
     (("emotion_llama",), "bfloat16", "8bit", 1): 10815,

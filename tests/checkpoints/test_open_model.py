@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emollama_hf.checkpoints import open_model, write_model
+from emollama_hf.checkpoints import open_model
+from emollama_hf.checkpoints.write import write_model
 from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
 from emollama_hf.errors import ModelError
 

@@ -12,8 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from emollama_hf.checkpoints import ModelSource, open_model, write, write_model
-from emollama_hf.checkpoints.directory import part_files
+from emollama_hf.checkpoints import ModelSource, open_model, write
+from emollama_hf.checkpoints.part_files import part_files
+from emollama_hf.checkpoints.write import write_model
 from emollama_hf.encoders import find_encoder
 from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
 from emollama_hf.errors import ModelError

@@ -10,6 +10,7 @@ import pty
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def test_a_row_of_a_table_is_a_line(terminal: bool, names: list[str]) -> None:
 def test_a_line_on_standard_error_is_a_line(text: str) -> None:
     for encoding in ("utf-8", "ascii"):
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-        write_line(f"failed: {text}", stream)
+        with redirect_stderr(stream):
+            write_line(f"failed: {text}")
         stream.seek(0)
         said = stream.read()
         assert said.endswith("\n")

@@ -15,6 +15,7 @@ import pytest
 
 from emollama_hf import ModelError
 from emollama_hf.checkpoints import open_model
+from emollama_hf.conversion.fetch import open_folder
 from tests import second_process
 from tests.checkpoints.hub_server import COMMIT, serve
 from tests.encoders import golden
@@ -135,6 +136,30 @@ def convert_elsewhere(endpoint: str, home: Path, out: Path, llama: str, eva: str
     done = second_process.run(program, out, llama, eva, environment={**settings, **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("location", "origin"),
+    [
+        ("hf://a/b", "hf://a/b"),
+        ("hf://models/a/b@main/x/", "hf://a/b@main/x"),
+        ("hf://a/b@refs/pr/1/x/y", "hf://a/b@refs/pr/1/x/y"),
+        ("hf://a/b/x@1", "hf://a/b/x@1"),
+    ],
+)
+def test_a_location_on_the_hub_is_a_repository_a_revision_and_a_path(
+    tmp_path: Path, location: str, origin: str
+) -> None:
+    assert open_folder(location, tmp_path).origin == origin
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["hf://a", "hf://datasets/a/b", "hf://a/b@../x", "hf://a/b@/x", "hf://a/b/../x", "hf://a/b/x//y", "hf://a/b/x\\y"],
+)
+def test_what_is_no_location_of_a_model_on_the_hub_is_refused(tmp_path: Path, location: str) -> None:
+    with pytest.raises(ModelError, match=r"^hf://"):
+        open_folder(location, tmp_path)
 
 
 def test_the_hub_and_its_cache(tmp_path: Path, digests: list[str]) -> None:

@@ -12,6 +12,7 @@ from transformers import Wav2Vec2FeatureExtractor
 import emollama_hf
 from emollama_hf.checkpoints import open_model
 from emollama_hf.errors import ModelError
+from tests.encoders.golden import convert_golden
 from tests.encoders.hubert.models import CONFIGS, sound, tiny
 
 
@@ -60,3 +61,18 @@ def test_what_does_not_fit_is_refused(file: str, change: dict[str, object], said
     with pytest.raises(ModelError, match=said):
         emollama_hf.convert(out=tmp_path / "model", hubert=folder)
     assert not (tmp_path / "model").exists()
+
+
+def test_an_encoder_of_another_width_than_emotion_llama_takes_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = convert_golden(tmp_path / "model", hubert=saved(tmp_path / "saved"))
+    said = "emotion_llama/ takes vectors of 64 numbers from hubert/, which computes 32: the two cannot be used together"
+    assert said in caplog.text
+    assert any(said in notice for notice in json.loads((model / "provenance.json").read_text())["notices"])
+    assert open_model(model).load("hubert").width == 32
+
+
+def test_by_itself_it_is_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    emollama_hf.convert(out=tmp_path / "model", hubert=saved(tmp_path / "saved"))
+    assert not caplog.text

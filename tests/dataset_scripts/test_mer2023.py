@@ -12,7 +12,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Value, Video
 
 from dataset_scripts.mer2023 import MER2023
-from emollama_hf.extraction.sources import SourceError
+from emollama_hf.errors import SourceError
 from tests.videos import still, write_video
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -78,10 +78,11 @@ def test_transcripts_may_have_several_names(lab: Path, column: str) -> None:
         ("labels.csv", "name,valence\nsample_00000000,1\n", "expected the columns discrete as well"),
         ("labels.csv", "name,discrete,valence\nsample_00000000,sad,low\n", "line 2: valence is 'low'"),
         ("labels.csv", "name,discrete,valence\nsample_00000000,sad,nan\n", "line 2: valence is 'nan'"),
-        ("labels.csv", "name,discrete,chinese\nsample_00000000,sad,x\n", "chinese are made here"),
+        ("labels.csv", "name,discrete,chinese\nsample_00000000,sad,x\n", "chinese are made by this package"),
         ("labels.csv", "name,discrete\n../labels,sad\n", "is no name of a clip"),
         ("spoken.csv", "name,words\nsample_00000000,x\n", "expected one or more of chinese, english, sentence, text"),
         ("spoken.csv", "name,text\na,x\na,y\n", "line 3: name 'a' is there twice, first in line 2"),
+        ("spoken.csv", "name,text\nsample_00000000,x\nsample_00000000 ,y\n", "line 3: .*, as line 2 .* is. Remove one"),
     ],
 )
 def test_bad_input_is_one_error_with_its_line(lab: Path, file: str, content: str, message: str) -> None:

@@ -17,7 +17,8 @@ from datasets import ClassLabel, Dataset, Value, Video, load_dataset, load_from_
 
 from dataset_scripts.mindwandering import MindWandering
 from emollama_hf import extract
-from emollama_hf.extraction.sources import SourceError, open_source
+from emollama_hf.errors import SourceError
+from emollama_hf.extraction.sources import open_source
 from emollama_hf.frames.demo_clips import write_demo_clips
 from tests import second_process
 
@@ -124,7 +125,7 @@ def test_what_is_left_out_is_named_once_each(lab: Path, caplog: pytest.LogCaptur
         (["p,t,a 1"], "line 2: has 3 cells; expected 5"),
         (["p,t,a 1,MW,1,more"], "line 2: has 6 cells; expected 5"),
         (['p,t,"a 1,MW,1'], "cannot be read as a CSV"),
-        (["p,t,x,MW,1"], "no uuid is the name of a clip"),
+        (["p,t,x,MW,1"], "no uuid matches a clip; it has 'x', the clips are 'a 1.mp4', .* A uuid is a file's name"),
         ([], "no rows below its headings"),
     ],
 )
@@ -142,8 +143,8 @@ def test_a_bad_row_is_one_error_with_its_line(lab: Path, lines: list[str], messa
         (HEADINGS.replace(",", ";"), "parted by ';'"),
         (f"{HEADINGS},uuid", "'uuid' is there twice"),
         (f",{HEADINGS}", r"column 1 has no name.*index=False"),
-        (f"{HEADINGS},video,facemae", "video, facemae are made here"),
-        (f"{HEADINGS},file_name", "file_name are made here"),
+        (f"{HEADINGS},video,facemae", "video, facemae are made by this package"),
+        (f"{HEADINGS},file_name", "file_name are made by this package"),
         ("", "line 1: has nothing"),
     ],
 )
@@ -178,7 +179,9 @@ def test_folders_that_cannot_be_used(lab: Path) -> None:
 
 def test_two_clips_for_one_row_are_refused(lab: Path) -> None:
     shutil.copyfile(lab / "clips" / "a 1.mp4", lab / "clips" / "sub" / "a 1.MOV")
-    with pytest.raises(SourceError, match=r"line 2: uuid 'a 1' has several clips: 'a 1\.mp4', 'sub/a 1\.MOV'"):
+    with pytest.raises(
+        SourceError, match=r"line 2: uuid 'a 1' is the name of 2 clips: 'a 1\.mp4', 'sub/a 1\.MOV'\. Remove"
+    ):
         builder(lab)
 
 

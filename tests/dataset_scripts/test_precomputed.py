@@ -13,7 +13,7 @@ from datasets import Array2D, Dataset, List, Value, load_dataset, load_from_disk
 
 from dataset_scripts.precomputed import Precomputed
 from emollama_hf import extract
-from emollama_hf.extraction.sources import SourceError
+from emollama_hf.errors import SourceError
 from emollama_hf.frames.demo_clips import astronaut
 from tests import second_process
 

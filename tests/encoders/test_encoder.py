@@ -14,9 +14,10 @@ from torch import nn
 
 import emollama_hf
 from emollama_hf import ModelError, encoders
-from emollama_hf.checkpoints import open_model, write_model
+from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.memory import activation_bytes, predict, weight_bytes
 from emollama_hf.checkpoints.weight_counts import weight_counts
+from emollama_hf.checkpoints.write import write_model
 from emollama_hf.commands.doctor import model as doctors_model
 from emollama_hf.commands.info import show_info
 from emollama_hf.conversion.convert import run_conversion

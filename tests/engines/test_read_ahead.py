@@ -22,8 +22,8 @@ from emollama_hf.engines.read_ahead import ReadAhead
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
-from emollama_hf.extraction.extraction import open_run
-from emollama_hf.feature_set.provenance import made_with
+from emollama_hf.extraction.open_run import open_run
+from emollama_hf.feature_set.run_description import made_with
 from emollama_hf.stages import SampleFrames
 from tests import second_process, videos
 from tests.extraction.crops import OPTIONS, crops

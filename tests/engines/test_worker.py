@@ -15,7 +15,7 @@ from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.runner import InPlace
 from emollama_hf.engines.worker import Stopped, work
 from emollama_hf.errors import StoreError
-from emollama_hf.extraction.extraction import open_run
+from emollama_hf.extraction.open_run import open_run
 from emollama_hf.planning.computation import Computation, Report
 from emollama_hf.work_store.stored_rows import StoredRows
 from emollama_hf.work_store.work_store import Stored, WorkStore

@@ -13,7 +13,8 @@ from datasets import List, Value
 
 import emollama_hf
 from emollama_hf import Column, EmoLlamaEmbed, HubertEmbed, ModelError, Stage
-from emollama_hf.checkpoints import open_model, write_model
+from emollama_hf.checkpoints import open_model
+from emollama_hf.checkpoints.write import write_model
 from emollama_hf.encoders.emotion_llama.config_json import feature_size
 from emollama_hf.stages import known_stages
 from emollama_hf.stages.pipeline import build_pipeline

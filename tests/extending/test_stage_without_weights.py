@@ -163,7 +163,7 @@ def test_a_set_opens_where_the_package_is_not_installed(
     monkeypatch.setattr("emollama_hf.stages.known_stages._makers", {})
     emollama_hf.push(tmp_path / "features", tmp_path / "shared")
     assert "brightness" in emollama_hf.load(tmp_path / "shared").column_names
-    with pytest.raises(emollama_hf.ShareError, match=r"made with brightness in version 1; this emollama_hf does not"):
+    with pytest.raises(emollama_hf.ShareError, match=r"a stage of the distribution face-brightness 1.0, which is"):
         verify(tmp_path / "shared", rows(tmp_path / "again", 1), sample=1)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from emollama_hf import extract
 from emollama_hf.extraction import assembly
 from emollama_hf.extraction.assembly import Stretch, _Stretches
-from emollama_hf.extraction.extraction import open_run
+from emollama_hf.extraction.open_run import open_run
 from emollama_hf.feature_set import feature_rows
 from emollama_hf.feature_set.feature_rows import FeatureRows
 from emollama_hf.work_store.shard import Shard

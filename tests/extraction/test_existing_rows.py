@@ -239,7 +239,7 @@ def test_a_damaged_file_is_not_added_to(tmp_path: Path, out: Path) -> None:
 
 def test_a_run_that_began_before_another_one_ended_takes_nothing_out(tmp_path: Path, out: Path) -> None:
     from emollama_hf.engines.workers import Workers
-    from emollama_hf.extraction.extraction import open_run
+    from emollama_hf.extraction.open_run import open_run
 
     ds = crops(tmp_path / "clips", 1, 2, 3, 4)
     run = open_run(ds, "random-tiny", out=out, on_error="null", keep=(), overwrite=False, retry_failed=False, **SAMPLED)

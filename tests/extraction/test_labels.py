@@ -11,8 +11,10 @@ from datasets import ClassLabel, Dataset, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emollama_hf.errors import SourceError
 from emollama_hf.extraction.clip_names import ClipNames
-from emollama_hf.extraction.sources import SourceError, join_labels, open_source
+from emollama_hf.extraction.labels import join_labels
+from emollama_hf.extraction.sources import open_source
 
 NAMED = st.lists(st.sampled_from(["a", "b", "s1/a", "s2/a", "s1/b", "s1/s2/a"]), unique=True, min_size=1)
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Video
 
-from emollama_hf.extraction.sources import VIDEO_SUFFIXES, SourceError, join_labels, open_source
+from emollama_hf.errors import SourceError
+from emollama_hf.extraction.labels import join_labels
+from emollama_hf.extraction.sources import open_source
+from emollama_hf.files.video_files import VIDEO_SUFFIXES
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
+from emollama_hf import schema
 from emollama_hf.feature_set.file_counts import RowCounter
 
 
@@ -33,6 +34,13 @@ def test_classes_are_counted_by_their_names() -> None:
 )
 def test_texts_and_whole_numbers_may_be_labels(column: list[Any], kind: Value, counts: dict[str, int] | None) -> None:
     assert labels_of(column, kind) == counts
+
+
+@pytest.mark.parametrize("name", schema.ROW_NAMES)
+def test_what_names_a_row_is_no_label(name: str) -> None:
+    counter = RowCounter(Features({name: Value("string")}))
+    counter.add(pa.table({name: ["a", "b", "a"]}))
+    assert counter.counts().labels == {}
 
 
 def test_a_column_that_differs_in_most_rows_is_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from datasets import Array2D, ClassLabel, Dataset, Features, Image, List, Value,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emollama_hf.feature_set import parquet_file
 from emollama_hf.feature_set.card.readme_metadata import readme_metadata
 from emollama_hf.feature_set.parquet_file import rows_per_group, stored_schema, write_parquet
 from emollama_hf.work_store.arrow_columns import nulls, to_arrow
@@ -69,10 +71,10 @@ def bits_of(table: pa.Table, name: str) -> np.ndarray:
     return column.to_numpy(zero_copy_only=False).view({2: np.uint16, 4: np.uint32}[column.type.bit_width // 8])
 
 
-def write_directory(folder: Path, table: pa.Table, **options: Any) -> Path:
+def write_directory(folder: Path, table: pa.Table) -> Path:
     """A data set as `extract` leaves it: Parquet and a README."""
     (folder / "data").mkdir(parents=True)
-    write_parquet(folder / "data" / "train-0.parquet", [table], FEATURES, **options)
+    write_parquet(folder / "data" / "train-0.parquet", [table], FEATURES)
     (folder / "README.md").write_text(readme_metadata({"default": (FEATURES, "data/train-*.parquet")}) + "# Features\n")
     return folder
 
@@ -82,7 +84,8 @@ def test_bits_and_nulls_come_back(tmp_path: Path, group: int | None) -> None:
     """NaN with payloads, infinities and subnormal numbers among them."""
     ok = [False, True, True, False, False, True]
     table, bits = rows(ok)
-    folder = write_directory(tmp_path / "set", table, row_group_rows=group)
+    with patch.object(parquet_file, "rows_per_group", lambda features: group or rows_per_group(features)):
+        folder = write_directory(tmp_path / "set", table)
     opened = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
     assert opened.features == FEATURES
     assert list(opened["emollama_status"]) == ["ok" if flag else "no_face" for flag in ok]
@@ -99,7 +102,8 @@ def test_pieces_of_any_size_give_the_same_groups(
 ) -> None:
     table, bits = rows(ok)
     path = tmp_path_factory.mktemp("pieces") / "t.parquet"
-    write_parquet(path, (table.slice(i, pieces) for i in range(0, len(ok), pieces)), FEATURES, row_group_rows=group)
+    with patch.object(parquet_file, "rows_per_group", lambda _: group):
+        write_parquet(path, (table.slice(i, pieces) for i in range(0, len(ok), pieces)), FEATURES)
     file = pq.ParquetFile(path)
     counts = [file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups)]
     assert counts == [min(group, len(ok) - start) for start in range(0, len(ok), group)]
@@ -296,8 +300,6 @@ def test_other_columns_and_sizes_are_refused(tmp_path: Path) -> None:
     table, _ = rows([True])
     with pytest.raises(ValueError, match="expected"):
         write_parquet(tmp_path / "t.parquet", [table.drop_columns(["facemae"])], FEATURES)
-    with pytest.raises(ValueError, match="row_group_rows=0"):
-        write_parquet(tmp_path / "t.parquet", [table], FEATURES, row_group_rows=0)
     short = table.set_column(4, "facemae", pa.array([[1.0, 2.0]], pa.list_(pa.float32())))
     with pytest.raises(pa.ArrowInvalid):
         write_parquet(tmp_path / "t.parquet", [short], FEATURES)

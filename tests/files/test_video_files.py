@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emollama_hf.errors import ClipError
-from emollama_hf.extraction.sources import SourceError, open_source
+from emollama_hf.errors import ClipError, SourceError
+from emollama_hf.extraction.sources import open_source
 from emollama_hf.files.video_files import find_videos
 from emollama_hf.frames import open_video
 from emollama_hf.frames.source import path_as_text

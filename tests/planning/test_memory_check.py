@@ -13,15 +13,15 @@ from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.memory import LANES, predict
 from emollama_hf.computing.available_memory import Memory
 from emollama_hf.planning import memory_check
-from emollama_hf.planning.memory_check import Plan, does_not_fit, say
+from emollama_hf.planning.memory_check import ComputePlan, does_not_fit, say
 from emollama_hf.stages.pipeline import Pipeline
 from tests.extraction.crops import OPTIONS, crops
 from tests.parts import PARTS
 
 FULL = open_model("random-full")
 GB = 10**9
-CPU = Plan("cpu", "float32", None, 1)
-CUDA = Plan("cuda", "float16", None, 8)
+CPU = ComputePlan("cpu", "float32", None, 1)
+CUDA = ComputePlan("cuda", "float16", None, 8)
 
 
 def test_what_fits_is_no_problem() -> None:
@@ -44,7 +44,7 @@ def test_what_fits_is_no_problem() -> None:
         (replace(CUDA, quantize="8bit"), 10, "--quantize 4bit"),
     ],
 )
-def test_options_are_typed_as_they_are_and_each_is_needed(plan: Plan, gigabytes: float, options: str) -> None:
+def test_options_are_typed_as_they_are_and_each_is_needed(plan: ComputePlan, gigabytes: float, options: str) -> None:
     told = does_not_fit(plan, FULL, PARTS, int(gigabytes * GB))
     assert told is not None
     assert f"{gigabytes:.1f} GB are available" in told

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emollama_hf import schema
 from emollama_hf.computing.number_types import MIXED
 from emollama_hf.encoders import find_encoder
-from emollama_hf.sharing.limits import FEATURE_LIMITS, LIMIT_8BIT, LIMITS, limit_of
+from emollama_hf.sharing.limits import FEATURE_LIMITS, LIMIT_8BIT, LIMITS, allowed_text, limit_of
+from emollama_hf.stages.known_columns import compared_columns
 
 STATES = np.random.default_rng(0).standard_normal((309, 256))
 
@@ -93,3 +97,29 @@ def test_equal_values_are_equal_and_none_is_near_what_is_not_finite() -> None:
         assert limit.share(gap, np.array(other), step=2**-23) == np.inf
         assert limit.share(np.array(other), gap, step=2**-23) == np.inf
     assert limit.share(zeros, np.array([0.0, 0.0, 0.0, 1e-9]), step=2**-23) == np.inf
+
+
+@given(
+    st.lists(st.sampled_from(compared_columns()), min_size=1, unique=True),
+    st.sampled_from(["float32", "float16", "bfloat16", MIXED]),
+    st.sampled_from([None, "8bit"]),
+)
+def test_the_sentence_names_every_column_once_and_has_no_gaps(
+    columns: list[str], dtype: Any, quantize: str | None
+) -> None:
+    """Vectors, matrices, single numbers, booleans, in any choice of them."""
+    made = stages(dtype, quantize)
+    found = {column: limit_of(column, made) for column in columns}
+    said = allowed_text(columns, {column: limit for column, limit in found.items() if limit is not None})
+    assert re.search(r"  |\(\)|, \(|,,|, ;|; ;|[,;] ?\.", said) is None, said
+    assert all(len(re.findall(rf"\b{column}\b", said)) == 1 for column in columns), said
+    assert ("root mean square" in said) == any(limit is not None for limit in found.values())
+
+
+def test_the_sentence_of_facts_alone_has_no_shares_of_a_spread() -> None:
+    assert allowed_text([schema.CLIP_FPS], {}) == "Allowed are 0.001 for clip_fps."
+    assert allowed_text([schema.PEAK_INDEX], {}) == "Allowed are no differences for peak_index."
+    assert allowed_text([schema.FACEMAE, schema.CLIP_FPS], {schema.FACEMAE: LIMITS["float32"]}) == (
+        "Allowed are, as shares of the row's spread by root mean square and of a single value, 0.0001 and 0.0003 for "
+        "facemae (and a step of the stored type); 0.001 for clip_fps."
+    )

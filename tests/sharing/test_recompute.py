@@ -9,7 +9,7 @@ import pytest
 
 from emollama_hf import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
-from emollama_hf.feature_set.provenance import describe_run, made_with
+from emollama_hf.feature_set.run_description import describe_run, made_with
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.stages.pipeline import build_pipeline
 

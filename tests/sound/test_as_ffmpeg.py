@@ -19,6 +19,8 @@ EXACT: dict[str, dict[str, Any]] = {
     "16k.wav": {"codec": "pcm_s16le", "fmt": "s16", "rate": 16_000},
     "44k.wav": {"codec": "pcm_s16le", "fmt": "s16", "rate": 44_100},
     "mono16k.wav": {"codec": "pcm_s16le", "fmt": "s16", "rate": 16_000, "layout": "mono"},
+    "192k.wav": {"codec": "pcm_s32le", "fmt": "s32", "rate": 192_000},
+    "mono_uint8.avi": {"codec": "pcm_u8", "fmt": "u8", "rate": 8_000, "layout": "mono", "picture_s": 1},
     "int32.wav": {"codec": "pcm_s32le", "fmt": "s32", "rate": 48_000},
     "float.wav": {"codec": "pcm_f32le", "fmt": "flt", "rate": 44_100},
     "double.wav": {"codec": "pcm_f64le", "fmt": "dbl", "rate": 48_000},
@@ -92,6 +94,17 @@ def test_channels_without_a_layout(channels: int, tmp_path: Path) -> None:
     samples = (voice(48_000, 0.2, channels).T * 20_000).astype(np.int16)
     path = bare_wav(tmp_path / "bare.wav", samples, 48_000)
     np.testing.assert_array_equal(steps(read_sound(path)), ffmpegs_wave(path))
+
+
+@needs_ffmpeg
+def test_a_silent_channel_is_mixed_in(tmp_path: Path) -> None:
+    samples = voice(48_000, 0.5, 2)
+    samples[1] = 0
+    path = write_recording(tmp_path / "one_side.wav", samples, codec="pcm_s16le", fmt="s16")
+    found = steps(read_sound(path))
+    np.testing.assert_array_equal(found, ffmpegs_wave(path))
+    alone = write_recording(tmp_path / "alone.wav", samples[:1], codec="pcm_s16le", fmt="s16", layout="mono")
+    assert np.abs(found - steps(read_sound(alone)) / 2).max() <= 1
 
 
 @needs_ffmpeg

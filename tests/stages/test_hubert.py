@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from transformers import Wav2Vec2FeatureExtractor
 
-from emollama_hf import ClipError, EmoLlamaEmbed, HubertEmbed, extract
+from emollama_hf import ClipError, EmoLlamaEmbed, HubertEmbed, SampleFrames, extract
 from emollama_hf.checkpoints import open_model
 from emollama_hf.encoders.emotion_llama.config_json import visual_tokens
 from emollama_hf.sound import read_sound
@@ -100,6 +100,15 @@ def test_a_sound_that_is_shorter_than_a_frame_fails(tmp_path: Path) -> None:
     with pytest.raises(ClipError, match="399 samples of 16 kHz, and a frame of the encoder takes 400") as error:
         HubertEmbed("random-tiny", **CPU)({"video": [str(short)]})
     assert error.value.kind == "no_audio"
+
+
+@pytest.mark.parametrize(("name", "codec", "fmt"), [("s.wav", "pcm_s16le", "s16"), ("s.m4a", "aac", "fltp")])
+def test_a_file_of_sound_alone_has_a_vector_and_no_frames(name: str, codec: str, fmt: str, tmp_path: Path) -> None:
+    row = {"video": [str(write_recording(tmp_path / name, voice(48_000, 0.5, 2), codec=codec, fmt=fmt))]}
+    heard = HubertEmbed("random-tiny", **CPU)(row)
+    assert list(heard["has_audio"]) == [True]
+    assert np.count_nonzero(heard["hubert"])
+    assert SampleFrames(on_error="null")(row)["emollama_status"] == ["no_video_stream"]
 
 
 def test_the_upstream_layout_runs_end_to_end(clips: dict[str, str], tmp_path: Path) -> None:

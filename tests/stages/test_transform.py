@@ -342,7 +342,9 @@ def test_a_wrong_shape_in_a_row_that_is_ok_is_an_error_and_no_null() -> None:
             return [{"pair": np.ones(len(item), np.float32)} for item in items]
 
     assert Pair()({"facemae_frames": [np.ones(2), np.ones(2)]})["pair"].tolist() == [[1, 1], [1, 1]]
-    with pytest.raises(ValueError, match=r"'pair', row 1: the stage computed the shape \(3,\), declared is \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"'pair', row 1 of the batch: the stage computed the shape \(3,\), declared is \(2,\)"
+    ):
         Pair()({"facemae_frames": [np.ones(2), np.ones(3)]})
 
 

@@ -11,6 +11,7 @@ from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.emotion_llama.config_json import (
     FULL,
     TINY,
+    feature_size,
     hidden_size,
     image_size,
     patches,
@@ -57,6 +58,9 @@ class EmotionLlamaEncoder(Encoder):
 
     def misfits(self, config: Config) -> list[str]:
         return misfits(config)
+
+    def takes(self, config: Config) -> Mapping[str, int]:
+        return dict.fromkeys(("facemae", "videomae", "hubert"), feature_size(config))
 
     def result(self, config: Config) -> str:
         visual = visual_tokens(config, 2)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.encoders.blocks import block_values
 from emollama_hf.encoders.config_checks import Config
-from emollama_hf.encoders.conversion import Conversion, Recipe
+from emollama_hf.encoders.conversion import OneSourceConversion
 from emollama_hf.encoders.encoder import Activations, Encoder
 from emollama_hf.encoders.facemae.config_json import FULL, KEYS, TINY, facemae_config, misfits, width
 from emollama_hf.encoders.facemae.source import FACEMAE
 from emollama_hf.encoders.sections import VISION_SIZES, Section, Values, chosen
 
 if TYPE_CHECKING:
-    import torch
-
+    from emollama_hf.encoders.conversion import State, Tensors
     from emollama_hf.encoders.facemae.network import FaceMAE
 
 #: Face crops of a clip.
@@ -25,7 +24,7 @@ _WIDTHS = 5
 _MAE = Section("mae", VISION_SIZES, ("mlp_ratio", "layer_norm_eps"))
 
 
-class FaceMAEConversion(Conversion):
+class FaceMAEConversion(OneSourceConversion):
     """The training's checkpoint has timm's names already."""
 
     sources = (FACEMAE,)
@@ -40,12 +39,10 @@ class FaceMAEConversion(Conversion):
         eps = given.get("layer_norm_eps", 1e-6)
         return facemae_config(**_MAE.sizes_of(given), **chosen(given, "mlp_ratio"), norm_eps=eps)
 
-    def tensors(
-        self, option: str, states: Mapping[str, Mapping[str, torch.Tensor]], recipe: Recipe, *, where: str
-    ) -> Iterator[tuple[str, torch.Tensor]]:
+    def renamed(self, state: State, config: Config, *, where: str) -> Tensors:
         from emollama_hf.encoders.facemae.conversion import facemae_tensors
 
-        return facemae_tensors(states[option], recipe.config, where=where)
+        return facemae_tensors(state, config, where=where)
 
 
 class FaceMAEEncoder(Encoder):
@@ -54,6 +51,7 @@ class FaceMAEEncoder(Encoder):
     name = "facemae"
     keys = KEYS
     tiny, full = TINY, FULL
+    stored = "vit"
     conversion = FaceMAEConversion()
 
     def width(self, config: Config) -> int:
@@ -66,10 +64,6 @@ class FaceMAEEncoder(Encoder):
         from emollama_hf.encoders.facemae.network import FaceMAE
 
         return FaceMAE(config)
-
-    def weights(self, network: Any) -> torch.nn.Module:
-        module: torch.nn.Module = network.vit
-        return module
 
     def config_of(self, network: Any) -> Config:
         return dict(network.config)

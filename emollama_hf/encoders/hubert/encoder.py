@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.encoders.config_checks import Config
-from emollama_hf.encoders.conversion import Conversion, Recipe
+from emollama_hf.encoders.conversion import OneSourceConversion
 from emollama_hf.encoders.encoder import Activations, Encoder
 from emollama_hf.encoders.hubert.config_json import (
     DEFAULTS,
@@ -23,15 +23,14 @@ from emollama_hf.encoders.hubert.source import HUBERT, PREPROCESSOR
 from emollama_hf.encoders.sections import Values
 
 if TYPE_CHECKING:
-    import torch
-
+    from emollama_hf.encoders.conversion import State, Tensors
     from emollama_hf.encoders.hubert.network import Hubert
 
 #: Values of the first convolution's output that exist at once, in units of its size, as measured.
 _FIRST_CONVOLUTIONS = 3.5
 
 
-class HubertConversion(Conversion):
+class HubertConversion(OneSourceConversion):
     """A directory of transformers, which knows its own sizes."""
 
     sources = (HUBERT,)
@@ -44,12 +43,10 @@ class HubertConversion(Conversion):
             return FULL
         return hubert_part_config(found, found.get(PREPROCESSOR, {}), where=f"the {HUBERT.flag} directory")
 
-    def tensors(
-        self, option: str, states: Mapping[str, Mapping[str, torch.Tensor]], recipe: Recipe, *, where: str
-    ) -> Iterator[tuple[str, torch.Tensor]]:
+    def renamed(self, state: State, config: Config, *, where: str) -> Tensors:
         from emollama_hf.encoders.hubert.conversion import hubert_tensors
 
-        return hubert_tensors(states[option], recipe.config, where=where)
+        return hubert_tensors(state, config, where=where)
 
 
 class HubertEncoder(Encoder):
@@ -58,6 +55,7 @@ class HubertEncoder(Encoder):
     name = "hubert"
     keys = KEYS
     tiny, full = TINY, FULL
+    stored = "encoder"
     conversion = HubertConversion()
     optional = True
 
@@ -71,10 +69,6 @@ class HubertEncoder(Encoder):
         from emollama_hf.encoders.hubert.network import Hubert
 
         return Hubert.from_config(config)
-
-    def weights(self, network: Any) -> torch.nn.Module:
-        module: torch.nn.Module = network.encoder
-        return module
 
     def config_of(self, network: Any) -> Config:
         return {**super().config_of(network), "do_normalize": network.do_normalize}

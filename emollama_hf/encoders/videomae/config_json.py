@@ -75,7 +75,7 @@ def videomae_config(
 
 def misfits(config: Config) -> list[str]:
     """Sizes that are within bounds each and do not fit each other."""
-    frames, tubelet = config.get("num_frames", 16), config.get("tubelet_size", 2)
+    frames, tubelet = num_frames(config), config.get("tubelet_size", 2)
     wrong = [] if frames % tubelet == 0 else [f"num_frames={frames}, which tubelet_size={tubelet} does not divide"]
     tubelets = max(1, frames // tubelet)
     return wrong + vision_misfits("", config, "image_size", "hidden_size", "num_attention_heads", tubelets)
@@ -84,6 +84,11 @@ def misfits(config: Config) -> list[str]:
 def width(config: Config) -> int:
     """Length of the video encoder's vector. transformers leaves values that equal a default out; this is its own."""
     return int(config.get("hidden_size", 768))
+
+
+def num_frames(config: Config) -> int:
+    """Frames of a clip that the encoder takes, 16 for the published one."""
+    return int(config.get("num_frames", 16))
 
 
 TINY = videomae_config(image_size=64, patch_size=16, tubelet_size=2, num_frames=16, embed_dim=32, depth=2, num_heads=4)

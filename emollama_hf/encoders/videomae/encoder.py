@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emollama_hf.encoders.blocks import block_values
 from emollama_hf.encoders.config_checks import Config, one_side
-from emollama_hf.encoders.conversion import Conversion, Recipe
+from emollama_hf.encoders.conversion import OneSourceConversion
 from emollama_hf.encoders.encoder import Activations, Encoder
 from emollama_hf.encoders.sections import VISION_SIZES, Section, Values, chosen
-from emollama_hf.encoders.videomae.config_json import FULL, KEYS, TINY, misfits, videomae_config, width
+from emollama_hf.encoders.videomae.config_json import FULL, KEYS, TINY, misfits, num_frames, videomae_config, width
 from emollama_hf.encoders.videomae.source import VIDEOMAE
 
 if TYPE_CHECKING:
-    import torch
-
+    from emollama_hf.encoders.conversion import State, Tensors
     from emollama_hf.encoders.videomae.network import VideoMAE
 
 #: Values a token beside the inner ones, in units of the width, as measured on a CPU: 0.12 GB a clip in float32.
@@ -23,7 +22,7 @@ _WIDTHS = 7
 _VIDEO = Section("video", (*VISION_SIZES, "tubelet_size", "num_frames"), ("mlp_ratio", "layer_norm_eps"))
 
 
-class VideoMAEConversion(Conversion):
+class VideoMAEConversion(OneSourceConversion):
     """The training's checkpoint, under the names of transformers."""
 
     sources = (VIDEOMAE,)
@@ -37,12 +36,10 @@ class VideoMAEConversion(Conversion):
             return FULL
         return videomae_config(**_VIDEO.sizes_of(given), **chosen(given, "mlp_ratio", "layer_norm_eps"))
 
-    def tensors(
-        self, option: str, states: Mapping[str, Mapping[str, torch.Tensor]], recipe: Recipe, *, where: str
-    ) -> Iterator[tuple[str, torch.Tensor]]:
+    def renamed(self, state: State, config: Config, *, where: str) -> Tensors:
         from emollama_hf.encoders.videomae.conversion import videomae_tensors
 
-        return videomae_tensors(states[option], recipe.config, where=where)
+        return videomae_tensors(state, config, where=where)
 
 
 class VideoMAEEncoder(Encoder):
@@ -51,6 +48,7 @@ class VideoMAEEncoder(Encoder):
     name = "videomae"
     keys = KEYS
     tiny, full = TINY, FULL
+    stored = "encoder"
     conversion = VideoMAEConversion()
 
     def width(self, config: Config) -> int:
@@ -64,13 +62,9 @@ class VideoMAEEncoder(Encoder):
 
         return VideoMAE.from_config(config)
 
-    def weights(self, network: Any) -> torch.nn.Module:
-        module: torch.nn.Module = network.encoder
-        return module
-
     def activations(self, config: Config, stream_ratio: int) -> Activations:
         # transformers' defaults stand for sizes that a configuration leaves out.
-        side, frames = one_side(config.get("image_size", 224)), int(config.get("num_frames", 16))
+        side, frames = one_side(config.get("image_size", 224)), num_frames(config)
         patches = (side // one_side(config.get("patch_size", 16))) ** 2
         tokens = frames // int(config.get("tubelet_size", 2)) * patches
         values = block_values(tokens, width(config), int(config.get("intermediate_size", 3072)), _WIDTHS)

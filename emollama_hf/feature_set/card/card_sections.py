@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from emollama_hf import schema
 from emollama_hf.console.terminal import shown_text
+from emollama_hf.encoders.credit import Credit
+from emollama_hf.encoders.emotion_llama.credit import EMOTION_LLAMA
+from emollama_hf.feature_set.card.credits import citations, licences
 from emollama_hf.feature_set.card.markdown import block, cell, code, inline, literal, picture, sentence
 from emollama_hf.feature_set.file_counts import FEW_VALUES
 from emollama_hf.feature_set.manifest import PROVENANCE, FeatureConfig, Manifest
 from emollama_hf.feature_set.opening import Opening
+from emollama_hf.feature_set.plugins import recorded_origin
 from emollama_hf.feature_set.set_paths import picture_name
 from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
-from emollama_hf.stages.known_columns import feature_columns, known_columns
+from emollama_hf.stages.known_columns import feature_columns, known_columns, sensitive_columns
 from emollama_hf.stages.known_stages import maker_of
+from emollama_hf.text.plural import listed
 from emollama_hf.text.secrets import without_secrets
 
 #: Of columns that no stage computes.
@@ -29,7 +34,15 @@ MEANINGS = {
     "uuid": "identifier of the clip",
     "file_name": "file of the clip, relative to the folder that was read",
 }
-EMOTION_LLAMA = "[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)"
+EMOTION_LLAMA_MODELS = "[Emotion-LLaMA](https://github.com/ZebangCheng/Emotion-LLaMA)'s models"
+EMOTION_LLAMA_LIMITS = """\
+- They reproduce a published extraction, which is not the same as being good for your question. In the published
+  comparison on mind wandering (CV4Edu 2026) an AffectNet ResNet-50 was the strongest encoder and no Emotion-LLaMA
+  representation was better; the authors of Emotion-LLaMA recommend the encoders' embeddings over the last hidden
+  state. Compare `facemae` and `videomae` first.
+- Hidden states describe what a model reads from a face when asked for an emotion. They do not measure what somebody
+  felt.
+"""
 #: Settings that a reader looks for, by stage, in words.
 WORDS = {
     "crop": "face crops",
@@ -44,19 +57,19 @@ WORDS = {
     "instruction": "instruction",
     "task": "task tag",
     "store_dtype": "stored as",
+    "no_audio": "clips without an audio track",
     "dtype": "computed in",
     "quantize": "decoder's weights",
 }
 
 
-def summary(manifest: Manifest) -> str:
+def summary(manifest: Manifest, credits: Sequence[Credit]) -> str:
     rows = max((config.rows for config in manifest.configs.values()), default=0)
     kinds_of = [one for config in manifest.configs.values() for one in config.features.items()]
     columns = {column for column, _ in kinds_of}
-    kinds = _listed(_kinds(columns)) or "facts of each clip"
-    makers = [maker_of(column) for column in feature_columns() if column in columns]
-    with_models = not makers or any(maker.in_short for maker in makers)
-    models = f", computed with {EMOTION_LLAMA}'s models" if with_models else ""
+    kinds = listed(_kinds(columns)) or "facts of each clip"
+    methods = [EMOTION_LLAMA_MODELS if one == EMOTION_LLAMA else sentence(one.name) for one in credits]
+    models = f", computed with {listed(methods)}" if methods else ""
     if any(shows_people(column, kind) for column, kind in kinds_of):
         contents = "**It contains pictures or recordings of people.**"
     elif any(may_show_people(column, kind) for column, kind in kinds_of):
@@ -73,7 +86,10 @@ def summary(manifest: Manifest) -> str:
 def _kinds(columns: Collection[str]) -> list[str]:
     """What the features are, in words, each stage's once: "an embedding of the face"."""
     known = known_columns()
-    makers = ((name, maker_of(name)) for name in feature_columns() if name in columns)
+    kept = [name for name in columns if name in sensitive_columns() and maker_of(name).in_short]
+    makers = (
+        (name, maker_of(name)) for name in (*feature_columns(), *sorted(kept, key=list(known).index)) if name in columns
+    )
     return list(dict.fromkeys(maker.in_short or sentence(known[name].meaning) for name, maker in makers))
 
 
@@ -127,19 +143,16 @@ def configuration(name: str, manifest: Manifest) -> str:
     return f"## Configuration {code(name)}\n\n{re.sub('^## ', '### ', text, flags=re.MULTILINE)}"
 
 
-def limits_and_ethics(manifest: Manifest) -> str:
-    return """## Limits and ethics
+def limits_and_ethics(manifest: Manifest, credits: Sequence[Credit]) -> str:
+    methods = EMOTION_LLAMA_LIMITS if EMOTION_LLAMA in credits else ""
+    with_sound = any(schema.HAS_AUDIO in config.features for config in manifest.configs.values())
+    sound = "- **An embedding of the sound can identify a person**, too, by the voice.\n" if with_sound else ""
+    return f"""## Limits and ethics
 
 - **An embedding of a face can identify a person.** Treat the rows as personal data: keep them to what the
   participants consented to, do not try to find out who they are, and do not pass them on without asking those who
   shared them. A participant may withdraw: `emollama-hf forget` removes their rows.
-- They reproduce a published extraction, which is not the same as being good for your question. In the published
-  comparison on mind wandering (CV4Edu 2026) an AffectNet ResNet-50 was the strongest encoder and no Emotion-LLaMA
-  representation was better; the authors of Emotion-LLaMA recommend the encoders' embeddings over the last hidden
-  state. Compare `facemae` and `videomae` first.
-- Hidden states describe what a model reads from a face when asked for an emotion. They do not measure what somebody
-  felt.
-- Faces were found and aligned by another detector than the original's OpenFace: close, not equal.
+{sound}{methods}- Faces were found and aligned by another detector than the original's OpenFace: close, not equal.
 - Where the face was not found in a sampled frame, the crop of the nearest sampled frame of the same shot stands in
   (between two detections half a second apart at most, the place between them); in a shot without any face, the middle
   of the picture does. So clips with a low `face_coverage` rest on few faces, and clips with 0 show none, also where
@@ -148,7 +161,7 @@ def limits_and_ethics(manifest: Manifest) -> str:
 """
 
 
-def licence_and_citation(manifest: Manifest) -> str:
+def licence_and_citation(manifest: Manifest, credits: Sequence[Credit]) -> str:
     licence = (
         f"These features are shared under {code(manifest.license)}, as those who shared them say."
         if manifest.license
@@ -161,11 +174,9 @@ def licence_and_citation(manifest: Manifest) -> str:
     )
     return f"""## Licence and citation
 
-{licence} The models behind them have licences of their own: Llama 2 (Meta's community licence), Emotion-LLaMA
-(BSD 3-Clause, its checkpoints for research).
+{licence}{licences(credits)}
 
-{cited} The method: Cheng et al., *Emotion-LLaMA: Multimodal Emotion Recognition and Reasoning with Instruction
-Tuning*, NeurIPS 2024.
+{cited}{citations(credits)}
 """
 
 
@@ -237,6 +248,10 @@ def _making(config: FeatureConfig) -> str:
             lines.append(f"Instruction of {code(str(stage['stage']))}:\n\n> {sentence(str(instruction))}\n")
     lines.append("| step | settings |\n| --- | --- |")
     lines += [_row(_step(stage), _settings(stage)) for stage in made["stages"]]
+    for stage in made["stages"]:
+        origin = recorded_origin(made, str(stage["stage"]))
+        if origin is not None:
+            lines.append(f"\n{code(str(stage['stage']))} was computed with {inline(origin)}.")
     if made["given"]:
         lines.append(f"\nCame with the data set and were not computed here: {', '.join(map(inline, made['given']))}.")
     tools = {"emollama_hf": made["emollama_hf"], "Python": made["python"], **made["libraries"]}
@@ -264,8 +279,13 @@ def _step(stage: Mapping[str, Any]) -> str:
 def _settings(stage: Mapping[str, Any]) -> str:
     left_out = ("instruction", "max_pixels", "max_frames", "max_seconds", "max_bytes")  # in provenance.json
     settings = {name: value for name, value in settings_of(stage).items() if name not in left_out}
-    described = (f"{WORDS.get(name) or inline(name)}: {inline(str(value))}" for name, value in settings.items())
+    described = (f"{WORDS.get(name) or inline(name)}: {inline(_typed(value))}" for name, value in settings.items())
     return ", ".join(described)
+
+
+def _typed(value: Any) -> str:
+    """A setting's value as somebody types it; a tuple has become a list where a manifest was read."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _row(*cells: str) -> str:
@@ -297,11 +317,6 @@ def _listing(names: list[str]) -> str:
 
 def _feature_columns(config: FeatureConfig) -> list[str]:
     return [name for name in feature_columns() if name in config.features]
-
-
-def _listed(words: list[str]) -> str:
-    """ "a, b and c"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _clips(count: int) -> str:

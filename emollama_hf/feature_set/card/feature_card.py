@@ -8,32 +8,33 @@ from emollama_hf.console.terminal import shown_text
 from emollama_hf.feature_set.card import card_sections as sections
 from emollama_hf.feature_set.card.card_yaml import card_yaml
 from emollama_hf.feature_set.card.coverage_picture import coverage_picture
-from emollama_hf.feature_set.card.markdown import inline
+from emollama_hf.feature_set.card.credits import credits_of, tags
+from emollama_hf.feature_set.card.credits import title as title_of
+from emollama_hf.feature_set.card.markdown import inline, sentence
 from emollama_hf.feature_set.card.readme_metadata import readme_metadata
 from emollama_hf.feature_set.manifest import Manifest
 from emollama_hf.feature_set.opening import Opening
-from emollama_hf.feature_set.provenance import RANDOM_WEIGHTS
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.feature_set.set_paths import picture_name
-
-TITLE = "Emotion-LLaMA features of video clips"
-TAGS = ["emotion-llama", "affective-computing", "video-features", "emollama_hf"]
 
 
 def write_card(manifest: Manifest, opening: Opening, *, name: str | None = None) -> str:
     """The card of a set, its metadata included. name: what the set is called, if it has a name."""
     rows = max((config.rows for config in manifest.configs.values()), default=0)
-    title = shown_text(f"{name}: {TITLE}") if name else TITLE
+    credits = credits_of(manifest)
+    title = title_of(credits)
+    whole = shown_text(f"{name}: {title}" if name else title)
     random = any(config.is_random for config in manifest.configs.values())
     return "\n".join(
         [
-            _metadata(manifest, pretty_name=title, size_categories=[_size_category(rows)]),
+            _metadata(manifest, pretty_name=whole, size_categories=[_size_category(rows)]),
             *([f"> {RANDOM_WEIGHTS}\n"] if random else []),
-            f"# {f'{inline(name)}: ' if name else ''}{TITLE}\n",
-            sections.summary(manifest),
+            f"# {f'{inline(name)}: ' if name else ''}{sentence(title)}\n",
+            sections.summary(manifest, credits),
             sections.loading(manifest, opening),
             *(sections.configuration(key, manifest) for key in manifest.configs),
-            sections.limits_and_ethics(manifest),
-            sections.licence_and_citation(manifest),
+            sections.limits_and_ethics(manifest, credits),
+            sections.licence_and_citation(manifest, credits),
         ]
     )
 
@@ -62,7 +63,7 @@ def _metadata(manifest: Manifest, **more: object) -> str:
     licence = {"license": manifest.license} if manifest.license else {}
     return readme_metadata(
         {name: (config.features, list(config.files)) for name, config in manifest.configs.items()},
-        tags=TAGS,
+        tags=tags(credits_of(manifest)),
         **licence,
         **more,
     )

@@ -1,4 +1,8 @@
-"""What a packet holds by its own bytes: how many pictures it shows, and whether decoding can start at it."""
+"""What a packet holds by its own bytes: how many pictures it shows, and whether decoding can start at it.
+
+FFmpeg's parsers know it, but PyAV exposes none of it: of a packet it gives the container's times and mark of a
+keyframe, which may be wrong.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +32,14 @@ _HEVC_BREAKS = (16, 17, 18, 36, 37)  # broken links, ends of sequence and of str
 
 
 def inspector(codec_name: str, extradata: bytes | None) -> Inspect | None:
-    """How to look into the packets of a stream, or None for a codec whose packets need not be pictures.
+    """How to look into the packets of a stream.
 
-    extradata: what the container says about the decoder, `avcC` or `hvcC` for H.264 and H.265.
+    Args:
+        codec_name: of FFmpeg.
+        extradata: what the container says about the decoder, `avcC` or `hvcC` for H.264 and H.265.
+
+    Returns:
+        From a packet to its content; None for a codec whose packets need not be pictures.
     """
     if codec_name in _SINGLE_PICTURES:
         return lambda data, keyframe: _PICTURE

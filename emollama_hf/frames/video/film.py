@@ -27,7 +27,8 @@ _NO_DECODER = {"codec_whitelist": "none"}
 # First frames of all video streams of a file that has no list of streams: FFmpeg decodes one of each to open it.
 _FILMS_AT_ONCE = 2  # times max_pixels
 
-_DEFAULT_BONUS = 5_000_000  # pixels that a stream marked as the default is ahead, as in FFmpeg's program
+#: Pixels, or channels of sound, that a stream marked as the default is ahead, as in FFmpeg's program.
+DEFAULT_BONUS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -182,4 +183,4 @@ def _score(stream: Any, size: tuple[int, int]) -> int:
     import av
 
     default = bool(stream.disposition & av.stream.Disposition.default)
-    return size[0] * size[1] + _DEFAULT_BONUS * default
+    return size[0] * size[1] + DEFAULT_BONUS * default

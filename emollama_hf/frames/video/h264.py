@@ -1,4 +1,8 @@
-"""H.264's packets as mp4 and matroska store them: pictures, and their order of showing, by the slices' headers."""
+"""H.264's packets as mp4 and matroska store them: pictures, and their order of showing, by the slices' headers.
+
+PyAV tells the order only of pictures that it has decoded. bitstring reads Exp-Golomb codes, too: it would replace
+`_Bits` and not the grammar.
+"""
 
 from __future__ import annotations
 

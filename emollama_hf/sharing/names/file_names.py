@@ -21,7 +21,6 @@ from emollama_hf.feature_set.row_notes import known_rows
 from emollama_hf.privacy.column_values import MEDIA_SUFFIXES, ColumnValues, is_text
 from emollama_hf.privacy.personal_values import MOST, only_label_words
 from emollama_hf.privacy.spelled_names import LEAST_CHARACTERS, folded, spelling, spellings
-from emollama_hf.sharing.names.row_names import CANDIDATES, FILE_NAMES
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.stages.known_columns import is_computed, sensitive_columns
 from emollama_hf.text.secrets import public_url
@@ -64,7 +63,7 @@ def file_names(rows: SourceRows, values: Mapping[str, ColumnValues], key: str | 
     Returns:
         The names, and the columns.
     """
-    naming = dict.fromkeys([*CANDIDATES, *([] if key is None else [key])])
+    naming = dict.fromkeys([*schema.ROW_NAMES, *([] if key is None else [key])])
     files = [name for name, kind in rows.features.items() if _names_files(name, kind, values.get(name))]
     looked_at = [
         name for name, kind in rows.features.items() if name not in files and _may_repeat(name, kind, values.get(name))
@@ -139,7 +138,9 @@ class _Repeats:
 def _names_files(name: str, kind: Any, held: ColumnValues | None) -> bool:
     if isinstance(kind, Video | Audio | Image):
         return not is_computed(name)
-    return is_text(kind) and (name in (*FILE_NAMES, *sensitive_columns()) or (held is not None and held.are_file_names))
+    return is_text(kind) and (
+        name in (*schema.FILE_NAMES, *sensitive_columns()) or (held is not None and held.are_file_names)
+    )
 
 
 def _may_repeat(name: str, kind: Any, held: ColumnValues | None) -> bool:

@@ -11,16 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import Manifest
 from emollama_hf.files.small_file import TABLE_BYTES, read_small_text
-from emollama_hf.sharing.names.row_names import CANDIDATES
+from emollama_hf.sharing.names.names_table import COLUMNS, ENDING, write_table
 from emollama_hf.sharing.places.folder_place import FolderPlace
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.rewrite import Rewritten
-
-ENDING = ".names.csv"
-COLUMNS = ["published", "name"]
 
 
 def clear_names_table(place: Place, manifest: Manifest, rewritten: Mapping[str, Rewritten]) -> None:
@@ -61,7 +59,7 @@ def names_that_go(place: Place, manifest: Manifest, rewritten: Mapping[str, Rewr
 
 def _names(place: Place, path: str, columns: Collection[str], kept: list[bool]) -> set[str]:
     """All that names a row which goes."""
-    naming = [column for column in CANDIDATES if column in columns]
+    naming = [column for column in schema.ROW_NAMES if column in columns]
     with place.open(path) as remote, pq.ParquetFile(remote, pre_buffer=False) as file:
         rows = file.read(columns=naming, use_threads=False).filter(pa.array([not stays for stays in kept], pa.bool_()))
     return {str(value) for column in rows.columns for value in column.to_pylist() if value is not None}
@@ -77,14 +75,7 @@ def _clear(table: Path, names: Collection[str]) -> None:
         left = [row for row in rows if not set(row[:2]) & set(names)]
         if len(left) == len(rows):
             return
-        partial = table.with_name(f".{table.name}.part")
-        partial.unlink(missing_ok=True)
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([header, *left])
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(table)
+        write_table(table, [header, *left])
     except (OSError, ValueError, csv.Error) as error:
         raise ShareError(
             f"{table} names the rows that are to be forgotten, and cannot be cleared of them ({error}). Nothing was "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 from filelock import FileLock
 
 from emollama_hf.errors import ShareError
+from emollama_hf.files.atomic_write import atomic_file
 from emollama_hf.files.small_file import TABLE_BYTES, read_small_text
 from emollama_hf.sharing.names.row_names import RowNames, forgotten_name
 
@@ -59,7 +59,7 @@ def remember_names(table: Path, names: Mapping[str, str]) -> None:
             before = read_names(table)
             after = {**before, **names}
             if after != before or (before and table.stat().st_mode & 0o077):
-                _write(table, after)
+                write_table(table, [COLUMNS, *after.items()])
     except OSError as error:
         raise ShareError(
             f"{table}: the table of the names behind the published hashes cannot be written "
@@ -85,19 +85,20 @@ def read_names(table: Path) -> dict[str, str]:
     return dict(lines[1:])
 
 
-def _write(table: Path, names: Mapping[str, str]) -> None:
-    handle, part = tempfile.mkstemp(prefix=f".{table.name}.", suffix=".part", dir=table.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(names.items())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, table)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+def write_table(table: Path, lines: Iterable[Iterable[str]]) -> None:
+    """Replace a table of names, which nobody but its owner may read.
+
+    Args:
+        table: Its path.
+        lines: The values of each line, the names of the columns first.
+
+    Raises:
+        OSError: It cannot be written; it is then as it was.
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    with atomic_file(table, durable=True, mode=0o600) as file:
+        file.write(text.getvalue().encode())
 
 
 def _no_table(table: Path, found: str) -> ShareError:

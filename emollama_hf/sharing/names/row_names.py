@@ -10,13 +10,10 @@ from dataclasses import dataclass, replace
 
 from datasets import Features, Value
 
+from emollama_hf import schema
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FORGOTTEN_DIGITS, RowKey
 
-#: Columns that name a row, the most private first: a uuid says nothing, a file's name may say who is in it.
-CANDIDATES = ("uuid", "id", "clip_id", "name", "file_name")
-#: Columns whose values are published as hashes unless somebody asks for them in clear.
-FILE_NAMES = ("name", "file_name")
 HASH_DIGITS = 32
 
 
@@ -77,13 +74,13 @@ def choose_names(
 
     Args:
         features: columns of the rows.
-        key: the column; by default the one that names the rows already, else the first of `CANDIDATES`.
+        key: the column; by default the one that names the rows already, else the first of `schema.ROW_NAMES`.
         hash_keys: publish hashes, whatever the column.
         in_clear: publish names of files in clear.
         secret: hash with this secret.
         source: how the source's rows are named, if they were published before.
         published: how the published rows that these join are named.
-        file_names: columns whose values are names of files, beside `FILE_NAMES`.
+        file_names: columns whose values are names of files, beside `schema.FILE_NAMES`.
         repeating: columns that repeat names of files in part. A set that has their values in clear already goes on so,
             for its rows would be published once more under other names.
         of_set: how the rows of all configurations of the set are named.
@@ -94,11 +91,13 @@ def choose_names(
     Raises:
         ShareError: no such column, a column that cannot name rows, or names that do not fit the published ones.
     """
-    texts = [name for name, kind in features.items() if isinstance(kind, Value) and kind.dtype in _NAMING_TYPES]
+    texts = [name for name, kind in features.items() if isinstance(kind, Value) and kind.dtype in schema.ROW_NAME_TYPES]
     known = published or source
-    column = key or (known.column if known else next((name for name in CANDIDATES if name in texts), None))
+    column = key or (known.column if known else next((name for name in schema.ROW_NAMES if name in texts), None))
     if column is None or column not in texts:
-        missing = f"column {column!r} cannot name rows" if column else f"there is no column {', '.join(CANDIDATES)}"
+        missing = (
+            f"column {column!r} cannot name rows" if column else f"there is no column {', '.join(schema.ROW_NAMES)}"
+        )
         raise ShareError(
             f"{missing}; columns of text or whole numbers are {', '.join(texts) or 'none'}. Name one whose "
             "values differ in all rows (--key, key=)."
@@ -107,7 +106,7 @@ def choose_names(
         names = RowNames(RowKey(column, source.hashed), secret, ready=True)
     else:
         wished = hash_keys or secret is not None
-        by_default = not in_clear and (column in FILE_NAMES or column in file_names)
+        by_default = not in_clear and (column in schema.FILE_NAMES or column in file_names)
         # A set whose rows are hashed without a secret goes on so.
         hashed_there = RowKey(column, "sha256") in ([*of_set] if published is None else [published])
         joined = not in_clear and hashed_there
@@ -152,6 +151,3 @@ def _advice(published: RowKey, in_clear: bool) -> str:
 
 def _words(key: RowKey) -> str:
     return key.column + (f", hashed with {key.hashed}" if key.hashed else "")
-
-
-_NAMING_TYPES = ("string", "large_string", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))

@@ -22,7 +22,8 @@ from filelock import FileLock
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import MOST_BYTES, PROVENANCE, FeatureConfig
 from emollama_hf.feature_set.opening import open_directory
-from emollama_hf.feature_set.set_paths import DATA, OWN_FILE, README, config_fault, is_partial, partial_name
+from emollama_hf.feature_set.set_paths import DATA, OWN_FILE, README, config_fault, is_partial
+from emollama_hf.files.atomic_write import atomic_file
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.links import leads_out
 from emollama_hf.files.small_file import open_regular, read_small
@@ -161,7 +162,7 @@ class FolderPlace(Place):
         return time.time() - modified.timestamp()
 
     def _put(self, file: Path, path: str) -> None:
-        target, partial = self._at(path), self._at(posixpath.join(posixpath.dirname(path), _partial(path)))
+        target = self._at(path)
         named_by_content = OWN_FILE.fullmatch(posixpath.basename(path)) is not None
         there = named_by_content and self._system.exists(target) and self._system.size(target) == file.stat().st_size
         if there and (not self.is_local or filecmp.cmp(file, target, shallow=False)):
@@ -172,12 +173,9 @@ class FolderPlace(Place):
         import shutil
 
         Path(target).parent.mkdir(parents=True, exist_ok=True)
-        Path(partial).unlink(missing_ok=True)
-        with open_regular(file) as source, Path(partial).open("xb") as written:  # x: never through a link
+        # Under the name that `_partials` finds again: publications hold a lock.
+        with open_regular(file) as source, atomic_file(Path(target), durable=True) as written:
             shutil.copyfileobj(source, written, 2**20)
-            written.flush()
-            os.fsync(written.fileno())
-        Path(partial).replace(target)
 
     def _now(self) -> bytes | None:
         self._system.invalidate_cache()
@@ -249,10 +247,6 @@ class FolderPlace(Place):
                 f"{target} is a pipe or a device, expected a file. Remove it, or choose another directory."
             )
         return target
-
-
-def _partial(path: str) -> str:
-    return partial_name(posixpath.basename(path))
 
 
 def _protocols(system: Any) -> tuple[str, ...]:

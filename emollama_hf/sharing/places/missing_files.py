@@ -8,8 +8,7 @@ from dataclasses import replace
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile
 from emollama_hf.sharing.places.place import Place
-
-NAMES_SHOWN = 5
+from emollama_hf.text.few_of_many import few_and_dots
 
 
 def split_present(place: Place, config: FeatureConfig | None) -> tuple[FeatureConfig | None, dict[str, FeatureFile]]:
@@ -37,9 +36,8 @@ def check_sent_again(place: Place, gone: dict[str, FeatureFile], names: Collecti
     """
     lost = [name for file in gone.values() for name in file.rows if name not in names]
     if lost and not replace:
-        shown = ", ".join(map(repr, lost[:NAMES_SHOWN])) + (", ..." if len(lost) > NAMES_SHOWN else "")
         raise ShareError(
             f"{place.name}: {', '.join(gone)} is missing or cut off, and {len(lost)} of its rows are not among those "
-            f"that are pushed ({shown}). Put the file back, push these rows, too, or go on without them (--replace, "
-            "replace=True)."
+            f"that are pushed ({few_and_dots(lost, show=repr)}). Put the file back, push these "
+            "rows, too, or go on without them (--replace, replace=True)."
         )

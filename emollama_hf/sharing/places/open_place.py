@@ -12,10 +12,10 @@ from emollama_hf.feature_set.set_paths import MOST_CHARACTERS, config_fault
 from emollama_hf.sharing.places.folder_place import FolderPlace
 from emollama_hf.sharing.places.hub_place import HubPlace
 from emollama_hf.sharing.places.place import Place
+from emollama_hf.text.hub_id import HUB_ID, is_hub_id
 from emollama_hf.text.plain_names import revision_fault
 
-HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-HUB_URL = re.compile(r"hf://datasets/(\w[\w.-]*/\w[\w.-]*?)(?:@([^/]+))?/?")
+HUB_URL = re.compile(rf"hf://datasets/({HUB_ID})(?:@([^/]+))?/?")
 
 
 @no_secrets()
@@ -62,7 +62,7 @@ def check_revision(name: object, what: str) -> None:
 
 
 def _is_hub_id(name: str) -> bool:
-    if not HUB_ID.fullmatch(name) or Path(name).exists():
+    if not is_hub_id(name) or Path(name).exists():
         return False
     if Path(name).parent.is_dir():
         raise ShareError(

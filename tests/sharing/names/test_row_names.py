@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from emollama_hf import ShareError, push
 from emollama_hf.extraction.sources import open_source
 from emollama_hf.feature_set.manifest import RowKey
+from emollama_hf.schema import FILE_NAMES
 from emollama_hf.sharing.forget import forget
 from emollama_hf.sharing.names.names_table import names_table, read_names, remember_names
-from emollama_hf.sharing.names.row_names import FILE_NAMES, RowNames, choose_names, forgotten_name, hash_name, unique
+from emollama_hf.sharing.names.row_names import RowNames, choose_names, forgotten_name, hash_name, unique
 from tests.sharing.labs import everything, lab, manifest, rows, shared
 
 TEXTS = Features({"file_name": Value("string"), "uuid": Value("string"), "n": Value("int64"), "x": Value("float32")})

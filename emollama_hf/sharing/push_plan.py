@@ -16,14 +16,14 @@ from emollama_hf.files.digest import combined
 from emollama_hf.planning.content import value_digest
 from emollama_hf.rows import Rows
 from emollama_hf.sharing.names.row_names import forgotten_name, unique
+from emollama_hf.text.few_of_many import few_and_more
 from emollama_hf.work_store.arrow_columns import nulls
 
-NAMES_SHOWN = 5
 HINT = "Mend it, or name rows by another column (--key, key=)."
 
 
 @dataclass(frozen=True)
-class Plan:
+class PushPlan:
     """digests: of the rows to be written, by their names. failed: those of them without features.
 
     replaced: names of published rows that they replace. unchanged: how many rows are there as they are. forgotten: how
@@ -64,7 +64,7 @@ def plan_rows(
     replace: bool,
     forgotten: Collection[str] = (),
     lacking: Collection[str] = (),
-) -> Plan:
+) -> PushPlan:
     """Compare rows with those that are published.
 
     rows: as `row_digests` gives them. replace: whether they may replace published rows of their names. A published row
@@ -82,14 +82,12 @@ def plan_rows(
     taken = frozenset(name for name in new if name in there)
     refused = sorted(name for name in taken if name not in failed or new[name][1] != schema.OK)
     if refused and not replace:
-        shown = ", ".join(map(repr, refused[:NAMES_SHOWN]))
-        more = f" and {len(refused) - NAMES_SHOWN} more" if len(refused) > NAMES_SHOWN else ""
         absent = f" Published rows have {', '.join(lacking)}, which these lack (--include)." if lacking else ""
         raise ShareError(
-            f"{len(refused)} rows are published already with other values: {shown}{more}.{absent} Replace them "
-            "(--replace, replace=True), or leave them out."
+            f"{len(refused)} rows are published already with other values: {few_and_more(refused, show=repr)}.{absent} "
+            "Replace them (--replace, replace=True), or leave them out."
         )
-    return Plan(
+    return PushPlan(
         digests={name: digest for name, (digest, _) in new.items()},
         failed=frozenset(name for name, (_, status) in new.items() if status != schema.OK),
         replaced=taken,

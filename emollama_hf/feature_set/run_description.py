@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf import __version__
+from emollama_hf.feature_set.plugins import described_plugins, plugin_versions
 from emollama_hf.files.digest import json_digest
 from emollama_hf.stages.known_stages import known_stages
 from emollama_hf.stages.model_stage import stages_with_weights
@@ -42,11 +44,13 @@ def _installed(name: str) -> str | None:
 
 def made_with(stages: Iterable[Stage]) -> dict[str, Any]:
     """What computes these stages now: recorded with each shard, since a run may go on for weeks and updates."""
+    stages = list(stages)
     quantized = any(stage.resolved_config().get("quantize") for stage in stages)
+    libraries = library_versions((*LIBRARIES, *[QUANTIZING_LIBRARY] * quantized))
     return {
         "emollama_hf": __version__,
         "python": platform.python_version(),
-        "libraries": library_versions((*LIBRARIES, *[QUANTIZING_LIBRARY] * quantized)),
+        "libraries": {**libraries, **plugin_versions(stages)},
     }
 
 
@@ -78,6 +82,9 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
         "given": pipeline.given,
         "stages": [_identity(stage) for stage in stages],
     }
+    plugins = described_plugins(stages)
+    if plugins:
+        described["plugins"] = plugins
     if models:
         source = models[0].source
         name = Path(source.name).name if Path(source.name).exists() else source.name
@@ -87,7 +94,9 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
             "digests": {stage.part: stage.model_digest() for stage in models},
             **source.origin(),
         }
-    return {name: without_secrets_inside(value) for name, value in described.items()}
+    # As it is read again, in which a tuple is a list: an option must not differ from itself.
+    recorded: dict[str, Any] = json.loads(json.dumps(described))
+    return {name: without_secrets_inside(value) for name, value in recorded.items()}
 
 
 def setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
@@ -124,6 +133,9 @@ def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str
             stages.values(), key=lambda stage: order.index(stage["stage"]) if stage["stage"] in order else 0
         ),
     }
+    plugins = {**there.get("plugins", {}), **here.get("plugins", {})}
+    if plugins:
+        described["plugins"] = plugins
     if models:
         described["model"] = {**models[-1], "digests": {k: v for one in models for k, v in one["digests"].items()}}
     if set(stages) != {stage["stage"] for stage in here["stages"]}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from emollama_hf.feature_set.provenance import made_with, merged
+from emollama_hf.feature_set.run_description import made_with, merged
 
 
 def test_the_libraries_that_decide_values_are_recorded() -> None:

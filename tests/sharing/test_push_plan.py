@@ -9,7 +9,7 @@ from emollama_hf import ShareError
 from emollama_hf.feature_set.file_counts import FileCounts
 from emollama_hf.feature_set.manifest import FeatureConfig, FeatureFile
 from emollama_hf.sharing.names.row_names import forgotten_name
-from emollama_hf.sharing.plan import plan_rows
+from emollama_hf.sharing.push_plan import plan_rows
 
 
 def published(rows: dict[str, str], *failed: str, forgotten: tuple[str, ...] = ()) -> FeatureConfig:
