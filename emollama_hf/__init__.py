@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from emollama_hf.stages import (
         Column,
         EmoLlamaEmbed,
+        EmotionPredict,
         FaceMAEEmbed,
+        GenerateAnswer,
         HubertEmbed,
         ModelStage,
         SampleFrames,
@@ -35,7 +37,14 @@ if TYPE_CHECKING:
         VideoMAEEmbed,
         register,
     )
-    from emollama_hf.stages.ready import emollama_embed, facemae_embed, hubert_embed, sample_frames, videomae_embed
+    from emollama_hf.stages.ready import (
+        emollama_embed,
+        emotion_predict,
+        facemae_embed,
+        hubert_embed,
+        sample_frames,
+        videomae_embed,
+    )
 
 try:
     __version__ = version("emollama_hf")
@@ -54,12 +63,15 @@ _HOMES = {
     "EmoLlamaEmbed": "emollama_hf.stages",
     "Credit": "emollama_hf.encoders.credit",
     "Encoder": "emollama_hf.encoders.encoder",
+    "EmotionPredict": "emollama_hf.stages",
     "FaceMAEEmbed": "emollama_hf.stages",
+    "GenerateAnswer": "emollama_hf.stages",
     "HubertEmbed": "emollama_hf.stages",
     "SampleFrames": "emollama_hf.stages",
     "VideoMAEEmbed": "emollama_hf.stages",
     "convert": "emollama_hf.conversion.convert",
     "emollama_embed": "emollama_hf.stages.ready",
+    "emotion_predict": "emollama_hf.stages.ready",
     "facemae_embed": "emollama_hf.stages.ready",
     "hubert_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
@@ -77,8 +89,10 @@ __all__ = [
     "EmotionLlamaConfig",
     "EmotionLlamaModel",
     "EmotionLlamaProcessor",
+    "EmotionPredict",
     "Encoder",
     "FaceMAEEmbed",
+    "GenerateAnswer",
     "HubertEmbed",
     "ModelError",
     "ModelStage",
@@ -92,6 +106,7 @@ __all__ = [
     "configure",
     "convert",
     "emollama_embed",
+    "emotion_predict",
     "extract",
     "facemae_embed",
     "hubert_embed",

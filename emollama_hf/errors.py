@@ -22,6 +22,7 @@ ErrorKind = Literal[
     "bad_peak",  # the peak column or the OpenFace file does not give a frame of this clip
     "no_face",  # a face in a smaller share of the sampled frames than `min_face_coverage` asks for
     "bad_features",  # a feature column: shape, dtype or NaN
+    "bad_text",  # a column whose words the instruction names: null, empty, too long, or with symbols of prompts
     "missing_column",  # the row lacks a column that the stage reads
     "overflow",  # a result does not fit the type that it is stored in
     "unexpected",  # an error nobody foresaw while this row was read; the message has its type
@@ -43,6 +44,7 @@ PUBLISHED_TEXTS: dict[ErrorKind, str] = {
     "bad_peak": "no frame of the clip is named as its peak",
     "no_face": "a face is found in too few of the sampled frames",
     "bad_features": "the given features have a shape, type or values that cannot be used",
+    "bad_text": "the text of a row that the instruction names is missing or cannot be used",
     "missing_column": "a column that a stage reads is missing",
     "overflow": "a result does not fit the type that it is stored in",
     "unexpected": "an unforeseen error occurred while the clip was processed",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from datasets import Array2D, Array4D, Features, Image, LargeList, List, Value
+from datasets import Array2D, Array3D, Array4D, Features, Image, LargeList, List, Value
 
 from emollama_hf.errors import ClipError
 from emollama_hf.text.few_of_many import few_and_dots
@@ -34,6 +34,13 @@ FACE_COVERAGE = "face_coverage"
 FACEMAE = "facemae"
 VIDEOMAE = "videomae"
 EMOLLAMA = "emollama"
+EMOTION = "emotion"
+EMOTION_CONFIDENCE = "emotion_confidence"
+EMOTION_PROBS = "emotion_probs"
+EMOTION_ANSWER = "emotion_answer"
+EMOTION_NOTE = "emotion_note"
+ANSWER = "answer"
+ANSWER_FINISHED = "answer_finished"
 
 #: Names of classes that a description of a column has.
 FEW_NAMES = 20
@@ -109,6 +116,16 @@ def vector_feature(width: int, dtype: str = "float32") -> List:
 def matrix_feature(rows: int, width: int, dtype: str = "float16") -> Array2D:
     """One matrix a clip, such as (309, 4096) float16."""
     return Array2D((rows, width), dtype)
+
+
+def array_feature(sides: Sequence[int], dtype: str) -> Any:
+    """One array a clip; -1 is a side of any length, which the fixed arrays of `datasets` do not have."""
+    if -1 in sides or len(sides) == 1:
+        feature: Any = Value(dtype)
+        for side in reversed(sides):
+            feature = List(feature, length=side)
+        return feature
+    return {2: Array2D, 3: Array3D}[len(sides)](tuple(sides), dtype)
 
 
 def shape_of(feature: Any) -> tuple[int, ...] | None:

@@ -62,6 +62,14 @@ class Prediction:
         )
 
 
+@dataclass(frozen=True)
+class StageMemory:
+    """Bytes that stages take beside the weights and activations of their parts. weights: once. a_clip: of each clip."""
+
+    weights: int = 0
+    a_clip: int = 0
+
+
 def predict(
     source: ModelSource,
     parts: Sequence[str],
@@ -70,10 +78,11 @@ def predict(
     quantize: Quantize | None = None,
     clips: int = 1,
     cuda: bool = False,
+    more: StageMemory = StageMemory(),
 ) -> Prediction:
     """The peak of a process that keeps these parts loaded and computes `clips` clips together.
 
-    cuda: on a GPU, of its memory; else of the machine's.
+    cuda: on a GPU, of its memory; else of the machine's.  more: what stages take beside their parts.
     Raises ModelError if the model does not have a part.
 
         >>> predict(open_model("random-full"), ["facemae", "videomae", "emotion_llama"], dtype="bfloat16").weights
@@ -87,9 +96,9 @@ def predict(
         matrices = [shape for part, config in configs.items() for shape in _quantized(part, config).values()]
         making = MAKING_BYTES[quantize] * max((rows * columns for rows, columns in matrices), default=0)
     return Prediction(
-        weights=weights,
+        weights=weights + more.weights,
         shared=0 if cuda else sum(mapped_bytes(source, part, dtype, quantize) for part in parts),
-        activations=max(stages, default=0) + making,
+        activations=max(stages, default=0) + making + clips * more.a_clip,
         libraries=CUDA_BYTES if cuda else PROCESS_BYTES + len(configs) * PART_BYTES,
     )
 
@@ -101,13 +110,14 @@ def fitting_batch(
     dtype: DtypeName,
     quantize: Quantize | None = None,
     total_bytes: int,
+    more: StageMemory = StageMemory(),
 ) -> int:
     """Clips that a GPU computes together: the largest power of two up to 16 that fits; 1 if none does.
 
     total_bytes: of the device, and not what is free now: a run that is resumed computes the same clips together.
     """
-    one = predict(source, parts, dtype=dtype, quantize=quantize, cuda=True)
-    two = predict(source, parts, dtype=dtype, quantize=quantize, clips=2, cuda=True)
+    one = predict(source, parts, dtype=dtype, quantize=quantize, cuda=True, more=more)
+    two = predict(source, parts, dtype=dtype, quantize=quantize, clips=2, cuda=True, more=more)
     of_clip = two.activations - one.activations
     batch = LARGEST_BATCH
     while batch > 1 and one.peak + (LANES * batch - 1) * of_clip > USABLE * total_bytes:

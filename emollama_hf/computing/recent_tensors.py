@@ -20,6 +20,13 @@ class RecentTensors:
         self._held: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __deepcopy__(self, memo: object) -> RecentTensors:
+        # A copied network computes its own.
+        return RecentTensors(self._most_bytes)
+
+    def __reduce__(self) -> tuple[type[RecentTensors], tuple[int]]:
+        return RecentTensors, (self._most_bytes,)
+
     def of(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[torch.Tensor]]) -> list[torch.Tensor]:
         """A tensor for each key.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.checkpoints.memory import LANES, Prediction, predict
+from emollama_hf.checkpoints.memory import LANES, Prediction, StageMemory, predict
 from emollama_hf.computing.available_memory import Memory, cuda_memory, own_memory, system_memory
 from emollama_hf.computing.number_types import MIXED, DtypeName
 from emollama_hf.console.logs import package_logger
@@ -24,13 +24,17 @@ PROCESSES = "--num-proc"
 
 @dataclass(frozen=True)
 class ComputePlan:
-    """How a run computes. clips: together in each process. processes: on this device, each with a model."""
+    """How a run computes. clips: together in each process. processes: on this device, each with a model.
+
+    more: what stages take beside their parts.
+    """
 
     device: str
     dtype: DtypeName
     quantize: Quantize | None
     clips: int
     processes: int = 1
+    more: StageMemory = StageMemory()  # noqa: RUF009  (frozen)
 
     @property
     def on_gpu(self) -> bool:
@@ -45,7 +49,9 @@ class ComputePlan:
         return self._predicted(source, parts, 1 if self.on_gpu else self.clips).peak
 
     def _predicted(self, source: ModelSource, parts: tuple[str, ...], clips: int) -> Prediction:
-        one = predict(source, parts, dtype=self.dtype, quantize=self.quantize, clips=clips, cuda=self.on_gpu)
+        one = predict(
+            source, parts, dtype=self.dtype, quantize=self.quantize, clips=clips, cuda=self.on_gpu, more=self.more
+        )
         return one.of_processes(self.processes)
 
 
@@ -59,11 +65,13 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
         return
     device = models[0].device()
     settings = models[-1].resolved_config()
+    own = [stage.own_memory() for stage in models]
+    more = StageMemory(max(one.weights for one in own), max(one.a_clip for one in own))
     plan = ComputePlan(
-        device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc)
+        device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc), more
     )
     check_installed(plan.quantize)
-    parts: tuple[str, ...] = tuple(stage.part for stage in models)
+    parts: tuple[str, ...] = tuple(dict.fromkeys(stage.part for stage in models))
     there = memory_there(device, own=num_proc is None)
     problem = None if there is None else does_not_fit(plan, models[0].source, parts, there.available)
     if problem is not None:

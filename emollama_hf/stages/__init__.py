@@ -10,7 +10,9 @@ from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import StageConfig
 from emollama_hf.stages.contract_check import check_contract
 from emollama_hf.stages.emollama import EmoLlamaEmbed
+from emollama_hf.stages.emotion_predict import EmotionPredict
 from emollama_hf.stages.facemae import FaceMAEEmbed
+from emollama_hf.stages.generate_answer import GenerateAnswer
 from emollama_hf.stages.hubert import HubertEmbed
 from emollama_hf.stages.known_stages import add_built_in, register
 from emollama_hf.stages.model_stage import ModelStage
@@ -24,6 +26,8 @@ STAGES: tuple[type[Stage], ...] = (
     VideoMAEEmbed,
     HubertEmbed,
     EmoLlamaEmbed,
+    EmotionPredict,
+    GenerateAnswer,
 )
 add_built_in(STAGES, check_contract)
 
@@ -31,7 +35,9 @@ __all__ = [
     "STAGES",
     "Column",
     "EmoLlamaEmbed",
+    "EmotionPredict",
     "FaceMAEEmbed",
+    "GenerateAnswer",
     "HubertEmbed",
     "ModelStage",
     "SampleFrames",

@@ -1,65 +1,41 @@
-"""peak_frame, facemae, videomae (and hubert) ─► emollama: the stage of Emotion-LLaMA."""
+"""peak_frame, facemae, videomae (and hubert) ─► emollama: the hidden states of Emotion-LLaMA."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from emollama_hf import schema
-from emollama_hf.checkpoints import ModelSource
-from emollama_hf.computing.number_types import DtypeName
-from emollama_hf.encoders.emotion_llama.config_json import feature_size, visual_tokens
+from emollama_hf.encoders.emotion_llama.config_json import blocks
+from emollama_hf.encoders.emotion_llama.layers_option import checked_layers
 from emollama_hf.encoders.emotion_llama.pooling import canonical_pooling, pool, pooled_shape
-from emollama_hf.encoders.emotion_llama.prompt import (
-    DEFAULT_INSTRUCTION,
-    DEFAULT_TASK,
-    PromptIds,
-    encode_prompt,
-    prompt_segments,
-)
+from emollama_hf.encoders.emotion_llama.prompt import PromptIds, encode_prompt, pad_prompts
 from emollama_hf.errors import ClipError
-from emollama_hf.frames.pictures.single_picture import open_image
-from emollama_hf.frames.settings import DEFAULT_LIMITS
-from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import check_choice
-from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig
+from emollama_hf.stages.decoder_stage import DecoderInput, DecoderStage, DecoderStageConfig, tensors_of
 from emollama_hf.stages.stage import Stage
-from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
 
-Layout = Literal["fork", "upstream"]
 StoreDtype = Literal["float16", "float32"]
-
-#: Columns of the feature vectors that the decoder receives in each layout, in its order.
-LAYOUTS: dict[str, tuple[str, ...]] = {
-    "fork": (schema.FACEMAE, schema.VIDEOMAE),
-    "upstream": (schema.FACEMAE, schema.VIDEOMAE, schema.HUBERT),
-}
 
 
 @dataclass(frozen=True)
-class EmoLlamaConfig(ModelStageConfig):
+class EmoLlamaConfig(DecoderStageConfig):
     """Every option of `EmoLlamaEmbed` that can change its result."""
 
-    task: str = DEFAULT_TASK
-    instruction: str = DEFAULT_INSTRUCTION
-    layout: Layout = "fork"
     pooling: str = "all"
+    layers: tuple[int, ...] | None = None
     store_dtype: StoreDtype = "float16"
     chat_template: bool = False
-    quantize: Quantize | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "pooling", canonical_pooling(self.pooling))  # slices have a spelling, too
-        check_choice("layout", self.layout, tuple(LAYOUTS))
         check_choice("store_dtype", self.store_dtype, ("float16", "float32"))
-        check_choice("quantize", self.quantize, (None, *QUANTIZATIONS))
-        prompt_segments(self.task, self.instruction)  # refuses an instruction that cannot be asked
+        if self.layers is not None:
+            object.__setattr__(self, "layers", checked_layers(self.layers))
 
 
 MEANING = (
@@ -67,23 +43,8 @@ MEANING = (
     "clip, the two embeddings and the instruction below"
 )
 
-#: Prompts of this process by model digest and configuration.
-_prompts: dict[tuple[str, EmoLlamaConfig], PromptIds] = {}
 
-
-class DecoderInput(NamedTuple):
-    """One clip, ready for the decoder.
-
-    Attributes:
-        picture: (S, S, 3) uint8 RGB, of the image encoder's size.
-        features: (2, D) float32 in the layout fork, (3, D) upstream.
-    """
-
-    picture: np.ndarray
-    features: np.ndarray
-
-
-class EmoLlamaEmbed(ModelStage):
+class EmoLlamaEmbed(DecoderStage):
     """Hidden states of Emotion-LLaMA for each clip.
 
     Reads `peak_frame` (PIL image, (H, W, 3) uint8 array or undecoded `Image`), `facemae`, `videomae` and, for
@@ -92,7 +53,7 @@ class EmoLlamaEmbed(ModelStage):
     columns
 
         emollama            (L, hidden) float16, (309, 4096) with the real model and the default instruction;
-                            (hidden,) when pooled to one vector
+                            (hidden,) when pooled to one vector; with `layers` one of these for each layer
         facemae, videomae   (1024,) float32
         peak_index, clip_frame_count int32; clip_fps, clip_duration_s, face_coverage float32
         emollama_status, emollama_error
@@ -100,9 +61,13 @@ class EmoLlamaEmbed(ModelStage):
     Args:
         model: model directory, Hub id, "random-tiny" or "random-full"; None for the model that `configure` has set.
         revision: commit, branch or tag of a Hub id.
-        task, instruction: the prompt is "<video>..</video> <feature>..</feature> [{task}] {instruction} ".
+        task, instruction: the prompt is "<video>..</video> <feature>..</feature> [{task}] {instruction} ". A column's
+            name in braces stands for the row's value of it: "The person in video says: {transcript}. ..."; `{{` and
+            `}}` are braces. Prompts then differ in length, and so does the first side of `emollama` with pooling="all".
         layout: "fork" (vectors of FaceMAE and VideoMAE) or "upstream" (and of HuBERT).
         pooling: "all", a slice or "6:10", "mean", "last", "image_mean", "features_mean", "text_mean".
+        layers: hidden states to keep, as a tuple: k is the residual stream after block k, 0 the decoder's input, -1 the
+            last hidden state, behind the final norm. None keeps the last and adds no axis.
         store_dtype: "float16" or "float32".
         chat_template: whether the prompt is wrapped as in a chat.
         tokenizer: directory or Hub id, for models that come without one.
@@ -118,8 +83,8 @@ class EmoLlamaEmbed(ModelStage):
     Raises:
         TypeError: an unknown option.
         ValueError: an option has a value that is not valid, or an instruction that cannot be asked.
-        ClipError: by a call with on_error="raise": bad_frames (the peak frame), bad_features, overflow, and the errors
-            of the stages that run first.
+        ClipError: by a call with on_error="raise": bad_frames (the peak frame), bad_features, bad_text
+            (words of the row), overflow, and the errors of the stages that run first.
         ModelError: by a call: the model or one of its parts is missing, or two of its parts do not fit each other.
 
     Example:
@@ -132,12 +97,7 @@ class EmoLlamaEmbed(ModelStage):
 
     name = "emollama_embed"
     version = 1
-    part = "emotion_llama"
-    inputs = (schema.PEAK_FRAME, schema.FACEMAE, schema.VIDEOMAE)
-    optional_inputs = (schema.HUBERT,)
-    placement_options = (*ModelStage.placement_options, "tokenizer")
     carries = (schema.FACEMAE, schema.VIDEOMAE, *schema.CLIP_FACTS)
-    rounds = "after others"
     in_short = "hidden states of a language model that was shown the face and asked for the emotion"
     Config = EmoLlamaConfig
     config: EmoLlamaConfig
@@ -145,7 +105,10 @@ class EmoLlamaEmbed(ModelStage):
     @classmethod
     def variants(cls) -> tuple[Stage, ...]:
         return tuple(
-            cls(model, pooling=pooling) for model in ("random-tiny", "random-full") for pooling in ("all", "mean")
+            cls(model, pooling=pooling, layers=layers)
+            for model, some in (("random-tiny", (-1,)), ("random-full", (0, -1)))
+            for pooling in ("all", "mean")
+            for layers in (None, some)
         )
 
     @property
@@ -153,89 +116,59 @@ class EmoLlamaEmbed(ModelStage):
         return (schema.EMOLLAMA,)
 
     def outputs(self) -> dict[str, Column]:
-        prompt = self._prompt()
-        shape = pooled_shape(self.config.pooling, prompt.spans, self.source.width(self.part))
-        dtype = self.config.store_dtype
-        feature = schema.matrix_feature(*shape, dtype) if len(shape) == 2 else schema.vector_feature(shape[0], dtype)
-        return {schema.EMOLLAMA: Column(feature, MEANING, tolerance=1e-4)}
-
-    def runs_first(self) -> tuple[str, ...]:
-        # Of the layout with sound, a stage that computes it runs as soon as one is known that can.
-        return (*self.inputs, *LAYOUTS[self.config.layout][2:])
-
-    def input_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        # Asked of the configuration: the projections, whose widths these are, need not be loaded for it.
-        return dict.fromkeys(LAYOUTS[self.config.layout], (feature_size(self.source.config(self.part)),))
-
-    def identity(self) -> dict[str, Any]:
-        found = super().identity()
-        if self.config.layout == "fork":
-            return found
-        required = {type(stage) for stage in self.chain(set())}
-        optional = [stage for stage in self.chain({schema.VIDEO}) if type(stage) not in required]
-        return {**found, "optional": [stage.own_identity() for stage in optional]} if optional else found
-
-    def parts_beside(self) -> tuple[str, ...]:
-        return (*super().parts_beside(), *LAYOUTS[self.config.layout][2:])
-
-    def carried_feature(self, column: str) -> Any:
-        if column in LAYOUTS["upstream"]:
-            # As wide as the decoder takes them: rows may bring them, and the encoders need not be there.
-            return schema.vector_feature(feature_size(self.source.config(self.part)))
-        return super().carried_feature(column)
+        width, dtype = self.source.width(self.part), self.config.store_dtype
+        sides: tuple[int, ...]
+        if self.words and self.config.pooling == "all":
+            sides = (-1, width)
+        elif self.words and ":" not in self.config.pooling:
+            sides = (width,)
+        elif self.words:
+            start, stop = map(int, self.config.pooling.split(":"))
+            sides = (stop - start, width)
+        else:
+            sides = pooled_shape(self.config.pooling, self.prompt().spans, width)
+        if self.config.layers is not None:
+            checked_layers(self.config.layers, blocks(self.source.config(self.part)))
+            sides = (len(self.config.layers), *sides)
+        return {schema.EMOLLAMA: Column(schema.array_feature(sides, dtype), MEANING, tolerance=1e-4)}
 
     def resolved_config(self) -> dict[str, Any]:
-        # Not named when there is none: what was computed before there was a choice is found again.
-        return {name: value for name, value in super().resolved_config().items() if (name, value) != ("quantize", None)}
+        return {name: value for name, value in super().resolved_config().items() if (name, value) != ("layers", None)}
 
-    def given(self, columns: Collection[str]) -> tuple[str, ...]:
-        read = (schema.PEAK_FRAME, *LAYOUTS[self.config.layout])
-        return tuple(column for column in read if column in columns)
-
-    def prepare(self, row: Row) -> DecoderInput:
-        model = self.model()
-        width = model.config.feature_size
-        vectors = []
-        for column in LAYOUTS[self.config.layout]:
-            if column == schema.HUBERT and column not in row:
-                vectors.append(np.zeros(width, np.float32))  # as upstream does for clips without sound
-            else:
-                vectors.append(schema.vector_from_row(column, row[column], width))
-        picture = picture_from_row(schema.PEAK_FRAME, row[schema.PEAK_FRAME])
-        return DecoderInput(model.resized(picture), np.stack(vectors))
+    def encoded(self, instruction: str) -> PromptIds:
+        return encode_prompt(
+            self.source.tokenizer(self.part),
+            self.config.task,
+            instruction,
+            visual_tokens=self.visual_token_count(),
+            chat_template=self.config.chat_template,
+        )
 
     def compute_together(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
         import torch
 
-        from emollama_hf.encoders.scaling import clip_normalised, on_device
-
-        prompt = self._prompt()
+        prompts = [item.prompt for item in items]
+        batch = pad_prompts(prompts, self.source.tokenizer(self.part).pad_id) if self.words else None
+        ids = np.stack([one.input_ids for one in prompts]) if batch is None else batch.input_ids
         with self.computing() as model:
-            device = model.device
-            states = model(
-                pixel_values=clip_normalised(np.stack([item.picture for item in items]), device),
-                features=on_device(np.stack([item.features for item in items]), device),
-                input_ids=torch.as_tensor(prompt.input_ids).expand(len(items), -1),
-            ).last_hidden_state
-            pooled = pool(states, self.config.pooling, prompt.spans).float().cpu().numpy()
-        return [self._stored(state) for state in pooled]
-
-    def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
-        return source.load(self.part, dtype=dtype, device=device, quantize=self.config.quantize)
-
-    def _prompt(self) -> PromptIds:
-        # Reading a tokenizer takes a while, and every batch asks for the prompt's length.
-        key = (self.model_digest(), self.config)
-        if key not in _prompts:
-            source, config = self.source, self.config
-            _prompts[key] = encode_prompt(
-                source.tokenizer(self.part),
-                config.task,
-                config.instruction,
-                visual_tokens=visual_tokens(source.config(self.part), len(LAYOUTS[config.layout])),
-                chat_template=config.chat_template,
+            computed = model(
+                **tensors_of(items, model.device),
+                input_ids=torch.from_numpy(ids),
+                attention_mask=None if batch is None else torch.from_numpy(batch.attention_mask),
+                layers=self.config.layers,
             )
-        return _prompts[key]
+            states = [computed.last_hidden_state] if self.config.layers is None else computed.hidden_states
+            pooled = [self._pooled(one, prompts) for one in states]
+        if self.config.layers is None:
+            return [self._stored(state) for state in pooled[0]]
+        return [self._stored(np.stack(layers)) for layers in zip(*pooled, strict=True)]
+
+    def _pooled(self, states: Any, prompts: list[PromptIds]) -> list[np.ndarray]:
+        """One array a clip, float32."""
+        if not self.words:
+            return list(pool(states, self.config.pooling, prompts[0].spans).float().cpu().numpy())
+        rows = (pool(states[row : row + 1], self.config.pooling, one.spans) for row, one in enumerate(prompts))
+        return [one[0].float().cpu().numpy() for one in rows]
 
     def _stored(self, state: np.ndarray) -> dict[str, Any] | ClipError:
         with np.errstate(over="ignore"):
@@ -252,45 +185,3 @@ class EmoLlamaEmbed(ModelStage):
             "overflow",
             "hidden states came out as NaN or infinite. Compute with dtype='bfloat16' or 'float32'.",
         )
-
-
-def picture_from_row(column: str, value: Any) -> np.ndarray:
-    """The picture of a row.
-
-    Args:
-        column: name of its column, for errors.
-        value: PIL image, (H, W, 3) array of whole numbers 0..255, or the dict of an undecoded `Image`.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        ClipError: bad_frames for a null, an image file that cannot be read, another shape, dtype or range.
-    """
-    import PIL.Image
-
-    expected = "expected a PIL image, an (H, W, 3) uint8 array or an undecoded Image. Make it with sample_frames."
-    if value is None:
-        raise ClipError("bad_frames", f"column {column!r} is null in this row; {expected}")
-    if isinstance(value, Mapping):
-        try:
-            with ExitStack() as stack:
-                image = stack.enter_context(open_image(value, f"column {column!r}", DEFAULT_LIMITS, stack))
-                return np.asarray(image.convert("RGB"))
-        except ClipError:
-            raise
-        except (OSError, SyntaxError, TypeError, ValueError, AttributeError, PIL.Image.DecompressionBombError) as error:
-            raise ClipError(
-                "bad_frames", f"column {column!r} cannot be read as a picture ({error}); {expected}"
-            ) from error
-    if isinstance(value, PIL.Image.Image):
-        return np.asarray(value.convert("RGB"))
-    array = np.asarray(value)
-    if array.dtype.kind in "iu" and array.size and 0 <= array.min() <= array.max() <= 255:
-        array = array.astype(np.uint8)  # nested lists of a plain map come as int64
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape:
-        raise ClipError("bad_frames", f"column {column!r} holds {array.dtype} of shape {array.shape}; {expected}")
-    return array
-
-
-__all__ = ["EmoLlamaConfig", "EmoLlamaEmbed"]

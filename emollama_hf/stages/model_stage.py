@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from emollama_hf.checkpoints import ModelSource, open_model
-from emollama_hf.checkpoints.memory import fitting_batch
+from emollama_hf.checkpoints.memory import StageMemory, fitting_batch
 from emollama_hf.computing import process
 from emollama_hf.computing.available_memory import cuda_memory
 from emollama_hf.computing.exact_float32 import exact_float32
@@ -186,6 +186,10 @@ class ModelStage(Stage):
         """Parts that stay loaded beside this one, because the same rows go through all of them."""
         return find_encoder(self.part).beside
 
+    def own_memory(self) -> StageMemory:
+        """Bytes that this stage takes beside the weights and the activations of its part."""
+        return StageMemory()
+
     def _fitting_batch(self, device: str) -> int:
         # Earlier parts stay loaded beside a later one, also where rows bring their columns: the same batch either way.
         parts = (*self.parts_beside(), self.part)
@@ -196,6 +200,7 @@ class ModelStage(Stage):
             dtype=self._policy(),
             quantize=getattr(self.config, "quantize", None),
             total_bytes=cuda_memory(device).total,
+            more=self.own_memory(),
         )
 
     def model_digest(self) -> str:

@@ -58,6 +58,21 @@ def hidden_size(config: Config) -> int:
     return int(config.get("text_config", {}).get("hidden_size", 4096))
 
 
+def blocks(config: Config) -> int:
+    """Blocks of the decoder."""
+    return int(config.get("text_config", {}).get("num_hidden_layers", 32))
+
+
+def vocabulary(config: Config) -> int:
+    """Pieces that the decoder knows."""
+    return int(config.get("text_config", {}).get("vocab_size", 32_000))
+
+
+def longest_sequence(config: Config) -> int:
+    """Positions that the decoder was trained for."""
+    return int(config.get("text_config", {}).get("max_position_embeddings", 2048))
+
+
 def feature_size(config: Config) -> int:
     """Length of the clip features that the decoder's projections take."""
     return int(config.get("feature_size", 1024))

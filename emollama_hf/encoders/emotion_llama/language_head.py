@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from emollama_hf.encoders.emotion_llama.encoder import LANGUAGE_HEAD
 from emollama_hf.encoders.emotion_llama.network import EmotionLlamaModel
@@ -23,8 +23,10 @@ def with_head(network: EmotionLlamaModel, kept: Mapping[str, torch.Tensor]) -> L
     Returns:
         A model whose `model` is `network.language_model`, in evaluation mode.
     """
+    text = network.config.text_config
     with torch.device("meta"):
-        language_model = LlamaForCausalLM(network.config.text_config)
+        language_model = LlamaForCausalLM(LlamaConfig(**{**text.to_dict(), "num_hidden_layers": 0}))
+    language_model.config = text
     language_model.model = network.language_model
     weight = kept.get(LANGUAGE_HEAD, network.language_model.embed_tokens.weight)
     language_model.lm_head.weight = nn.Parameter(weight, requires_grad=False)

@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-LAST = -1
-
-
-def checked_layers(layers: Sequence[int], blocks: int) -> tuple[int, ...]:
-    """Numbers of layers that a decoder has.
-
-    Args:
-        layers: 0 is the decoder's input, k the residual stream after block k, -1 the last hidden state, which is the
-            stream after the last block behind the final norm.
-        blocks: how many blocks the decoder has.
-
-    Raises:
-        ValueError: none, one twice, or one that the decoder does not have.
-    """
-    found = tuple(layers)
-    good = all(isinstance(one, int) and not isinstance(one, bool) and LAST <= one <= blocks for one in found)
-    if not found or not good or len(set(found)) != len(found):
-        raise ValueError(
-            f"layers={found!r}: expected different numbers from 0 (the decoder's input) to {blocks} (after the last "
-            "block), or -1 (after the final norm)."
-        )
-    return found
+from emollama_hf.encoders.emotion_llama.layers_option import LAST
 
 
 @contextmanager
-def collected(
-    blocks: Sequence[nn.Module], layers: Sequence[int], keep: Callable[[torch.Tensor], torch.Tensor]
-) -> Iterator[dict[int, torch.Tensor]]:
-    """The residual streams of chosen layers of the passes that run within, as `keep` reduces each.
+def collected(blocks: Sequence[nn.Module], layers: Sequence[int]) -> Iterator[dict[int, torch.Tensor]]:
+    """The residual streams of chosen layers of the pass that runs within.
 
     The dict that is yielded fills while the decoder runs; -1 is not among it, since the decoder returns that state.
     """
     found: dict[int, torch.Tensor] = {}
     handles = []
+    own = threading.get_ident()  # two threads may share a network, and hooks are called for both
 
     def before_first(_: nn.Module, arguments: tuple[torch.Tensor, ...], options: dict[str, torch.Tensor]) -> None:
-        found[0] = keep(arguments[0] if arguments else options["hidden_states"])
+        if threading.get_ident() == own:
+            found[0] = arguments[0] if arguments else options["hidden_states"]
 
     def after(number: int) -> Callable[[nn.Module, object, object], None]:
         def hook(_: nn.Module, __: object, output: object) -> None:
             state = output[0] if isinstance(output, tuple) else output
             assert isinstance(state, torch.Tensor)
-            found[number] = keep(state)
+            if threading.get_ident() == own:
+                found[number] = state
 
         return hook
 

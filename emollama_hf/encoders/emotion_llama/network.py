@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,16 @@ from transformers import LlamaModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel
 
+from emollama_hf.computing.recent_tensors import RecentTensors
 from emollama_hf.encoders.emotion_llama.configuration import EmotionLlamaConfig
+from emollama_hf.encoders.emotion_llama.layers import collected
+from emollama_hf.encoders.emotion_llama.layers_option import LAST
 from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID
 from emollama_hf.encoders.pixels import resize_uint8
 from emollama_hf.encoders.scaling import clip_normalised
+
+#: Bytes of visual tokens that are remembered: of 45 clips of the real sizes in float16.
+RECENT_BYTES = 96_000_000
 
 
 class EmotionLlamaModel(PreTrainedModel):
@@ -49,6 +56,7 @@ class EmotionLlamaModel(PreTrainedModel):
         self.audio_projection = nn.Linear(config.feature_size, hidden)
         self.class_token_projection = nn.Linear(image_width, hidden)
         self.language_model = LlamaModel._from_config(config.text_config)
+        self._recent = RecentTensors(RECENT_BYTES)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -109,6 +117,25 @@ class EmotionLlamaModel(PreTrainedModel):
         parts.append(self.class_token_projection(class_token))
         return torch.cat(parts, dim=1)
 
+    def recent_visual_tokens(
+        self, keys: Sequence[str], pixel_values: torch.Tensor, features: torch.Tensor
+    ) -> torch.Tensor:
+        """`visual_tokens`, of clips that were asked for a moment ago without computing them again.
+
+        Hidden states and an answer of the same clips then cost EVA once.
+
+        Args:
+            keys: what decides each clip's pixels and features.
+            pixel_values, features: as `visual_tokens` takes them.
+        """
+
+        def compute(indices: list[int]) -> Sequence[torch.Tensor]:
+            # The whole batch as it is where nothing is known: its products have the height that they always had.
+            some = slice(None) if len(indices) == len(keys) else indices
+            return self.visual_tokens(pixel_values[some], features[some]).unbind(0)
+
+        return torch.stack(self._recent.of(keys, compute))
+
     def embed(self, input_ids: torch.Tensor, visual_tokens: torch.Tensor) -> torch.Tensor:
         """The decoder's input: embeddings of the ids, visual tokens in order where the id is `VISUAL_ID`.
 
@@ -140,18 +167,37 @@ class EmotionLlamaModel(PreTrainedModel):
         features: torch.Tensor,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
+        keys: Sequence[str] | None = None,
+        layers: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> BaseModelOutput:
-        """Last hidden states, after the final norm: `last_hidden_state` is (B, L, hidden).
+        """Hidden states of the decoder.
 
-        pixel_values, features: as `visual_tokens` takes them.  input_ids: (B, L).
-        attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding.
-        Positions count from 0 in every row, and states at padding mean nothing.
+        Args:
+            pixel_values, features: as `visual_tokens` takes them.
+            input_ids: (B, L) int64.
+            attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding.
+            keys: of the clips, as `recent_visual_tokens` takes them; None remembers nothing.
+            layers: as `layers.checked_layers` takes them; None for the last hidden states alone.
+            **kwargs: for transformers' decoder.
+
+        Returns:
+            `last_hidden_state` (B, L, hidden), after the final norm; with `layers` also `hidden_states`, one (B, L,
+            hidden) each. Positions count from 0 in every row, and states at padding mean nothing.
         """
-        inputs_embeds = self.embed(input_ids, self.visual_tokens(pixel_values, features))
+        if keys is None:
+            visual_tokens = self.visual_tokens(pixel_values, features)
+        else:
+            visual_tokens = self.recent_visual_tokens(keys, pixel_values, features)
+        inputs_embeds = self.embed(input_ids, visual_tokens)
         if attention_mask is not None:
             attention_mask = attention_mask.to(inputs_embeds.device)
-        decoded = self.language_model(
-            inputs_embeds=inputs_embeds, attention_mask=attention_mask, use_cache=False, **kwargs
+        with collected(list(self.language_model.layers), layers or ()) as found:
+            last = self.language_model(
+                inputs_embeds=inputs_embeds, attention_mask=attention_mask, use_cache=False, **kwargs
+            ).last_hidden_state
+        if layers is None:
+            return BaseModelOutput(last_hidden_state=last)
+        return BaseModelOutput(
+            last_hidden_state=last, hidden_states=tuple(last if one == LAST else found[one] for one in layers)
         )
-        return BaseModelOutput(last_hidden_state=decoded.last_hidden_state)

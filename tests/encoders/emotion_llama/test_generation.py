@@ -142,7 +142,7 @@ def test_layers_of_the_original(emotion_llama: EmotionLlamaModel) -> None:
     recorded = golden.outputs("clip_a/llm_fork_emotion")
     decoder = emotion_llama.language_model
     inputs = torch.from_numpy(recorded["inputs_embeds"])
-    with collected(list(decoder.layers), (0, 1, 2, 3, -1), lambda state: state) as found:
+    with collected(list(decoder.layers), (0, 1, 2, 3, -1)) as found:
         last = decoder(inputs_embeds=inputs, use_cache=False).last_hidden_state
     for layer in range(3):
         assert_reproduced(found[layer][0], recorded["hidden_states_all"][layer], DECODER_LIMIT)

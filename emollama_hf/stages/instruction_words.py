@@ -12,6 +12,9 @@ from emollama_hf.errors import ClipError
 
 #: Letters of one row's words; longer ones do not fit into any decoder that is known.
 LONGEST = 20_000
+#: What stands for something else than itself in a prompt.
+SYMBOLS = ("<s>", "</s>", "<unk>", "<VideoHere>", "<FeatureHere>")
+_ADVICE = "Write {{ and }} for braces that are text."
 
 
 def columns_named(instruction: str) -> tuple[str, ...]:
@@ -40,7 +43,7 @@ def worded(instruction: str, values: Mapping[str, Any]) -> str:
     return "".join(text + ("" if name is None else _text(name, values.get(name))) for text, name in _parts(instruction))
 
 
-def check_columns_named(stage: str, instruction: str, present: Collection[str]) -> None:
+def check_words(stage: str, instruction: str, present: Collection[str]) -> None:
     """Check that a data set has the columns that an instruction names.
 
     Raises:
@@ -49,8 +52,8 @@ def check_columns_named(stage: str, instruction: str, present: Collection[str]) 
     absent = [name for name in columns_named(instruction) if name not in present]
     if absent:
         raise ValueError(
-            f"{stage}: the instruction names {', '.join('{' + name + '}' for name in absent)}, and the data set has the "
-            f"columns {', '.join(map(repr, present))}. Name one of these, or write {{{{ and }}}} for braces that are text."
+            f"{stage}: the instruction names {', '.join('{' + name + '}' for name in absent)}, and the data set has "
+            f"the columns {', '.join(map(repr, present))}. Name one of these. {_ADVICE}"
         )
 
 
@@ -66,21 +69,21 @@ def _parts(instruction: str) -> list[tuple[str, str | None]]:
     return [(text, name) for text, name, _, _ in found]
 
 
-_ADVICE = "Write {{ and }} for braces that are text."
-
-
 def _text(name: str, value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
-        text = " ".join(value.split())
+        text = value
     elif isinstance(value, bool | int | float):
         text = str(value)
     else:
         found = "null" if value is None else type(value).__name__
         raise ClipError("bad_text", f"column {name!r} holds {found}, and the instruction needs its text.")
-    if not text:
+    if not text.strip():
         raise ClipError("bad_text", f"column {name!r} is empty, and the instruction needs its text.")
+    symbol = next((one for one in SYMBOLS if one in text), None)
+    if symbol is not None:
+        raise ClipError("bad_text", f"column {name!r} holds {symbol!r}, which is a symbol of prompts. Remove it there.")
     if len(text) > LONGEST:
         raise ClipError("bad_text", f"column {name!r} has {len(text):,} letters, expected at most {LONGEST:,}.")
     return text
