@@ -45,6 +45,7 @@ OWN_OPENING = {
     "conversion/archive_check.py": "checkpoints, of which check_not_pointer has found that they are regular files",
     "conversion/pickle_file.py": "the same",
     "files/small_file.py": "the function itself",
+    "stages/plugin_origin.py": "metadata of installed distributions, by importlib",
 }
 
 

@@ -12,7 +12,8 @@ from datasets import Dataset, List, Value
 
 import emollama_hf
 from emollama_hf import Column, EmoLlamaEmbed, ModelError, PluginError, Stage, VideoMAEEmbed, extract
-from emollama_hf.checkpoints import open_model, write_model
+from emollama_hf.checkpoints import open_model
+from emollama_hf.checkpoints.write import write_model
 from emollama_hf.encoders import find_encoder, tiny_sizes
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.shape_check import check_shapes
