@@ -20,6 +20,7 @@ class Column:
             (of one number a row: to the number, or to 1 if that is larger); None for values that must be equal.
         sensitive: whether the column shows or sounds like a person. Such a column is returned, written and pushed only
             if somebody asks for it (`keep=`, `media=True`).
+        optional: whether a row that was computed may have None, which is stored as null.
 
     Raises:
         TypeError: `feature` is no `datasets` feature.
@@ -35,6 +36,7 @@ class Column:
     _: KW_ONLY
     tolerance: float | None = None
     sensitive: bool = False
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not hasattr(self.feature, "_type"):

@@ -118,9 +118,14 @@ class EmotionPredict(AnswerStage):
         offered = ", ".join(self._labels)
         return {
             schema.EMOTION: Column(Value("string"), f"the label that the model names, of {offered}"),
-            schema.EMOTION_CONFIDENCE: Column(Value("float32"), "the probability of that label", tolerance=1e-3),
+            schema.EMOTION_CONFIDENCE: Column(
+                Value("float32"), "the probability of that label", tolerance=1e-3, optional=True
+            ),
             schema.EMOTION_PROBS: Column(
-                List(Value("float32"), length=count), f"probabilities of {offered}: {how}", tolerance=1e-3
+                List(Value("float32"), length=count),
+                f"probabilities of {offered}: {how}",
+                tolerance=1e-3,
+                optional=True,
             ),
             schema.EMOTION_ANSWER: Column(Value("string"), "the whole answer of the model"),
             schema.EMOTION_NOTE: Column(Value("string"), "why a clip has no emotion or no probabilities"),

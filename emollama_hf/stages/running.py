@@ -15,6 +15,7 @@ from emollama_hf.console import timing
 from emollama_hf.console.timing import StageTime
 from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError, PluginError, StageError
 from emollama_hf.rows import Rows
+from emollama_hf.stages.column import Column
 from emollama_hf.stages.failing import failed_stage, unforeseen
 from emollama_hf.stages.known_stages import described
 from emollama_hf.stages.step import Step
@@ -71,7 +72,7 @@ def outcomes_of(stage: Step, rows: Rows, indices: Sequence[int]) -> list[Outcome
     computed = _computed(stage, rows, items) if items else []
     if len(computed) != len(items):
         raise PluginError(f"{described(type(stage))} returned {len(computed)} results for {len(items)} rows.")
-    declared = stage.own_features() if items else {}
+    declared = stage.outputs() if items else {}
     for index, outcome in zip(items, computed, strict=True):
         if not isinstance(outcome, ClipError):
             _check(stage, declared, outcome, rows.row(index).label)
@@ -137,7 +138,7 @@ def _computed(stage: Step, rows: Rows, items: Mapping[int, Any]) -> list[Any]:
         raise failed_stage(stage, "compute", [rows.row(index).label for index in items], error) from error
 
 
-def _check(stage: Step, declared: Mapping[str, Any], outcome: Mapping[str, Any], label: str) -> None:
+def _check(stage: Step, declared: Mapping[str, Column], outcome: Mapping[str, Any], label: str) -> None:
     """Raise PluginError unless a stage returned the columns that it declares, each in its shape."""
     if set(outcome) != set(declared):
         raise PluginError(
@@ -145,9 +146,14 @@ def _check(stage: Step, declared: Mapping[str, Any], outcome: Mapping[str, Any],
             f"{', '.join(declared)}."
         )
     for name, value in outcome.items():
-        shape = schema.shape_of(declared[name])
-        if value is None and schema.is_picture(declared[name]):
-            raise PluginError(f"{described(type(stage))} returned no picture in the column {name!r}, {label}.")
+        column = declared[name]
+        shape = column.shape
+        if value is None and not column.optional and (shape is not None or schema.is_picture(column.feature)):
+            what = "picture" if schema.is_picture(column.feature) else "value"
+            raise PluginError(
+                f"{described(type(stage))} returned no {what} in the column {name!r}, {label}. Raise ClipError for a row "
+                "that cannot be computed, or declare the column with optional=True."
+            )
         if value is None or shape is None:
             continue
         if not schema.fits(np.shape(value), shape):

@@ -19,27 +19,56 @@ from emollama_hf import schema
 def to_arrow(name: str, values: Sequence[Any], feature: Any) -> pa.Array:
     """One column, a value a row, as an array of the feature's Arrow type.
 
-    values: numbers or arrays of the declared shape, no None among them; text or bytes as Python objects.
-    Raises ValueError if a value has another shape than declared.
+    Args:
+        name: of the column, for errors.
+        values: numbers or arrays of the declared shape, text or bytes; None for a row without a value.
+        feature: the declared type.
+
+    Raises:
+        ValueError: a value has another shape than declared.
     """
     arrow_type = Features({name: feature}).arrow_schema.field(name).type
     shape = schema.shape_of(feature)
     if shape is None:
         return pa.array(list(values), arrow_type)
     dense = schema.column(name, values, feature)
-    if -1 in shape and all(value is not None for value in dense):
-        return _of_any_length(list(dense), arrow_type)
-    if not isinstance(dense, np.ndarray):
-        raise ValueError(f"column {name!r}: a value is None where a computed row was expected")
-    return _dense(dense, arrow_type)
+    if isinstance(dense, np.ndarray):
+        return _dense(dense, arrow_type)
+    dtype = np.dtype(schema.dtype_of(feature))
+    found = [np.asarray(value, dtype) for value in dense if value is not None]
+    array = _of_any_length(found, shape, arrow_type)
+    if len(found) == len(values):
+        return array
+    numbers = iter(range(len(found)))
+    indices = [None if value is None else next(numbers) for value in values]
+    return _taken(array, pa.array(indices, pa.int64()), arrow_type)
 
 
-def _of_any_length(values: Sequence[np.ndarray], arrow_type: pa.DataType) -> pa.Array:
-    """Arrays whose first side differs, the others not: one flat buffer, and where each row begins."""
+def _taken(array: pa.Array, indices: pa.Array, arrow_type: pa.DataType) -> pa.Array:
+    if isinstance(arrow_type, pa.ExtensionType):
+        return pa.ExtensionArray.from_storage(arrow_type, array.storage.take(indices))
+    return array.take(indices)
+
+
+def _of_any_length(values: Sequence[np.ndarray], shape: Sequence[int], arrow_type: pa.DataType) -> pa.Array:
+    """Arrays of which some sides, -1 in `shape`, differ in length: one flat buffer, and where each row begins."""
     if not values:
-        return pa.array([], arrow_type)
+        return pa.array([], arrow_type) if not isinstance(arrow_type, pa.ExtensionType) else _empty(arrow_type)
+    if -1 not in shape:
+        return _dense(np.stack(values), arrow_type)
+    if shape[0] != -1:
+        inner = _of_any_length([part for value in values for part in value], shape[1:], arrow_type.value_type)
+        return pa.FixedSizeListArray.from_arrays(inner, type=arrow_type)
     offsets = pa.array(np.cumsum([0, *map(len, values)]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, _dense(np.concatenate(values), arrow_type.value_type), type=arrow_type)
+    if -1 in shape[1:]:
+        inner = _of_any_length([part for value in values for part in value], shape[1:], arrow_type.value_type)
+    else:
+        inner = _dense(np.concatenate(values), arrow_type.value_type)
+    return pa.ListArray.from_arrays(offsets, inner, type=arrow_type)
+
+
+def _empty(arrow_type: pa.ExtensionType) -> pa.Array:
+    return pa.ExtensionArray.from_storage(arrow_type, pa.array([], arrow_type.storage_type))
 
 
 def _dense(values: np.ndarray, arrow_type: pa.DataType) -> pa.Array:

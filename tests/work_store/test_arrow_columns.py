@@ -99,9 +99,8 @@ def test_another_shape_is_refused(value: np.ndarray, feature: Any) -> None:
 
 
 @pytest.mark.parametrize("feature", [Value("int32"), List(Value("float32"), length=2), Array2D((1, 2), "float16")])
-def test_none_among_numbers_is_refused(feature: Any) -> None:
-    with pytest.raises(ValueError, match="column 'c': a value is None"):
-        to_arrow("c", [np.zeros(schema.shape_of(feature)), None], feature)
+def test_none_among_numbers_is_null(feature: Any) -> None:
+    assert to_arrow("c", [np.zeros(schema.shape_of(feature)), None], feature).is_null().to_pylist() == [False, True]
 
 
 @pytest.mark.parametrize("feature", [*NUMERIC.values(), Value("string")], ids=[*NUMERIC, "string"])
@@ -118,3 +117,29 @@ def test_failed_and_computed_rows_make_one_column() -> None:
         pieces = [to_arrow("column", values_of(feature, 2), feature), nulls(1, feature)]
         table = pa.concat_tables([pa.table([piece], schema=arrow_schema) for piece in pieces])
         assert table["column"].is_valid().to_pylist() == [True, True, False]
+
+
+FREE = {
+    "first side": List(List(Value("float32"), length=3)),
+    "second side": List(List(List(Value("float16"), length=3)), length=2),
+    "both": List(List(List(Value("float32"), length=2))),
+}
+
+
+@given(data=st.data())
+def test_rows_without_a_value_and_sides_of_any_length_are_stored_as_datasets_stores_them(data: st.DataObject) -> None:
+    feature = data.draw(st.sampled_from([*NUMERIC.values(), *FREE.values()]))
+    shape = schema.shape_of(feature)
+    assert shape is not None
+    rng = np.random.default_rng(0)
+
+    def value() -> np.ndarray:
+        sides = [data.draw(st.integers(1, 4)) if side == -1 else side for side in shape]
+        return rng.integers(0, 200, sides).astype(schema.dtype_of(feature))
+
+    values = [value() if there else None for there in data.draw(st.lists(st.booleans(), max_size=4))]
+    column = to_arrow("column", values, feature)
+    column.validate(full=True)
+    features = Features({"column": feature})
+    ours = Dataset(pa.table([column], schema=features.arrow_schema)).to_list()
+    assert [row["column"] for row in ours] == [None if one is None else one.tolist() for one in values]
