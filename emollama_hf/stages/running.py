@@ -151,8 +151,8 @@ def _check(stage: Step, declared: Mapping[str, Column], outcome: Mapping[str, An
         if value is None and not column.optional and (shape is not None or schema.is_picture(column.feature)):
             what = "picture" if schema.is_picture(column.feature) else "value"
             raise PluginError(
-                f"{described(type(stage))} returned no {what} in the column {name!r}, {label}. Raise ClipError for a row "
-                "that cannot be computed, or declare the column with optional=True."
+                f"{described(type(stage))} returned no {what} in the column {name!r}, {label}. Raise ClipError for a "
+                "row that cannot be computed, or declare the column with optional=True."
             )
         if value is None or shape is None:
             continue

@@ -22,7 +22,7 @@ REPLACED = {
     "/mnt/lab/shared": "lab-shared",
 }
 #: In the order in which README.md names them.
-SUBJECTS = ("model", "pipeline", "runs", "lab", "sharing", "limits", "extending", "building")
+SUBJECTS = ("model", "pipeline", "answers", "runs", "lab", "sharing", "limits", "extending", "building")
 PAGES = ["README.md", *(f"docs/{subject}.md" for subject in SUBJECTS)]
 _INSTALLS = "nothing is installed by a test"
 _RAY = "a cluster: tests/engines/test_ray_command_line.py runs it"

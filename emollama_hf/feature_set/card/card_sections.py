@@ -308,7 +308,8 @@ def _tensor_columns(config: FeatureConfig) -> list[str]:
     """Features, and labels that are numbers in every row: what a tensor can hold of the rows that are ok."""
     labels = config.counts.labels.items()
     whole = [name for name, values in labels if "null" not in values]
-    return [*_feature_columns(config), *(name for name in whole if "string" not in config.features[name].dtype)]
+    features = [name for name in _feature_columns(config) if schema.shape_of(config.features[name]) is not None]
+    return [*features, *(name for name in whole if "string" not in config.features[name].dtype)]
 
 
 def _listing(names: list[str]) -> str:
