@@ -49,6 +49,7 @@ WORDS = {
     "peak": "peak frame",
     "faces": "faces",
     "num_frames": "frames sampled",
+    "fps": "frames sampled a second",
     "min_face_coverage": "least face coverage",
     "size": "crop size in pixels",
     "pixel_aspect": "pixels of videos",
