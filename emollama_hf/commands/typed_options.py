@@ -45,7 +45,11 @@ def typed_options(texts: Iterable[str], *, flags: Collection[str]) -> dict[str, 
 
 
 def _read(name: str, value: str, configs: Iterable[type[StageConfig]]) -> Any:
-    """The value by the type of the first field that it fits: stages differ in the levels that they have."""
+    """The value by the type of the first field that it fits: stages differ in the levels that they have.
+
+    Raises:
+        ValueError: it fits none; the message has what each of them expects.
+    """
     errors: list[str] = []
     for config in configs:
         try:

@@ -134,6 +134,7 @@ def test_sequences_are_stored_found_again_published_verified_and_exported(films:
     assert "| `facemae_sequence` | (any, 32) float32 | embedding of the face" in card
     assert "frames sampled a second: 8.0" in card
     assert "level: frame" in card
+    assert "# rows differ in length: DataLoader(ds, batch_size=8, collate_fn=list)" in card
     push(tmp_path / "out", tmp_path / "shared", names=True)
     shared = load_dataset(str(tmp_path / "shared"), split="train")
     assert {"facemae_sequence", "videomae_sequence", "face_boxes"} <= set(shared.column_names)
@@ -149,6 +150,9 @@ def test_sequences_are_stored_found_again_published_verified_and_exported(films:
         "ds = load_dataset(sys.argv[1], split='train', cache_dir=sys.argv[2])\n"
         "assert 'emollama_hf' not in sys.modules\n"
         "rows = [ds.with_format(f)[:] for f in ('numpy', 'torch')]\n"
+        "from torch.utils.data import DataLoader\n"
+        "loader = DataLoader(ds.with_format('torch', columns=['facemae_sequence']), batch_size=8, collate_fn=list)\n"
+        "assert [len(row['facemae_sequence']) for row in next(iter(loader))] == [12, 4]\n"
         "print(json.dumps([[list(one.shape) for one in row['facemae_sequence']] for row in rows]))"
     )
     ran = second_process.run(code, tmp_path / "shared", tmp_path / "cache", with_package=False, check=True)
