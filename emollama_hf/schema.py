@@ -32,7 +32,10 @@ FACE_SCORES = "face_scores"
 FACE_COVERAGE = "face_coverage"
 
 FACEMAE = "facemae"
+FACEMAE_SEQUENCE = "facemae_sequence"
 VIDEOMAE = "videomae"
+VIDEOMAE_SEQUENCE = "videomae_sequence"
+VIDEOMAE_TOKENS = "videomae_tokens"
 EMOLLAMA = "emollama"
 EMOTION = "emotion"
 EMOTION_CONFIDENCE = "emotion_confidence"
@@ -44,6 +47,8 @@ ANSWER_FINISHED = "answer_finished"
 
 #: Names of classes that a description of a column has.
 FEW_NAMES = 20
+#: Vectors, or pictures, that an array of any length is taken to have before it is read.
+USUAL_LENGTH = 64
 #: How the types of numbers begin; "float16", "int32", "uint8", "bool".
 NUMBERS = ("float", "int", "uint", "bool")
 
@@ -95,13 +100,16 @@ def status_features() -> Features:
 
 
 def frame_features(num_frames: int, video_frames: int, size: int) -> Features:
-    """Types of what `sample_frames` writes, for `num_frames` + `video_frames` crops of size x size pixels."""
+    """Types of what `sample_frames` writes, for `num_frames` + `video_frames` crops of size x size pixels.
+
+    num_frames: of each clip; -1 where clips differ in it.
+    """
     return Features(
         {
-            FACEMAE_FRAMES: Array4D((num_frames, size, size, 3), "uint8"),
+            FACEMAE_FRAMES: array_feature((num_frames, size, size, 3), "uint8"),
             VIDEOMAE_FRAMES: Array4D((video_frames, size, size, 3), "uint8"),
             PEAK_FRAME: Image(),
-            FACE_BOXES: Array2D((num_frames, 4), "float32"),
+            FACE_BOXES: array_feature((num_frames, 4), "float32"),
             FACE_SCORES: List(Value("float32"), length=num_frames),
             **fact_features(),
         }
@@ -125,7 +133,7 @@ def array_feature(sides: Sequence[int], dtype: str) -> Any:
         for side in reversed(sides):
             feature = List(feature, length=side)
         return feature
-    return {2: Array2D, 3: Array3D}[len(sides)](tuple(sides), dtype)
+    return {2: Array2D, 3: Array3D, 4: Array4D}[len(sides)](tuple(sides), dtype)
 
 
 def shape_of(feature: Any) -> tuple[int, ...] | None:
@@ -227,11 +235,12 @@ def vector_from_row(name: str, value: Any, width: int) -> np.ndarray:
 
 
 def row_bytes(features: Features) -> int:
-    """Bytes of one row's numeric columns."""
+    """Bytes of one row's numeric columns; an array of any length is taken to hold `USUAL_LENGTH` vectors."""
     total = 0
     for feature in features.values():
         shape = shape_of(feature)
         if shape is not None:
-            # A list of any length, -1, counts as one value: nothing more is known of it.
-            total += int(np.prod(np.abs(shape), dtype=np.int64)) * np.dtype(dtype_of(feature)).itemsize
+            # Of a list of numbers of any length, -1, nothing is known: it counts as one number.
+            sides = [(USUAL_LENGTH if len(shape) > 1 else 1) if side < 0 else side for side in shape]
+            total += int(np.prod(sides, dtype=np.int64)) * np.dtype(dtype_of(feature)).itemsize
     return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from emollama_hf.stages.config import StageConfig
 from emollama_hf.stages.known_stages import known_stages
 from emollama_hf.stages.option_text import read_option
 from emollama_hf.stages.options import option_fields
@@ -39,5 +40,20 @@ def typed_options(texts: Iterable[str], *, flags: Collection[str]) -> dict[str, 
         if not configs:
             names = {option for one in known_stages() for option in option_fields(one.Config, one.placement_options)}
             raise ValueError(f"--option {text}: unknown option {name!r}. Valid: {', '.join(sorted(names - own))}")
-        found[name] = read_option(name, value, configs[0])
+        found[name] = _read(name, value, configs)
     return found
+
+
+def _read(name: str, value: str, configs: Iterable[type[StageConfig]]) -> Any:
+    """The value by the type of the first field that it fits: stages differ in the levels that they have.
+
+    Raises:
+        ValueError: it fits none; the message has what each of them expects.
+    """
+    errors: list[str] = []
+    for config in configs:
+        try:
+            return read_option(name, value, config)
+        except ValueError as error:
+            errors.append(str(error))
+    raise ValueError("; ".join(dict.fromkeys(errors)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emollama_hf.errors import ClipError
 from emollama_hf.frames.clip import Clip, ClipInfo
 from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
@@ -21,6 +23,7 @@ from emollama_hf.frames.peak.rating import ExpressionRating
 from emollama_hf.frames.sampling import even_indices, segment_indices
 from emollama_hf.frames.settings import DEFAULT_SETTINGS, SampleSettings
 
+_ROUNDING = 1e-6  # of a number of frames
 _PICTURE_RATE = 25.0  # frames a second that pictures without times are taken to have when gaps are judged
 
 
@@ -28,7 +31,8 @@ _PICTURE_RATE = 25.0  # frames a second that pictures without times are taken to
 class ClipSample:
     """The frames stage's result for one clip.
 
-    facemae_frames: (num_frames, size, size, 3) uint8 RGB.  videomae_frames: (16, size, size, 3) uint8 RGB.
+    facemae_frames: (num_frames, size, size, 3) uint8 RGB, with `fps` as many as its length takes.
+    videomae_frames: (16, size, size, 3) uint8 RGB.
     peak_frame: (H, W, 3) uint8 RGB, the whole frame.  peak_index: its number.
     face_boxes: (num_frames, 4) float32, x1 y1 x2 y2 in pixels of the frame as shown, for each of facemae_frames.
     face_scores: (num_frames,) float32, 0 where no face was detected in that very frame; its box is then the
@@ -60,7 +64,8 @@ def sample_clip(
     clip: from `open_video` or `open_pictures`.
     peak_value: for peak="column:NAME", that column's value: a frame number (int) or a time in seconds (float).
     clip_name: for peak="openface:DIR", the clip's file name or path.
-    Raises ClipError: bad_peak, and what reading the frames raises.
+    Raises ClipError: bad_peak; with fps bad_frames (no rate) and limit_exceeded (too many crops); and what reading the
+    frames raises.
 
         >>> with open_video("clip.mp4") as clip:
         ...     sample = sample_clip(clip, SampleSettings())
@@ -129,7 +134,7 @@ def _choose_numbers(
     clip: Clip, settings: SampleSettings, peak_value: int | float | None, clip_name: str | None
 ) -> _Numbers:
     count = clip.info.frame_count
-    facemae, videomae = even_indices(count, settings.num_frames), segment_indices(count)
+    facemae, videomae = _facemae_numbers(clip, settings), segment_indices(count)
     crops = sorted({*facemae.tolist(), *videomae.tolist()})
     peak = fixed_peak(clip, settings, peak_value, clip_name)
     candidates: set[int] = set()
@@ -139,6 +144,32 @@ def _choose_numbers(
     if settings.faces == "none" or settings.crop == "none":
         whole |= set(crops)
     return _Numbers(facemae, videomae, crops, candidates, peak, whole, sorted({*crops, *whole, *candidates}))
+
+
+def _facemae_numbers(clip: Clip, settings: SampleSettings) -> NDArray[np.int64]:
+    """Frames for FaceMAE: `num_frames` evenly spaced, or with `fps` what is shown at 0, 1 / fps, 2 / fps, ... seconds.
+
+    A rate of the clip's own or above takes each frame once.
+    """
+    info, fps = clip.info, settings.fps
+    if fps is None:
+        return even_indices(info.frame_count, settings.num_frames)
+    if not (info.fps > 0 and info.duration_s > 0):
+        raise ClipError(
+            "bad_frames", f"fps={fps:g}, and nothing says how long its frames are shown. Pass num_frames= instead."
+        )
+    every = fps >= info.fps
+    count = info.frame_count if every else max(1, math.ceil(info.duration_s * fps - _ROUNDING))
+    if count > settings.most_crops:
+        raise ClipError(
+            "limit_exceeded",
+            f"fps={fps:g} takes {count:,} crops of {settings.size} x {settings.size} pixels from its "
+            f"{info.duration_s:,.0f} s, and at most {settings.most_crops:,} are computed for a clip. Pass a smaller "
+            "fps or size, or num_frames, or cut the clip.",
+        )
+    if every:
+        return np.arange(count)
+    return np.array([clip.index_at(number / fps) for number in range(count)], np.int64)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 Faces = Literal["detect", "none"]
 Crop = Literal["openface", "aligned", "box", "none"]
+
+#: Bytes that the face crops of one clip may take.
+MOST_CROP_BYTES = 2**30
 
 PEAK_RULES = ("expressive", "middle", "first")
 PEAK_SOURCES = ("column:", "openface:")
@@ -16,7 +20,7 @@ PEAK_SOURCES = ("column:", "openface:")
 class SampleSettings:
     """How a clip becomes two stacks of face crops and one peak frame.
 
-    num_frames: frames for FaceMAE, evenly spaced, at least 1.
+    num_frames: frames for FaceMAE, evenly spaced, at least 1; 16 beside `fps`.
     size: height and width of the crops in pixels, at least 1.
     faces: "detect", or "none" when the pictures are face crops already (they are resized and nothing else).
     crop: "openface" (aligned, background black), "aligned" (not masked), "box" (square around the face) or
@@ -24,6 +28,7 @@ class SampleSettings:
     peak: "expressive", "middle" (frame n // 2), "first", "column:NAME" (a frame number or a time in seconds) or
         "openface:DIR" (a folder with one OpenFace CSV a clip).
     peak_candidates: how many evenly spaced frames peak="expressive" looks at, at most.
+    fps: frames for FaceMAE a second of the clip, instead of `num_frames`.
     Raises ValueError for anything else, with the valid values.
     """
 
@@ -33,10 +38,22 @@ class SampleSettings:
     crop: Crop = "openface"
     peak: str = "expressive"
     peak_candidates: int = 64
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "size", "peak_candidates"):
             _check_positive(type(self).__name__, name, getattr(self, name))
+        if self.num_frames > self.most_crops:
+            raise ValueError(
+                f"num_frames is {self.num_frames:,}; at most {self.most_crops:,} crops of {self.size} x {self.size} "
+                "pixels are computed for a clip"
+            )
+        if self.fps is not None:
+            _check_positive(type(self).__name__, "fps", self.fps, whole=False)
+            if not self.fps < math.inf:
+                raise ValueError(f"fps is {self.fps!r}; expected a finite number of frames a second")
+            if self.num_frames != type(self).num_frames:
+                raise ValueError(f"num_frames={self.num_frames} and fps={self.fps:g}: pass one of them")
         _check_choice("faces", self.faces, get_args(Faces))
         _check_choice("crop", self.crop, get_args(Crop))
         if not isinstance(self.peak, str) or not (
@@ -47,6 +64,11 @@ class SampleSettings:
                 f"peak is {self.peak!r}; choose one of {', '.join(map(repr, PEAK_RULES))}, 'column:NAME' "
                 "(a frame number or a time in seconds) or 'openface:DIR' (a folder with one OpenFace CSV a clip)"
             )
+
+    @property
+    def most_crops(self) -> int:
+        """How many crops of this size are computed for a clip at most."""
+        return max(type(self).num_frames, MOST_CROP_BYTES // (3 * self.size**2))
 
 
 @dataclass(frozen=True)

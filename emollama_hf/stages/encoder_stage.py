@@ -1,38 +1,76 @@
-"""A stage whose network computes one vector from the face crops of a clip."""
+"""A stage whose network computes vectors from the face crops of a clip."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from emollama_hf import schema
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
-from emollama_hf.stages.model_stage import ModelStage
+from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig
+from emollama_hf.stages.stage import Stage
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class EncoderStageConfig(ModelStageConfig):
+    """Options of every stage that encodes face crops.
+
+    Attributes:
+        level: what one vector stands for: "clip", or a part of the clip. Stages name the levels that they have.
+    """
+
+    level: str = "clip"
 
 
 class EncoderStage(ModelStage):
-    """A stage that reads one column of frames and computes one vector a clip."""
+    """A stage that reads one column of frames and computes one column of vectors.
 
-    #: The column of the vectors.
-    column: ClassVar[str]
+    The vector of a clip is the mean of its vectors of any other level, to rounding.
+    """
+
+    #: The column of each level.
+    columns: ClassVar[Mapping[str, str]]
+    config: EncoderStageConfig
+
+    @classmethod
+    def variants(cls) -> tuple[Stage, ...]:
+        return tuple(cls(model, level=level) for level in cls.columns for model in ("random-tiny", "random-full"))
+
+    @property
+    def column(self) -> str:
+        """The column that is computed."""
+        return self.columns[self.config.level]
 
     def outputs(self) -> dict[str, Column]:
-        return {self.column: self.described(schema.vector_feature(self.source.width(self.part)))}
+        return {self.column: self.described()}
 
     @abstractmethod
-    def described(self, feature: Any) -> Column:
-        """The column of the vectors.
+    def described(self) -> Column:
+        """The column of the level, with its type, meaning and tolerance."""
+
+    @abstractmethod
+    def vectors(self, model: Any, clips: list[np.ndarray]) -> Sequence[torch.Tensor]:
+        """The values of the column.
 
         Args:
-            feature: its `datasets` feature, a list of float32 as long as the encoder is wide.
+            model: the loaded network.
+            clips: (T, S, S, 3) uint8 each, of the network's own size.
 
         Returns:
-            The column with its meaning and tolerance.
+            A float32 tensor for each clip.
         """
+
+    def resolved_config(self) -> dict[str, Any]:
+        # Not named at its default: what was computed before there was a choice is found again.
+        return {name: value for name, value in super().resolved_config().items() if (name, value) != ("level", "clip")}
 
     def frame_count(self) -> int:
         """Number of frames that a clip must have; -1 for any number.
@@ -59,7 +97,7 @@ class EncoderStage(ModelStage):
 
     def compute_together(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
         with self.computing() as model:
-            vectors = model.embed(items).cpu().numpy()
+            vectors = [one.cpu().numpy() for one in self.vectors(model, items)]
         column, dtype = self.column, next(model.parameters()).dtype
         return [{column: one} if np.isfinite(one).all() else not_finite(column, dtype) for one in vectors]
 

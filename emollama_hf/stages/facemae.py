@@ -1,24 +1,50 @@
-"""facemae_frames ─► facemae: the stage of the face encoder."""
+"""facemae_frames ─► facemae or facemae_sequence: the stage of the face encoder."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from emollama_hf import schema
 from emollama_hf.stages.column import Column
-from emollama_hf.stages.encoder_stage import EncoderStage
+from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.encoder_stage import EncoderStage, EncoderStageConfig
+
+if TYPE_CHECKING:
+    import torch
+
+Level = Literal["clip", "frame"]
+COLUMNS = {"clip": schema.FACEMAE, "frame": schema.FACEMAE_SEQUENCE}
+
+
+@dataclass(frozen=True)
+class FaceMAEConfig(EncoderStageConfig):
+    """Every option of `FaceMAEEmbed` that can change its result."""
+
+    level: Level = "clip"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("level", self.level, tuple(COLUMNS))
 
 
 class FaceMAEEmbed(EncoderStage):
-    """Mean FaceMAE embedding of a clip.
+    """FaceMAE embedding of a clip, or of each of its face crops.
 
     Reads `facemae_frames`, (T, H, W, 3) uint8 RGB face crops of any size (resized to the encoder's own). On a data
-    set without that column it runs `sample_frames` first. A call returns the columns `facemae`, (1024,) float32 with
-    the real model, `emollama_status` and `emollama_error`.
+    set without that column it runs `sample_frames` first. A call returns the columns
+
+        facemae            (1024,) float32 with the real model, the mean over the crops
+        facemae_sequence   (T, 1024) float32 instead with level="frame": a vector for each crop, in the crops' order
+        emollama_status, emollama_error
 
     Args:
         model: model directory, Hub id, "random-tiny" or "random-full"; None for the model that `configure` has set.
         revision: commit, branch or tag of a Hub id.
+        level: "clip" for one vector a clip, "frame" for one a crop.
         device: "auto" or a torch device.
         dtype: number type of the computation. "auto" and "float16-mixed" are "float32" here, as in the original;
             "float16" and "bfloat16" are faster.
@@ -36,19 +62,31 @@ class FaceMAEEmbed(EncoderStage):
         >>> FaceMAEEmbed("random-tiny")({"facemae_frames": [crops]})["facemae"].shape
         (1, 32)
 
-    Source: Emotion-LLaMA's feature extraction, utterance level: class token after the final norm, mean over frames.
+    Source: Emotion-LLaMA's feature extraction: the class token after the final norm of each frame (its level FRAME), or
+    the mean over the frames (UTTERANCE).
     """
 
     name = "facemae_embed"
     version = 1
     part = "facemae"
     inputs = (schema.FACEMAE_FRAMES,)
-    column = schema.FACEMAE
+    columns = COLUMNS
     in_short = "an embedding of the face"
+    Config = FaceMAEConfig
+    config: FaceMAEConfig
 
-    def described(self, feature: Any) -> Column:
+    def described(self) -> Column:
+        meaning = "embedding of the face: a masked autoencoder's encoder (ViT-L/16)"
+        width = self.source.width(self.part)
+        if self.config.level == "clip":
+            return Column(schema.vector_feature(width), f"{meaning}, mean over 16 face crops", tolerance=1e-4)
         return Column(
-            feature,
-            "embedding of the face: a masked autoencoder's encoder (ViT-L/16), mean over 16 face crops",
+            schema.array_feature((-1, width), "float32"),
+            f"{meaning}, a vector for each sampled face crop (4 kB with the real model), in the crops' order",
             tolerance=1e-4,
         )
+
+    def vectors(self, model: Any, clips: list[np.ndarray]) -> Sequence[torch.Tensor]:
+        compute = model.embed if self.config.level == "clip" else model.sequences
+        computed: Sequence[torch.Tensor] = compute(clips)
+        return computed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -111,7 +111,8 @@ def build_pipeline(
 
     Raises:
         ValueError: an unknown stage or option (the message lists the valid ones), an option without effect, or a column
-            that a stage reads and that neither the data set nor a known stage has.
+            that a stage reads and that neither the data set nor a known stage has, or that its stage does not compute
+            with these options.
         PluginError: a stage of another package was named that cannot be used.
 
     Example:
@@ -130,6 +131,7 @@ def build_pipeline(
         return stage(**{name: value for name, value in arguments.items() if name in parameters[stage]})
 
     needed = in_known_order(behind_missing(map(make, wanted), present, lambda reader, stage: make(stage)))
+    _check_computed(needed, present, options)
     for option, value in options.items():
         takers = [stage for stage in known if option in parameters[stage]]
         if not any(type(one) in takers for one in needed):
@@ -149,6 +151,26 @@ def build_pipeline(
                 f"computes; the data set has the columns {', '.join(map(repr, present))}."
             )
     return pipeline
+
+
+def _check_computed(stages: Sequence[Stage], present: Collection[str], options: Mapping[str, Any]) -> None:
+    """Raise ValueError if a stage reads a column that another one computes with other options only.
+
+    Its rows would fail, or zeros would stand for the column.
+    """
+    makers = {column: stage for stage in stages for column in columns_of(type(stage))}
+    for reader in stages:
+        for column in reader.runs_first():
+            maker = makers.get(column)
+            if column in present or maker is None or column in maker.makes:
+                continue
+            taken, others = signature(type(maker)).parameters, signature(type(reader)).parameters
+            given = [f"{name}={value!r}" for name, value in options.items() if name in taken and name not in others]
+            raise ValueError(
+                f"{reader.name} reads the column {column!r}; {maker.name} computes {', '.join(map(repr, maker.makes))} "
+                f"instead with {', '.join(given) or 'these options'}. Extract in two runs: {maker.name} with these "
+                f"options, {reader.name} without."
+            )
 
 
 def _named_stages(names: Sequence[str] | None) -> list[type[Stage]]:

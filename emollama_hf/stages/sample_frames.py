@@ -49,7 +49,8 @@ Input = Literal["video", "frames"]
 class SampleFramesConfig(StageConfig):
     """Every option of `SampleFrames` that can change its result."""
 
-    num_frames: int = 16
+    num_frames: int = SampleSettings.num_frames
+    fps: float | None = None
     size: int = 224
     faces: str = "detect"
     crop: str = "openface"
@@ -136,7 +137,9 @@ class SampleFrames(Stage):
     piece of wall. `face_coverage` and `face_scores` say so; see min_face_coverage.
 
     Args:
-        num_frames: number of frames for FaceMAE.
+        num_frames: number of frames for FaceMAE, evenly spaced; a clip that has fewer repeats some.
+        fps: frames for FaceMAE a second of the clip instead: those shown at 0, 1 / fps, 2 / fps, ... seconds; from the
+            clip's own rate on each frame once. Clips then differ in `num_frames`. Not for `frames`, which have no rate.
         size: side of the crops in pixels.
         faces: "detect", or "none" for pictures that are crops already (boxes, scores, coverage are NaN then).
         crop: "openface" (aligned, background masked: what the encoders were trained on), "aligned" (no mask),
@@ -160,7 +163,8 @@ class SampleFrames(Stage):
         TypeError: an unknown option.
         ValueError: an option has a value that is not valid, or has no effect beside another.
         ClipError: by a call with on_error="raise": missing_file, empty_file, not_a_video, no_video_stream, no_frames,
-            limit_exceeded, bad_frames, bad_peak, no_face, missing_column.
+            limit_exceeded (also by fps: crops of a clip that take more than 1 GiB), bad_frames (also by fps: no rate),
+            bad_peak, no_face, missing_column.
 
     Example:
         >>> SampleFrames(peak="middle")({"video": ["clip.mp4"]})["facemae_frames"].shape
@@ -181,10 +185,11 @@ class SampleFrames(Stage):
 
     @classmethod
     def variants(cls) -> tuple[Stage, ...]:
-        return cls(), cls(num_frames=8, size=112)
+        return cls(), cls(num_frames=8, size=112), cls(fps=1)
 
     def outputs(self) -> dict[str, Column]:
-        features = schema.frame_features(self.config.num_frames, VIDEO_FRAMES, self.config.size)
+        number = self.config.num_frames if self.config.fps is None else -1
+        features = schema.frame_features(number, VIDEO_FRAMES, self.config.size)
         return {
             name: Column(feature, MEANINGS[name], tolerance=TOLERANCES.get(name), sensitive=name in PICTURES)
             for name, feature in features.items()
@@ -200,8 +205,12 @@ class SampleFrames(Stage):
             config["pixel_aspect"] = None
         if self.config.peak != "expressive":
             config["peak_candidates"] = None
+        if config["fps"] is None:  # what was computed before there was a choice is found again without
+            del config["fps"]
+        else:
+            config |= {"num_frames": None, "fps": float(config["fps"])}
         least = config.pop("min_face_coverage")
-        if least:  # what was computed before there was a choice is found again without
+        if least:  # as with fps
             config["min_face_coverage"] = float(least)
         if self.config.openface_folder is not None:
             # What the files say decides, not where they lie.
@@ -240,6 +249,8 @@ class SampleFrames(Stage):
             expected = "a column 'video' or 'frames'" if not wanted else f"the column {wanted[0]!r}"
             expected += f" and the peak column {peak!r}" if peak is not None else ""
             raise ValueError(f"the data set has the columns {', '.join(map(repr, columns))}; expected {expected}.")
+        if self.config.fps is not None and wanted[0] == schema.FRAMES:
+            raise ValueError(f"fps={self.config.fps:g}: the column 'frames' has no rate. Pass num_frames= instead.")
         folder = self.config.openface_folder
         if folder is not None and not folder.is_dir():
             raise ValueError(f"peak='openface:{folder}': there is no such folder. Give the folder of OpenFace's CSVs.")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from datasets import Features
 
@@ -90,6 +91,9 @@ class _StageWriter:
         numbers = Features({name: kind for name, kind in features.items() if not schema.is_picture(kind)})
         self._features = numbers
         self._pictures = [name for name, kind in features.items() if schema.is_picture(kind)]
+        self._of_any_length = [name for name, kind in numbers.items() if -1 in (schema.shape_of(kind) or ())]
+        fixed = {name: kind for name, kind in numbers.items() if name not in self._of_any_length}
+        self._fixed_bytes = schema.row_bytes(Features(fixed))
         self._writers = {}
         if numbers:
             self._writers[f"{stage}.arrow"] = ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)
@@ -107,7 +111,8 @@ class _StageWriter:
             self._failed[key] = [outcome.kind, str(outcome)]
             return 0
         self._keys.append(key)
-        size = schema.row_bytes(self._features) + sum(len(outcome[name]["zstd"]) for name in self._pictures)
+        size = self._fixed_bytes + sum(len(outcome[name]["zstd"]) for name in self._pictures)
+        size += sum(np.asarray(outcome[name]).nbytes for name in self._of_any_length)
         self._waiting.append(outcome)
         self._waiting_bytes += size
         if self._waiting_bytes >= BATCH_BYTES:

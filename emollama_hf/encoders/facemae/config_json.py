@@ -19,6 +19,8 @@ from emollama_hf.encoders.config_checks import (
 )
 from emollama_hf.errors import ModelError
 
+#: Face crops of a clip, unless somebody asks for more.
+FRAMES = 16
 #: timm's arguments of `VisionTransformer`.
 _MODEL_ARGS: Keys = {
     "img_size": whole(1, 8192),

@@ -9,7 +9,7 @@ from emollama_hf.encoders.blocks import block_values
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.conversion import OneSourceConversion
 from emollama_hf.encoders.encoder import Activations, Encoder
-from emollama_hf.encoders.facemae.config_json import FULL, KEYS, TINY, facemae_config, misfits, width
+from emollama_hf.encoders.facemae.config_json import FRAMES, FULL, KEYS, TINY, facemae_config, misfits, width
 from emollama_hf.encoders.facemae.source import FACEMAE
 from emollama_hf.encoders.sections import VISION_SIZES, Section, Values, chosen
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from emollama_hf.encoders.conversion import State, Tensors
     from emollama_hf.encoders.facemae.network import FaceMAE
 
-#: Face crops of a clip.
-_FRAMES = 16
 #: Values a token beside the inner ones, in units of the width, as measured on a CPU: 0.15 GB a clip in float32.
 _WIDTHS = 5
 _MAE = Section("mae", VISION_SIZES, ("mlp_ratio", "layer_norm_eps"))
@@ -72,6 +70,6 @@ class FaceMAEEncoder(Encoder):
         # timm's defaults stand for sizes that a configuration leaves out.
         sizes = config["model_args"]
         side, embedding = int(sizes.get("img_size", 224)), int(sizes.get("embed_dim", 768))
-        tokens = _FRAMES * ((side // int(sizes.get("patch_size", 16))) ** 2 + 1)
+        tokens = FRAMES * ((side // int(sizes.get("patch_size", 16))) ** 2 + 1)
         values = block_values(tokens, embedding, int(embedding * sizes.get("mlp_ratio", 4)), _WIDTHS)
-        return Activations(values, inputs=_FRAMES * 3 * side**2)
+        return Activations(values, inputs=FRAMES * 3 * side**2)

@@ -11,6 +11,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+from emollama_hf.encoders.facemae.config_json import FRAMES
 from emollama_hf.encoders.pixels import resize_stack
 from emollama_hf.encoders.scaling import unit_pixels
 
@@ -69,7 +70,11 @@ class FaceMAE(nn.Module):
         return tokens[:, 0].float()
 
     def embed(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
-        """One vector a clip: clips of `resized` frames, each of any number, to (B, D) float32.
+        """One vector a clip, the mean of `sequences`: clips of `resized` frames to (B, D) float32."""
+        return torch.stack([vectors.mean(dim=0) for vectors in self.sequences(clips)])
+
+    def sequences(self, clips: Sequence[np.ndarray]) -> list[torch.Tensor]:
+        """One vector a frame: clips of `resized` frames, each of any number, to (T, D) float32 each.
 
         Frames that are equal, as in a clip shorter than the sample, are encoded once.
         """
@@ -78,10 +83,12 @@ class FaceMAE(nn.Module):
         size = self.image_size
         frames = np.frombuffer(bytearray().join(distinct), np.uint8).reshape(-1, size, size, 3)
         device = self.vit.patch_embed.proj.weight.device
-        together = CPU_FRAMES if device.type == "cpu" else len(frames)
+        # Memory is planned for `FRAMES` of each clip; longer clips go through the network in parts.
+        together = CPU_FRAMES if device.type == "cpu" else FRAMES * len(clips)
+        parts = (unit_pixels(frames[at : at + together], device) for at in range(0, len(frames), together))
         # Every frame as a clip of its own: through `forward`, so that hooks on the module see it.
-        features = torch.cat([self(part.unsqueeze(1)) for part in unit_pixels(frames, device).split(together)])
-        return torch.stack([features[of_clip].mean(dim=0) for of_clip in places])
+        features = torch.cat([self(part.unsqueeze(1)) for part in parts])
+        return [features[of_clip] for of_clip in places]
 
     def blocks(self) -> list[nn.Module]:
         """The repeated layers in which the work is done."""

@@ -16,6 +16,7 @@ from emollama_hf.encoders.config_checks import (
     Config,
     Keys,
     one_of,
+    one_side,
     vision_misfits,
     whole,
 )
@@ -89,6 +90,17 @@ def width(config: Config) -> int:
 def num_frames(config: Config) -> int:
     """Frames of a clip that the encoder takes, 16 for the published one."""
     return int(config.get("num_frames", 16))
+
+
+def tubelets(config: Config) -> int:
+    """Groups of neighbouring frames of a clip that have tokens of their own, 8 of the published encoder."""
+    return num_frames(config) // int(config.get("tubelet_size", 2))
+
+
+def tokens(config: Config) -> int:
+    """Tokens of a clip, 1568 of the published encoder."""
+    patches = one_side(config.get("image_size", 224)) // one_side(config.get("patch_size", 16))
+    return tubelets(config) * patches**2
 
 
 TINY = videomae_config(image_size=64, patch_size=16, tubelet_size=2, num_frames=16, embed_dim=32, depth=2, num_heads=4)

@@ -10,7 +10,16 @@ from emollama_hf.encoders.config_checks import Config, one_side
 from emollama_hf.encoders.conversion import OneSourceConversion
 from emollama_hf.encoders.encoder import Activations, Encoder
 from emollama_hf.encoders.sections import VISION_SIZES, Section, Values, chosen
-from emollama_hf.encoders.videomae.config_json import FULL, KEYS, TINY, misfits, num_frames, videomae_config, width
+from emollama_hf.encoders.videomae.config_json import (
+    FULL,
+    KEYS,
+    TINY,
+    misfits,
+    num_frames,
+    tokens,
+    videomae_config,
+    width,
+)
 from emollama_hf.encoders.videomae.source import VIDEOMAE
 
 if TYPE_CHECKING:
@@ -65,7 +74,5 @@ class VideoMAEEncoder(Encoder):
     def activations(self, config: Config, stream_ratio: int) -> Activations:
         # transformers' defaults stand for sizes that a configuration leaves out.
         side, frames = one_side(config.get("image_size", 224)), num_frames(config)
-        patches = (side // one_side(config.get("patch_size", 16))) ** 2
-        tokens = frames // int(config.get("tubelet_size", 2)) * patches
-        values = block_values(tokens, width(config), int(config.get("intermediate_size", 3072)), _WIDTHS)
+        values = block_values(tokens(config), width(config), int(config.get("intermediate_size", 3072)), _WIDTHS)
         return Activations(values, inputs=frames * 3 * side**2)

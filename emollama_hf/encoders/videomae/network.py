@@ -77,8 +77,20 @@ class VideoMAE(nn.Module):
 
     def embed(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
         """One vector a clip: clips of `resized` frames to (B, D) float32."""
-        device = self.encoder.embeddings.patch_embeddings.projection.weight.device
-        return self(unit_pixels(np.stack(clips), device))
+        return self(self._stacked(clips))
+
+    def sequences(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
+        """One vector a tubelet, the mean of its tokens: clips of `resized` frames to (B, t, D) float32."""
+        tubelets = self.num_frames // int(self.config.tubelet_size)
+        return self.all_tokens(clips).unflatten(1, (tubelets, -1)).mean(dim=2)
+
+    def all_tokens(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
+        """Clips of `resized` frames to their tokens in time, row, column order, (B, n, D) float32."""
+        return self.tokens(self._stacked(clips)).float()
+
+    def _stacked(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
+        """(B, T, 3, S, S) float32 in [0, 1], on the device of the weights."""
+        return unit_pixels(np.stack(clips), self.encoder.embeddings.patch_embeddings.projection.weight.device)
 
     def blocks(self) -> list[nn.Module]:
         """The repeated layers in which the work is done."""

@@ -49,6 +49,7 @@ WORDS = {
     "peak": "peak frame",
     "faces": "faces",
     "num_frames": "frames sampled",
+    "fps": "frames sampled a second",
     "min_face_coverage": "least face coverage",
     "size": "crop size in pixels",
     "pixel_aspect": "pixels of videos",
@@ -97,10 +98,13 @@ def loading(manifest: Manifest, opening: Opening) -> str:
     lines = ["from datasets import load_dataset", ""]
     several = len(manifest.configs) > 1
     tensors: list[str] = []
+    remark = ""
     for name, config in manifest.configs.items():
         columns = f"  # {', '.join(_feature_columns(config))}" if several else ""
         lines.append(f"ds = {_opened(name, config, opening)}{columns}")
         tensors = _tensor_columns(config)
+        differ = any(-1 in (schema.shape_of(config.features[column]) or ()) for column in tensors)
+        remark = "  # rows differ in length: DataLoader(ds, batch_size=8, collate_fn=list)" if differ else ""
     lines.append(f'ds = ds.filter(lambda status: status == "{schema.OK}", input_columns="{schema.STATUS}")')
     if any(sum(config.counts.coverage) for config in manifest.configs.values()):
         lines.append(
@@ -109,7 +113,7 @@ def loading(manifest: Manifest, opening: Opening) -> str:
         )
     # Only columns that a DataLoader can put together: `emollama_error` is null in every row that is left.
     columns = f", columns={_listing(tensors)}" if tensors else ""
-    lines.append(f'ds = ds.with_format("torch"{columns})')
+    lines.append(f'ds = ds.with_format("torch"{columns}){remark}')
     name, config = next(iter(manifest.configs.items()))
     return "## Load\n\n```python\n" + "\n".join(lines) + "\n```\n" + _load(_opened(name, config, opening))
 
