@@ -60,7 +60,9 @@ def test_no_column_of_a_stage_is_ever_personal() -> None:
     assert made <= {*compared_columns(), *sensitive_columns()}
     for column in made:
         assert look_of_column(column, Value("float32"), [1.6e9, 48.137154]) is None
-        assert look_of_column(column, TEXT, ["Anna Meier", "Ben Weber"]) == PERSON, "no stage computes texts there"
+        if not column.startswith(("emotion", "answer")):  # labels, which may be two words with capitals
+            found = look_of_column(column, TEXT, ["Anna Meier", "Ben Weber"])
+            assert found == PERSON, "no stage computes texts there"
     for column in ("emollama_status", "emollama_error"):
         assert look_of_column(column, TEXT, ["Anna Meier", "2021-03-04", "anna@example.org"]) is None
 

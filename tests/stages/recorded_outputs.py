@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, HubertEmbed, SampleFrames, VideoMAEEmbed
+from emollama_hf import (
+    EmoLlamaEmbed,
+    EmotionPredict,
+    FaceMAEEmbed,
+    GenerateAnswer,
+    HubertEmbed,
+    SampleFrames,
+    VideoMAEEmbed,
+)
 from emollama_hf.stages.known_columns import columns_of
 from emollama_hf.stages.stage import Stage
 from tests.encoders import golden
@@ -102,12 +110,41 @@ def emollama_outputs(cls: type[EmoLlamaEmbed], model: Path) -> Iterator[tuple[st
     yield "float16", embed(store_dtype="float16", pooling="6:10")(rows)
 
 
+def decoder_rows() -> dict[str, list[Any]]:
+    """What the decoder's stages read of two clips."""
+    features = ("facemae", "videomae")
+    return {
+        "peak_frame": [golden.peak_frame(clip) for clip in golden.CLIPS[:2]],
+        **{
+            one: [golden.outputs(f"{clip}/vision")[f"{one}_clip_feature"] for clip in golden.CLIPS[:2]]
+            for one in features
+        },
+    }
+
+
+def emotion_outputs(cls: type[EmotionPredict], model: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Generated answers whose probabilities are defined, and likelihoods."""
+    yield "generate", cls(model, **CPU)(decoder_rows())
+    for likelihood in ("sum", "mean"):
+        yield likelihood, cls(model, method="likelihood", likelihood=likelihood, **CPU)(decoder_rows())
+
+
+def answer_outputs(cls: type[GenerateAnswer], model: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An answer that ends, one that does not, and one that is drawn."""
+    asked = golden.PROMPTS["instructions"]["emotion"]
+    yield "ends", cls(model, task=asked["task"], instruction=asked["text"], **CPU)(decoder_rows())
+    yield "goes on", cls(model, max_new_tokens=4, **CPU)(decoder_rows())
+    yield "drawn", cls(model, max_new_tokens=6, temperature=1.0, seed=3, **CPU)(decoder_rows())
+
+
 RECIPES: dict[type[Stage], Recipe] = {
     SampleFrames: frames_outputs,
     FaceMAEEmbed: facemae_outputs,
     VideoMAEEmbed: videomae_outputs,
     HubertEmbed: hubert_outputs,
     EmoLlamaEmbed: emollama_outputs,
+    EmotionPredict: emotion_outputs,
+    GenerateAnswer: answer_outputs,
 }
 
 
@@ -131,6 +168,10 @@ def kept(column: str, values: Any) -> Iterator[tuple[str, np.ndarray]]:
     elif column == "peak_frame":
         box = PIL.Image.Resampling.BOX
         yield column, np.stack([np.asarray(picture.resize(PEAK_SIZE, box)) for picture in values])
+    elif any(isinstance(one, str) for one in values) or all(one is None for one in values):
+        # The bytes of texts, since numpy keeps no texts of different lengths without pickles.
+        for row, one in enumerate(values):
+            yield f"{column} {row}", np.frombuffer((one or "").encode(), np.int8)
     else:
         yield column, np.asarray(values)
 
