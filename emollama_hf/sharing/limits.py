@@ -58,7 +58,9 @@ class Limit:
         same = np.isnan(stated) & np.isnan(made)
         with np.errstate(invalid="ignore", divide="ignore"):  # infinite values, and rows of nothing but zeros
             difference = np.where(same | (made == stated), 0, np.abs(made - stated))
-            spread, sizes = stated.std(), np.abs(stated)
+            sizes = np.abs(stated)
+            # One number has no spread: as `Column` says, the number counts, or 1 if that is larger.
+            spread = stated.std() if stated.size > 1 else max(1.0, float(sizes.max(initial=0)))
             shares = difference / (self.largest * spread + step * sizes)
             rms = _rms(difference) / (self.rms * spread + step * _rms(sizes))
         largest = np.where(difference == 0, 0, np.nan_to_num(shares, nan=np.inf, posinf=np.inf)).max(initial=0)

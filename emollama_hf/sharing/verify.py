@@ -286,7 +286,9 @@ def _deviation(name: str, stated: Any, made: Any, config: FeatureConfig) -> floa
     """The difference of two values over what is allowed."""
     if schema.shape_of(config.features[name]) is None:  # texts
         return 0.0 if stated == made else float("inf")
-    if stated is None or np.shape(stated) != np.shape(made):
+    if stated is None and made is None:  # a computed row may lack a value of a column that is declared optional
+        return 0.0
+    if stated is None or made is None or np.shape(stated) != np.shape(made):
         return float("inf")
     there, here = np.asarray(stated, np.float64), np.asarray(made, np.float64)
     feature = config.features[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,17 @@ def test_map_stores_what_is_declared(model: Path) -> None:
     done = ds.map(predict, batched=True, features=Features({**ds.features, **predict.features}))
     assert done["emotion"] == ["worried", None]
     assert done[1]["emotion_probs"] is None
+
+
+def test_a_model_directory_without_a_head(model: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    directory = tmp_path / "model"
+    shutil.copytree(model, directory)
+    (path,) = (directory / "emotion_llama").glob("*.safetensors")
+    tensors = load_file(path)
+    del tensors["lm_head.weight"]
+    save_file(tensors, path)
+    assert EmoLlamaEmbed(directory, pooling="mean")(columns("clip_a"))["emollama"].shape == (1, 96)
+    with pytest.raises(ModelError, match=r"has no lm_head\.weight.*convert again"):
+        EmotionPredict(directory)(columns("clip_a"))
