@@ -129,7 +129,10 @@ def stage_of(name: str, model: str, dtype: str, device: str, clips: int | None) 
     from emollama_hf.stages import STAGES as ALL
 
     cls = next(stage for stage in ALL if stage.name == name)
-    return cls(model, dtype=dtype, device=device, batch_size=clips)  # type: ignore[call-arg]
+    stage: Any = cls(model, dtype=dtype, device=device, batch_size=clips)  # type: ignore[call-arg]
+    if stage.part == "emotion_llama":
+        stage.model().remember(0)  # rounds take the same clips, and each is to compute EVA
+    return stage
 
 
 def batch_of(stage: str, clips: int) -> dict[str, Any]:
