@@ -63,7 +63,7 @@ def _inputs(stage: Any) -> tuple[Any, Any, Any]:
     device = stage.model().device
     pixels = torch.randn(CLIPS, 3, config.image_size, config.image_size, device=device)
     features = torch.randn(CLIPS, 2, config.feature_size, device=device)
-    return pixels, features, torch.as_tensor(stage._prompt().input_ids).expand(CLIPS, -1)
+    return pixels, features, torch.as_tensor(stage.prompt().input_ids).expand(CLIPS, -1)
 
 
 def _values(network: Any, pixels: Any, features: Any, ids: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def parity(settings: Settings) -> Iterator[Line]:
 
     from tests.encoders import golden
 
-    model = _model(settings)
+    model = golden_model(settings)
     with torch.inference_mode(), allowed(products=False, convolutions=False):
         for what, (ratio, count) in _ratios(model, settings.device).items():
             yield checked(f"{what}, float32", ratio <= 1, of_limit=ratio, arrays=count)
@@ -49,7 +49,7 @@ def dtypes(settings: Settings) -> Iterator[Line]:
     from benchmarks.dtypes import columns, deviation
     from emollama_hf.encoders import find_encoder
 
-    model = _model(settings)
+    model = golden_model(settings)
     exact = columns(model, "float32", "cpu")
     for dtype, limit in RMS_LIMITS.items():
         for name, values in columns(model, dtype, settings.device).items():
@@ -61,7 +61,8 @@ def dtypes(settings: Settings) -> Iterator[Line]:
             yield checked(f"{name}, {dtype}", passed, **figures)
 
 
-def _model(settings: Settings) -> Path:
+def golden_model(settings: Settings) -> Path:
+    """The model of the recorded values, converted once a run."""
     from tests.encoders import golden
 
     directory = settings.folder("golden") / "model"

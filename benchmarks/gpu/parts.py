@@ -50,7 +50,7 @@ def parts_of(stage: Any) -> list[Part]:
         size, frames = network.image_size, 16
         return [Part(stage.part, network, lambda clips: noise(clips, frames, 3, size, size), network)]
     size, hidden = network.config.image_size, network.config.text_config.hidden_size
-    length = stage._prompt().length
+    length = stage.prompt().length
 
     def decode(embeds: Any) -> Any:
         return network.language_model(inputs_embeds=embeds, use_cache=False).last_hidden_state
@@ -66,13 +66,18 @@ def parts_of(stage: Any) -> list[Part]:
 
 def prepared(stage: Any, clips: int, seed: int = 7) -> list[Any]:
     """Rows of noise as `compute` takes them."""
-    from emollama_hf.stages.emollama import DecoderInput
+    from emollama_hf.stages.decoder_stage import DecoderInput
 
     rng, network = np.random.default_rng(seed), stage.model()
     if stage.part == "emotion_llama":
+        network.remember(0)  # rounds take the same clips, and each is to compute EVA
         size, width = network.config.image_size, network.config.feature_size
         return [
-            DecoderInput(rng.integers(0, 256, (size, size, 3), np.uint8), rng.standard_normal((2, width), np.float32))
+            DecoderInput(
+                rng.integers(0, 256, (size, size, 3), np.uint8),
+                rng.standard_normal((2, width), np.float32),
+                stage.prompt(),
+            )
             for _ in range(clips)
         ]
     size = network.image_size

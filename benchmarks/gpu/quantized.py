@@ -33,7 +33,7 @@ def quantized(settings: Settings) -> Iterator[Line]:
         small = stage_of("emollama_embed", settings, store_dtype="float32", quantize=bits)
         before = _allocated(settings)
         started = time.perf_counter()
-        small.model()
+        small.model().remember(0)
         loading = time.perf_counter() - started
         peak = _peak(settings) - before
         held = _allocated(settings) - before

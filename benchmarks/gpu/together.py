@@ -46,6 +46,7 @@ def lanes(settings: Settings) -> Iterator[Line]:
     from emollama_hf.engines.runner import InPlace
 
     stages = [stage_of(name, settings, batch_size=LANE_ROWS) for name in STAGES]
+    stages[-1].model().remember(0)  # the second run is to compute EVA, too
     types = {stage.makes[0]: stage.resolved_config()["dtype"] for stage in stages}
     in_turn = _through(InPlace(stages))
     two = _through(ReadAhead(stages, readers=0, together=LANE_ROWS, device=settings.device, lanes=2))

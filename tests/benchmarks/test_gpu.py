@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.gpu.answers import answers, recorded
 from benchmarks.gpu.lines import Report, checked, measured
 from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import BY_NAME, STEPS
@@ -188,6 +189,18 @@ def test_a_watch_tells_preparing_from_computing_and_says_where_threads_are() -> 
     (main,) = (lines for name, lines in watch.lines().items() if name == "MainThread")
     assert any(line.startswith("benchmarks/test_gpu.py:") for line in main)
     assert sum(main.values()) <= 1 + 1e-9
+
+
+def test_recorded_answers_and_their_time_on_a_cpu(tmp_path: Path) -> None:
+    settings = Settings("cpu", "random-tiny", None, str(tmp_path))
+    lines = list(recorded(settings))
+    assert [line.what.partition(",")[0] for line in lines] == [
+        "gen_aligned", "gen_single_label", "gen_misaligned", "gen_free",
+    ]  # fmt: skip
+    assert all(line.passed and line.figures["same_ids"] for line in lines)
+    timed = list(answers(settings))
+    assert [line.what for line in timed] == ["8 together, float32", "16 together, float32"]
+    assert all(line.figures["pieces_a_second"] > 0 for line in timed)
 
 
 def test_tf32_is_allowed_for_as_long_as_it_was_asked_for(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from emollama_hf import ClipError, EmoLlamaEmbed, EmotionPredict, GenerateAnswer, ModelError, extract
 from emollama_hf.encoders.emotion_llama.answer_labels import EMOTION_LABELS
+from emollama_hf.encoders.emotion_llama.network import RECENT_BYTES
 from emollama_hf.stages.instruction_words import SYMBOLS, columns_named, worded
 from tests.encoders import golden
 from tests.encoders.golden import CLIPS, DECODER_LIMIT, assert_reproduced
@@ -156,6 +157,20 @@ def test_eva_is_computed_once_for_states_and_emotion(model: Path) -> None:
     finally:
         hook.remove()
     assert len(calls) == first
+
+
+def test_a_network_that_is_told_to_remembers_nothing(model: Path) -> None:
+    embed = EmoLlamaEmbed(model, pooling="mean", dtype="float32", batch_size=2)
+    rows, calls = columns("clip_a", "clip_b"), []
+    hook = embed.model().vision_model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    embed.model().remember(0)
+    try:
+        first, again = embed(rows), embed(rows)
+    finally:
+        hook.remove()
+        embed.model().remember(RECENT_BYTES)
+    assert len(calls) == 2
+    np.testing.assert_array_equal(first["emollama"], again["emollama"])
 
 
 def test_layers_in_one_pass(model: Path) -> None:

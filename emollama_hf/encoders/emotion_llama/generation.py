@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from emollama_hf.console.logs import package_logger
+from emollama_hf.encoders.emotion_llama.growing_cache import growing_cache
 
 logger = package_logger(__name__)
 
@@ -99,6 +100,7 @@ def generate(
         eos_token_id=eos_id,
         pad_token_id=pad_id,
         logits_processor=LogitsProcessorList(processors),
+        **growing_cache(),
     )
     recorded = watch.recorded()
     return [_answer(ids, eos_id, recorded[:, row]) for row, ids in enumerate(sequences.cpu().numpy())]

@@ -117,6 +117,10 @@ class EmotionLlamaModel(PreTrainedModel):
         parts.append(self.class_token_projection(class_token))
         return torch.cat(parts, dim=1)
 
+    def remember(self, most_bytes: int) -> None:
+        """How many bytes of visual tokens are remembered from now on; nothing of before. 0 remembers nothing."""
+        self._recent = RecentTensors(most_bytes)
+
     def recent_visual_tokens(
         self, keys: Sequence[str], pixel_values: torch.Tensor, features: torch.Tensor
     ) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import DynamicCache, LlamaForCausalLM
 
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.encoders.emotion_llama.answer_labels import (
@@ -21,6 +21,7 @@ from emollama_hf.encoders.emotion_llama.answer_labels import (
 from emollama_hf.encoders.emotion_llama.config_json import visual_tokens
 from emollama_hf.encoders.emotion_llama.generation import Answer, Sampling, generate
 from emollama_hf.encoders.emotion_llama.generation_prompt import encode_generation_prompt
+from emollama_hf.encoders.emotion_llama.growing_cache import ROOM, growing_cache
 from emollama_hf.encoders.emotion_llama.language_head import with_head
 from emollama_hf.encoders.emotion_llama.layers import collected
 from emollama_hf.encoders.emotion_llama.likelihood import log_likelihoods
@@ -101,6 +102,18 @@ def test_answers_of_a_batch_are_those_of_its_rows(
         assert one.ids.tolist() == alone.ids.tolist()
         assert one.finished == alone.finished
         np.testing.assert_allclose(one.log_probabilities, alone.log_probabilities, atol=1e-3)
+
+
+def test_a_cache_with_room_holds_what_transformers_own_does() -> None:
+    (ours,), plain = growing_cache().values(), DynamicCache()
+    torch.manual_seed(4)
+    for count in (5, *[1] * (ROOM + 2), 3 * ROOM):
+        states = torch.randn(2, 2, 3, count, 16)  # keys and values of two clips
+        for layer in range(2):
+            found = ours.update(states[0] + layer, states[1] + layer, layer)
+            wanted = plain.update(states[0] + layer, states[1] + layer, layer)
+            assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+        assert ours.get_seq_length() == plain.get_seq_length()
 
 
 def test_sampled_answers_depend_on_their_seed_alone(
