@@ -45,7 +45,7 @@ def _counted(part: str, config: str) -> WeightCounts:
 
     encoder = find_encoder(part)
     # Of the mixture, the two types are told apart; what does not mix is float32 throughout, and all of it products.
-    network: Any = empty_network(part, json.loads(config), MIXED)
+    network: Any = empty_network(part, encoder.counted_config(json.loads(config)), MIXED)
     products: torch.dtype = getattr(torch, product_type(encoder.computed_type(MIXED)))
     parameters = list(encoder.weights(network).parameters())
     of_products = sum(one.numel() for one in parameters if one.dtype == products)

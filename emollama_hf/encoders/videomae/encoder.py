@@ -66,6 +66,10 @@ class VideoMAEEncoder(Encoder):
     def misfits(self, config: Config) -> list[str]:
         return misfits(config)
 
+    def counted_config(self, config: Config) -> Config:
+        # transformers computes the table of positions, which is no parameter, for five seconds at the real size.
+        return {**config, "image_size": config.get("patch_size", 16), "num_frames": config.get("tubelet_size", 2)}
+
     def network(self, config: Config) -> VideoMAE:
         from emollama_hf.encoders.videomae.network import VideoMAE
 
