@@ -136,7 +136,8 @@ class EmotionLlamaModel(PreTrainedModel):
         def compute(indices: list[int]) -> Sequence[torch.Tensor]:
             # The whole batch as it is where nothing is known: its products have the height that they always had.
             some = slice(None) if len(indices) == len(keys) else indices
-            return self.visual_tokens(pixel_values[some], features[some]).unbind(0)
+            # Copies: a view of one clip would keep the whole batch.
+            return [one.clone() for one in self.visual_tokens(pixel_values[some], features[some]).unbind(0)]
 
         return torch.stack(self._recent.of(keys, compute))
 
