@@ -32,7 +32,7 @@ def with_making(rows: SourceRows, made_by: Transform | Sequence[Transform]) -> S
     stages = _stages(made_by)
     for stage in stages:
         read = {name for one in stages if one is not stage for name in (*one.inputs, *one.optional_inputs)}
-        if not {*rows.features, *read}.intersection(stage.makes):
+        if not {*rows.features, *read}.intersection([*stage.makes, *stage.carries]):
             raise ShareError(
                 f"made_by: {described(type(stage))} computes {', '.join(stage.makes)}, which the rows do not have. "
                 "Name the stages that made them."

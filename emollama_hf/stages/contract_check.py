@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from inspect import isabstract, isclass
 from typing import Any
@@ -91,7 +92,7 @@ def _check_inputs(stage: Stage, origin: str) -> None:
             raise PluginError(
                 f'{origin}: {attribute} is {names!r:.80}, expected a tuple of names of columns: ("facemae_frames",).'
             )
-    with asked(origin, passing=(ModelError,)):  # a model that is not there is said when it is used
+    with suppress(ModelError):  # a model that is not there is said when it is used
         shapes_read(stage, origin)
 
 

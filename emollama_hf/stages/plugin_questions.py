@@ -39,4 +39,11 @@ def asked(
     except BaseException as error:
         if isinstance(error, PluginError) and str(error).startswith(safe_message(origin)):
             raise
-        raise PluginError(f"{origin}: {trouble} ({type(error).__name__}: {error}).") from error
+        raise PluginError(f"{origin}: {trouble} ({type(error).__name__}: {_message(error)}).") from error
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # its class is the plug-in's own, too
+        return "without a message"

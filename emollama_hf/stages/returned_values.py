@@ -117,8 +117,12 @@ def _number_fault(array: NDArray[Any], dtype: np.dtype[Any], value: Any) -> str:
         return ""
     with np.errstate(all="ignore"):
         cast = array.astype(dtype)
-        # A float is rounded; it must not become infinite. Anything else must stay what it is.
-        changed = np.isinf(cast) & np.isfinite(array) if dtype.kind == "f" else cast != array
+    if dtype.kind != "f":
+        changed = cast != array
+    elif np.isinf(cast).any():  # a float is rounded; it must not become infinite
+        changed = np.isinf(cast) & np.isfinite(array)
+    else:
+        return ""
     return f"{array[changed].flat[0].item()!r}, which {dtype} cannot hold" if changed.any() else ""
 
 

@@ -54,7 +54,7 @@ def shapes_read(stage: Step, origin: str) -> Mapping[str, Sequence[int]]:
         ModelError: the model that says it is not there.
         PluginError: the stage raises something else, or returns no shapes.
     """
-    with asked(origin, "its input_shapes() cannot be asked for", passing=(ModelError, OSError)):
+    with asked(origin, "its input_shapes() cannot be asked for", passing=(ModelError,)):
         shapes = stage.input_shapes()
     if not isinstance(shapes, Mapping) or not all(map(_is_shape, shapes.values())):
         raise PluginError(

@@ -45,6 +45,10 @@ CASES = {
     "whose outputs are a list": (GOOD.replace("return {", "return []; {"), r"outputs\(\) returned list, expected a"),
     "whose outputs fail": (GOOD.replace("return {", "raise SystemExit(3); {"), "outputs cannot be .*SystemExit: 3"),
     "that ends the process": ("import sys; sys.exit(3)", r"cannot be imported \(SystemExit: 3\)"),
+    "whose error fails": (
+        "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
+        "imported .E: without a message",
+    ),
     "without a Config": (GOOD + "Plugin.Config = None", "its Config is no frozen dataclass"),
     "with a Config that is a dict": (GOOD + "Plugin.Config = {}", "its Config is no frozen dataclass"),
     "whose name fails": (
