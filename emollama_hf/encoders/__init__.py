@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.credit import Credit
 from emollama_hf.encoders.emotion_llama.encoder import EmotionLlamaEncoder
 from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.facemae.encoder import FaceMAEEncoder
@@ -38,8 +39,11 @@ def register_encoder(encoder: Encoder) -> None:
     """Make a family of another package known; registering the same class again changes nothing.
 
     Raises:
+        TypeError: its credit is no `Credit`.
         ValueError: another family has its name, or reads an option of its conversion.
     """
+    if not isinstance(encoder.credit, Credit | None):
+        raise TypeError(f"encoder {encoder.name!r}: credit is {type(encoder.credit).__name__}, expected Credit or None")
     same = _known.get(encoder.name)
     if same is not None and type(same) is not type(encoder):
         raise ValueError(f"an encoder named {encoder.name!r} exists: {type(same).__module__}.{type(same).__qualname__}")

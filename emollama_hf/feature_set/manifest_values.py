@@ -149,6 +149,8 @@ def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
     several(found["stages"], "stages", _stage)
     for stage, plugin in table(found.get("plugins", {}), "plugins").items():
         _plugin(table(plugin, f"plugins, {stage}"), f"plugins, {stage}")
+    for column, meaning in table(found.get("meanings", {}), "meanings").items():
+        text(meaning, f"meanings, {column}")
     if found.get("model") is not None:
         _model(table(found["model"], "model"))
     return found

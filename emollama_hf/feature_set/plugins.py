@@ -29,6 +29,15 @@ def described_plugins(stages: Iterable[Stage]) -> dict[str, dict[str, Any]]:
     return described
 
 
+def described_meanings(stages: Iterable[Stage]) -> dict[str, str]:
+    """What columns of other packages' stages mean: the part `meanings` of a set's provenance.
+
+    A card says it where the package is missing, too.
+    """
+    others = [stage for stage in stages if origin_of(type(stage)) is not None]
+    return {name: column.meaning for stage in others for name, column in stage.outputs().items()}
+
+
 def plugin_versions(stages: Iterable[Stage]) -> dict[str, str]:
     """Versions of the distributions that stages of other packages come from."""
     origins = [origin for stage in stages if (origin := origin_of(type(stage))) is not None]
@@ -54,3 +63,8 @@ def recorded_credits(made: Mapping[str, Any]) -> list[Credit]:
     """Whom stages of other packages said to credit."""
     credits = [plugin["credit"] for plugin in made.get("plugins", {}).values() if "credit" in plugin]
     return [Credit(one["name"], one["licence"], one["citation"], tuple(one["tags"])) for one in credits]
+
+
+def recorded_meanings(made: Mapping[str, Any]) -> dict[str, str]:
+    """What columns of stages of other packages mean, by column; sets of earlier versions do not record it."""
+    return dict(made.get("meanings", {}))

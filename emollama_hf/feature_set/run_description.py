@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf import __version__
-from emollama_hf.feature_set.plugins import described_plugins, plugin_versions
+from emollama_hf.feature_set.plugins import described_meanings, described_plugins, plugin_versions
 from emollama_hf.files.digest import json_digest
 from emollama_hf.stages.known_stages import known_stages
 from emollama_hf.stages.model_stage import stages_with_weights
@@ -84,7 +84,7 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
     }
     plugins = described_plugins(stages)
     if plugins:
-        described["plugins"] = plugins
+        described |= {"plugins": plugins, "meanings": described_meanings(stages)}
     if models:
         source = models[0].source
         name = Path(source.name).name if Path(source.name).exists() else source.name
@@ -133,9 +133,10 @@ def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str
             stages.values(), key=lambda stage: order.index(stage["stage"]) if stage["stage"] in order else 0
         ),
     }
-    plugins = {**there.get("plugins", {}), **here.get("plugins", {})}
-    if plugins:
-        described["plugins"] = plugins
+    for name in ("plugins", "meanings"):
+        recorded = {**there.get(name, {}), **here.get(name, {})}
+        if recorded:
+            described[name] = recorded
     if models:
         described["model"] = {**models[-1], "digests": {k: v for one in models for k, v in one["digests"].items()}}
     if set(stages) != {stage["stage"] for stage in here["stages"]}:

@@ -9,6 +9,7 @@ from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.run_description import describe_run, made_with
 from emollama_hf.sharing.source_rows import SourceRows
 from emollama_hf.stages.dependencies import in_known_order
+from emollama_hf.stages.known_stages import described
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
 from emollama_hf.stages.transform import Transform
@@ -23,11 +24,19 @@ def with_making(rows: SourceRows, made_by: Transform | Sequence[Transform]) -> S
             computes came with the data set.
 
     Raises:
-        ShareError: the rows say it themselves, or `made_by` is something else.
+        ShareError: the rows say it themselves, `made_by` is something else, or a stage computes no column that the
+            rows have and none that another of these stages reads.
     """
     if rows.made:
         raise ShareError("made_by: the rows say themselves how they were made. Leave it out.")
     stages = _stages(made_by)
+    for stage in stages:
+        read = {name for one in stages if one is not stage for name in (*one.inputs, *one.optional_inputs)}
+        if not {*rows.features, *read}.intersection([*stage.makes, *stage.carries]):
+            raise ShareError(
+                f"made_by: {described(type(stage))} computes {', '.join(stage.makes)}, which the rows do not have. "
+                "Name the stages that made them."
+            )
     computed = {name for stage in stages for name in stage.features}
     chain = Pipeline(in_known_order(stages)).chain(set(rows.features) - computed)
     return replace(rows, made=describe_run(Pipeline(chain), made_with=made_with(chain)))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
+from unicodedata import category
 
 from emollama_hf import schema
+
+#: Line breaks that are no control characters.
+_LINE_ENDS = "\u2028\u2029"
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class Column:
         optional: whether a row that was computed may have None, which is stored as null.
 
     Raises:
-        TypeError: `feature` is no `datasets` feature.
-        ValueError: `meaning` is empty, or `tolerance` is not above 0.
+        TypeError: `feature` is no `datasets` feature, or `meaning` no text.
+        ValueError: `meaning` is empty or more than a line, or `tolerance` is not above 0.
 
     Example:
         >>> Column(Value("float32"), "mean brightness of the crops, 0..1", tolerance=1e-6).shape
@@ -42,6 +46,13 @@ class Column:
         if not hasattr(self.feature, "_type"):
             raise TypeError(
                 f"Column: feature is {type(self.feature).__name__}, expected a datasets feature: Value('float32')"
+            )
+        if not isinstance(self.meaning, str):
+            raise TypeError(f"Column: meaning is {type(self.meaning).__name__}, expected a text for the card")
+        if any(character in _LINE_ENDS or category(character) in ("Cc", "Cs") for character in self.meaning):
+            raise ValueError(
+                f"Column: meaning={self.meaning!r:.80} has line breaks or control characters; the card shows it in a "
+                "cell of a table. Say it in one line."
             )
         if not self.meaning.strip():
             raise ValueError("Column: meaning is empty; the card shows it: what does one row hold?")

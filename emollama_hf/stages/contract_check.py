@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields
 from inspect import isabstract, isclass
 from typing import Any
 
 from emollama_hf import schema
-from emollama_hf.errors import PluginError
+from emollama_hf.encoders.credit import Credit
+from emollama_hf.errors import ModelError, PluginError
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import Placement, StageConfig
+from emollama_hf.stages.plugin_questions import asked
+from emollama_hf.stages.shape_check import shapes_read
 from emollama_hf.stages.stage import Stage
 
-#: Columns that are read, or written by every stage.
-RESERVED_COLUMNS = (schema.VIDEO, schema.FRAMES, schema.STATUS, schema.ERROR)
+#: Columns that a row has of itself, and those that every stage writes.
+RESERVED_COLUMNS = (*schema.CLIPS, *schema.ROW_NAMES, schema.STATUS, schema.ERROR)
 #: What `extract` and the command line take themselves: an option of that name would never reach a stage.
 RESERVED_OPTIONS = frozenset(
     [
@@ -39,19 +45,27 @@ def check_contract(stage: Any, origin: str) -> tuple[str, ...]:
         missing = ", ".join(sorted(stage.__abstractmethods__))
         raise PluginError(f"{origin}: it lacks the methods {missing} of emollama_hf.Stage.")
     for name, kind, example in (("name", str, '"brightness"'), ("version", int, "1")):
-        if not isinstance(getattr(stage, name, None), kind):
+        value = getattr(stage, name, None)
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise PluginError(f"{origin}: it lacks the class attribute {name}, such as {name} = {example}.")
     if not stage.name.isidentifier():
         raise PluginError(f"{origin}: its name {stage.name!r} is no short name such as 'brightness'.")
+    if not isinstance(stage.credit, Credit | None):
+        raise PluginError(f"{origin}: its credit is {type(stage.credit).__name__}, expected emollama_hf.Credit.")
     _check_options(stage, origin)
-    try:
-        outputs = [one.outputs() for one in stage.variants()]
-    except Exception as error:
-        raise PluginError(
-            f"{origin}: its outputs cannot be asked for ({type(error).__name__}: {error}). A stage can be made without "
-            "arguments: every option has a default."
-        ) from error
+    with asked(
+        origin, "its outputs cannot be asked for; a stage can be made without arguments: every option has a default"
+    ):
+        instances = stage.variants()
+        outputs = [one.outputs() for one in instances]
+    for one in instances:
+        _check_inputs(one, origin)
+        _check_defaults(one, origin)
     for columns in outputs:
+        if not isinstance(columns, Mapping):
+            raise PluginError(
+                f"{origin}: outputs() returned {type(columns).__name__}, expected a dict of emollama_hf.Column by name."
+            )
         for name, column in columns.items():
             _check_column(name, column, origin)
     names = tuple(dict.fromkeys(name for columns in outputs for name in columns))
@@ -62,13 +76,35 @@ def check_contract(stage: Any, origin: str) -> tuple[str, ...]:
 
 def _check_options(stage: type[Stage], origin: str) -> None:
     config = stage.Config
-    is_frozen = "__dataclass_params__" in vars(config) and vars(config)["__dataclass_params__"].frozen
-    if not issubclass(config, StageConfig) or not is_frozen:
+    own_parameters = vars(config).get("__dataclass_params__") if isclass(config) else None
+    if own_parameters is None or not own_parameters.frozen or not issubclass(config, StageConfig):
         raise PluginError(f"{origin}: its Config is no frozen dataclass that inherits from emollama_hf.StageConfig.")
     own = [one.name for one in fields(config)]
     taken = [name for name in own if name in RESERVED_OPTIONS or name in {one.name for one in fields(Placement)}]
     if taken:
         raise PluginError(f"{origin}: {taken[0]!r} is an option of extract itself. Call the stage's option otherwise.")
+
+
+def _check_inputs(stage: Stage, origin: str) -> None:
+    for attribute in ("inputs", "optional_inputs"):
+        names = getattr(stage, attribute)
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+            raise PluginError(
+                f'{origin}: {attribute} is {names!r:.80}, expected a tuple of names of columns: ("facemae_frames",).'
+            )
+    with suppress(ModelError):  # a model that is not there is said when it is used
+        shapes_read(stage, origin)
+
+
+def _check_defaults(stage: Stage, origin: str) -> None:
+    for name, value in asdict(stage.config).items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise PluginError(
+                f"{origin}: the default of its option {name!r} is {type(value).__name__} and cannot be written as JSON "
+                f"({error}). Take numbers, texts, None, tuples or dicts of them."
+            ) from error
 
 
 def _check_column(name: object, column: object, origin: str) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import PluginError
 from emollama_hf.stages.plugin_origin import PluginOrigin, origin_by_module
+from emollama_hf.stages.plugin_questions import asked
 
 if TYPE_CHECKING:
     from emollama_hf.stages.stage import Stage
@@ -57,7 +58,9 @@ def register(stage: type[Stage]) -> type[Stage]:
         >>> ds = emollama_hf.extract(ds, stages=["brightness"], scale=1.0)
     """
     _load()
-    _add(stage, f"plug-in {getattr(stage, '__module__', '?')}.{getattr(stage, '__qualname__', stage)}")
+    origin = f"plug-in {getattr(stage, '__module__', '?')}.{getattr(stage, '__qualname__', stage)}"
+    with asked(origin):
+        _add(stage, origin)
     return stage
 
 
@@ -159,12 +162,21 @@ def _load() -> None:
     if _is_loaded:
         return
     _is_loaded = True
+    try:
+        _read_entry_points()
+    except BaseException:  # interrupted: the next one who asks reads them all
+        _is_loaded = False
+        raise
+
+
+def _read_entry_points() -> None:
     for point in sorted(entry_points(group=GROUP), key=lambda one: (_distribution(one), one.name)):
         origin = f"plug-in {point.name!r} of the distribution {_distribution(point)}"
         try:
-            _check_requirement(point, origin)
-            stage = _imported(point, origin)
-            _add(stage, origin)
+            with asked(origin):
+                _check_requirement(point, origin)
+                stage = _imported(point, origin)
+                _add(stage, origin)
             if point.dist is not None:
                 _distributions[stage] = PluginOrigin(stage.__module__, point.dist.name, point.dist.version)
         except PluginError as error:
@@ -173,10 +185,8 @@ def _load() -> None:
 
 
 def _imported(point: EntryPoint, origin: str) -> type[Stage]:
-    try:
+    with asked(origin, f"{point.value} cannot be imported"):
         stage: type[Stage] = point.load()
-    except Exception as error:
-        raise PluginError(f"{origin}: {point.value} cannot be imported ({type(error).__name__}: {error}).") from error
     if getattr(stage, "name", point.name) != point.name:
         raise PluginError(f"{origin}: its stage is called {stage.name!r}. Give the entry point that name.")
     return stage
@@ -184,7 +194,7 @@ def _imported(point: EntryPoint, origin: str) -> type[Stage]:
 
 def _check_requirement(point: EntryPoint, origin: str) -> None:
     """Raise PluginError if the plug-in's distribution needs another version of this package."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion, Version
 
     from emollama_hf import __version__
@@ -194,7 +204,10 @@ def _check_requirement(point: EntryPoint, origin: str) -> None:
     except InvalidVersion:
         return
     for text in (point.dist.requires or ()) if point.dist is not None and here.local != "checkout" else ():
-        needed = Requirement(text)
+        try:
+            needed = Requirement(text)
+        except InvalidRequirement as error:
+            raise PluginError(f"{origin}: its requirement {text!r} cannot be read: correct Requires-Dist.") from error
         is_this = needed.name.lower().replace("-", "_") == BUILT_IN and (
             needed.marker is None or needed.marker.evaluate({"extra": ""})
         )

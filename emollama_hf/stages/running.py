@@ -7,17 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from emollama_hf import schema
 from emollama_hf.computing.fitting_batches import is_out_of_memory
 from emollama_hf.console import timing
 from emollama_hf.console.timing import StageTime
 from emollama_hf.errors import ERROR_KINDS, ClipError, ModelError, PluginError, StageError
 from emollama_hf.rows import Rows
-from emollama_hf.stages.column import Column
-from emollama_hf.stages.failing import failed_stage, unforeseen
-from emollama_hf.stages.known_stages import described
+from emollama_hf.stages.failing import failed_stage, of_known_kind, unforeseen
+from emollama_hf.stages.returned_values import check_results, check_row
 from emollama_hf.stages.step import Step
 
 #: The columns that a stage computed of a row; or why it could not.
@@ -49,7 +46,7 @@ def run_stage(stage: Step, rows: Rows, indices: Sequence[int]) -> StageResult:
     for index, outcome in outcomes.items():
         error = outcome if isinstance(outcome, ClipError) else stage.rejection(outcome)
         if error is not None:
-            result.failures[index] = error
+            result.failures[index] = of_known_kind(stage, error)
     return result
 
 
@@ -61,22 +58,22 @@ def outcomes_of(stage: Step, rows: Rows, indices: Sequence[int]) -> list[Outcome
         try:
             items[index] = stage.prepare(rows.row(index))
         except ClipError as error:
-            outcomes[index] = error
+            outcomes[index] = of_known_kind(stage, error)
         except (ModelError, MemoryError):
             raise  # wrong for every row
-        except ImportError as error:  # as well
+        except (ImportError, SystemExit) as error:  # as well
             raise failed_stage(stage, "prepare", [rows.row(index).label], error) from error
         except Exception as error:
             # One odd file must not end a run of thousands; the type and message stay with the row.
             outcomes[index] = unforeseen(stage, error)
     computed = _computed(stage, rows, items) if items else []
-    if len(computed) != len(items):
-        raise PluginError(f"{described(type(stage))} returned {len(computed)} results for {len(items)} rows.")
     declared = stage.outputs() if items else {}
     for index, outcome in zip(items, computed, strict=True):
-        if not isinstance(outcome, ClipError):
-            _check(stage, declared, outcome, rows.row(index).label)
-        outcomes[index] = outcome
+        if isinstance(outcome, ClipError):
+            outcomes[index] = of_known_kind(stage, outcome)
+        else:
+            check_row(stage, declared, outcome, rows.row(index).label)
+            outcomes[index] = outcome
     return [outcomes[index] for index in indices]
 
 
@@ -126,38 +123,14 @@ def named(error: ClipError, label: str) -> ClipError:
     return raised
 
 
-def _computed(stage: Step, rows: Rows, items: Mapping[int, Any]) -> list[Any]:
+def _computed(stage: Step, rows: Rows, items: Mapping[int, Any]) -> Sequence[Any]:
     """What `compute` returns of prepared rows, by index. Raises StageError for an error that the stage did not mean."""
     try:
-        return stage.compute(list(items.values()))
+        results: object = stage.compute(list(items.values()))
     except (ModelError, PluginError, StageError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise
         raise failed_stage(stage, "compute", [rows.row(index).label for index in items], error) from error
-
-
-def _check(stage: Step, declared: Mapping[str, Column], outcome: Mapping[str, Any], label: str) -> None:
-    """Raise PluginError unless a stage returned the columns that it declares, each in its shape."""
-    if set(outcome) != set(declared):
-        raise PluginError(
-            f"{described(type(stage))} returned the columns {', '.join(outcome) or '(none)'}; its outputs() declare "
-            f"{', '.join(declared)}."
-        )
-    for name, value in outcome.items():
-        column = declared[name]
-        shape = column.shape
-        if value is None and not column.optional and (shape is not None or schema.is_picture(column.feature)):
-            what = "picture" if schema.is_picture(column.feature) else "value"
-            raise PluginError(
-                f"{described(type(stage))} returned no {what} in the column {name!r}, {label}. Raise ClipError for a "
-                "row that cannot be computed, or declare the column with optional=True."
-            )
-        if value is None or shape is None:
-            continue
-        if not schema.fits(np.shape(value), shape):
-            raise PluginError(
-                f"column {name!r}, {label}: the stage computed the shape {np.shape(value)}, declared is {shape}. "
-                f"This is a defect of {described(type(stage))}, not of the data."
-            )
+    return check_results(stage, results, len(items))

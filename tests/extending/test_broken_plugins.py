@@ -40,6 +40,34 @@ CASES = {
     "without a method": (GOOD.replace("def prepare", "def prepared"), "lacks the methods prepare"),
     "with a column that exists": (GOOD.replace('"pupil": em', '"facemae": em'), "'facemae' is one that stage 'fac"),
     "with a clip": (GOOD.replace('"pupil": em', '"video": em'), "'video' is read or written by this package"),
+    "with the name of a row": (GOOD.replace('"pupil": em', '"file_name": em'), "'file_name' is read or written by"),
+    "whose outputs are None": (GOOD.replace("return {", "{"), r"outputs\(\) returned NoneType, expected a dict"),
+    "whose outputs are a list": (GOOD.replace("return {", "return []; {"), r"outputs\(\) returned list, expected a"),
+    "whose outputs fail": (GOOD.replace("return {", "raise SystemExit(3); {"), "outputs cannot be .*SystemExit: 3"),
+    "that ends the process": ("import sys; sys.exit(3)", r"cannot be imported \(SystemExit: 3\)"),
+    "whose error fails": (
+        "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
+        "imported .E: without a message",
+    ),
+    "without a Config": (GOOD + "Plugin.Config = None", "its Config is no frozen dataclass"),
+    "with a Config that is a dict": (GOOD + "Plugin.Config = {}", "its Config is no frozen dataclass"),
+    "whose name fails": (
+        "class Names(type):\n    @property\n    def name(cls): 1 / 0\nclass Plugin(metaclass=Names): pass",
+        r"it cannot be used \(ZeroDivisionError: ",
+    ),
+    "of version True": (GOOD.replace('"pupil", 1', '"pupil", True'), "class attribute version"),
+    "with a credit in words": (GOOD + "Plugin.credit = 'Doe'", "its credit is str, expected emollama_hf.Credit"),
+    "whose inputs are None": (GOOD + "Plugin.inputs = None", "inputs is None, expected a tuple of names"),
+    "whose inputs are a text": (GOOD + "Plugin.inputs = 'video'", "inputs is 'video', expected a tuple of names"),
+    "without shapes": (GOOD + "Plugin.input_shapes = lambda self: None", "input_shapes.. returned None, expected"),
+    "whose shapes fail": (GOOD + "Plugin.input_shapes = lambda self: 1 / 0", "input_shapes.. cannot be asked"),
+    "with a meaning of two lines": (GOOD.replace("diameter of", "diameter\\nof"), "meaning='diameter.*has line breaks"),
+    "with a default that is no JSON": (
+        GOOD.replace("class Plugin", "from dataclasses import dataclass\n@dataclass(frozen=True)\n"
+        "class Sides(emollama_hf.StageConfig):\n    sides: object = frozenset([1])\nclass Plugin")
+        .replace("    def outputs", "    Config = Sides\n    def outputs"),
+        "the default of its option 'sides' is frozenset and cannot be written as JSON",
+    ),
     "without a Column": (GOOD.replace('emollama_hf.Column(Value("float32"), ', "str("), "is str, expected"),
 }  # fmt: skip
 
@@ -87,6 +115,36 @@ def test_a_plugin_with_the_name_of_a_stage(tmp_path: Path, install: Install) -> 
     assert type(build_pipeline("random-tiny", stages=["facemae_embed"], present=["video"]).stages[-1]) is type(
         facemae_embed
     )
+
+
+@pytest.mark.parametrize("requirement", ["emollama_hf>=>7", "torch (oops"])
+def test_a_requirement_that_cannot_be_read(
+    requirement: str, tmp_path: Path, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emollama_hf, "__version__", "0.1.0")
+    install(package(tmp_path, GOOD, requires=requirement))
+    with pytest.raises(PluginError, match=r"distribution pupil-size 2.0: its requirement '.*' cannot be read"):
+        build_pipeline(None, stages=["pupil"], present=["video"])
+
+
+def test_plugins_after_a_broken_one_are_read(tmp_path: Path, install: Install) -> None:
+    install(package(tmp_path, "raise SystemExit(3)", name="a_pupil"))
+    (tmp_path / "iris.py").write_text(GOOD.replace('"pupil', '"iris'))
+    (tmp_path / "pupil_size-2.0.dist-info" / "entry_points.txt").write_text(
+        "[emollama_hf.stages]\na_pupil = pupil_size:Plugin\niris = iris:Plugin\n"
+    )
+    assert known_stages()[-1].name == "iris"
+    assert list(broken_plugins()) == ["a_pupil"]
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "MemoryError"])
+def test_what_says_nothing_of_a_plugin_passes(error: str, tmp_path: Path, install: Install) -> None:
+    install(package(tmp_path, f"raise {error}"))
+    for _ in range(2):  # the second one who asks is told as well
+        with pytest.raises((KeyboardInterrupt, MemoryError)):
+            known_stages()
+    (tmp_path / "pupil_size.py").write_text(GOOD + "# and longer than before\n")
+    assert known_stages()[-1].name == "pupil"
 
 
 def test_a_good_plugin_is_no_error(tmp_path: Path, install: Install) -> None:

@@ -143,14 +143,29 @@ def test_the_rest_does_without_it(elsewhere: Path, tmp_path: Path, capsys: pytes
     show_info(str(elsewhere))
     assert "computed with face-brightness 1.0, which is not installed here" in capsys.readouterr().out
     before = card(elsewhere)
+    row = "| `brightness` | float32 | mean brightness of the crops, 0..1 |"
     emollama_hf.push(elsewhere, tmp_path / "shared")
     shared = card(tmp_path / "shared")
     assert "# `shared`: Features of video clips" in shared or "# shared: Features of video clips" in shared
     assert "`brightness` was computed with face-brightness 1.0." in shared
     assert "Emotion-LLaMA" not in shared
+    assert row in before
+    assert row in shared
     forget(elsewhere, where={"uuid": "u1"})
     assert emollama_hf.load(elsewhere)["uuid"] == ["u2"]
     assert card(elsewhere).count("face-brightness") == before.count("face-brightness")
+    assert row in card(elsewhere)
+
+
+def test_a_recorded_meaning_is_shown_and_does_nothing_else(elsewhere: Path, tmp_path: Path) -> None:
+    file = elsewhere / "provenance.json"
+    found = json.loads(file.read_text())
+    del found["digest"]
+    found["configs"]["default"]["meanings"]["brightness"] = "see <b>http://a.b</b> | or\nnot"
+    file.write_text(json.dumps(found))
+    forget(elsewhere, where={"uuid": "u1"})
+    [row] = [line for line in card(elsewhere).splitlines() if line.startswith("| `brightness` | float32")]
+    assert row.startswith("| `brightness` | float32 | see `<b>http://a.b</b>` ")
 
 
 def test_another_version_of_the_stage_is_named_with_its_distribution(

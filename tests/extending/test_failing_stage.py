@@ -105,6 +105,29 @@ def test_a_library_that_prepare_lacks_is_no_error_of_the_row(monkeypatch: pytest
         pupil(on_error="null")({"facemae_frames": [GREY], "uuid": ["a"]})
 
 
+@pytest.mark.parametrize("method", ["prepare", "compute"])
+def test_a_stage_that_ends_the_process(method: str, monkeypatch: pytest.MonkeyPatch, pupil: Any) -> None:
+    monkeypatch.setattr(pupil, method, lambda self, given: sys.exit(3))
+    with pytest.raises(StageError, match=rf"pupil-size 2.0\) failed in {method} of 1 row \(uuid 'a'\): SystemExit: 3"):
+        pupil(on_error="null")({"facemae_frames": [GREY], "uuid": ["a"]})
+
+
+@pytest.mark.parametrize("method", ["prepare", "compute"])
+def test_a_kind_of_its_own_is_unexpected(method: str, monkeypatch: pytest.MonkeyPatch, pupil: Any) -> None:
+    def failing(self: Any, given: Any) -> Any:
+        error = emollama_hf.ClipError("eyes_closed", "no eye is open.")  # type: ignore[arg-type]
+        if method == "compute":
+            return [error]
+        raise error
+
+    monkeypatch.setattr(pupil, method, failing)
+    done = pupil(on_error="null")({"facemae_frames": [GREY], "uuid": ["a"]})
+    assert done["emollama_status"] == ["unexpected"]
+    assert done["emollama_error"] == [
+        "uuid 'a': pupil (pupil-size 2.0) has the kind 'eyes_closed', which is unknown: no eye is open."
+    ]
+
+
 @pytest.mark.parametrize(
     "error", [KeyboardInterrupt(), MemoryError(), torch.OutOfMemoryError("no"), emollama_hf.ModelError("no weights")]
 )

@@ -52,6 +52,10 @@ def test_a_stage_in_a_list_is_the_stage(mapped: Dataset, stages: list[Any], tmp_
         ([FaceMAEEmbed("random-tiny"), "videomae_embed"], "got 'videomae_embed', expected a stage"),
         ([FaceMAEEmbed("random-tiny")] * 2, "facemae_embed stands there twice"),
         ([], "no stage. Name each stage once"),
+        (
+            FaceMAEEmbed("random-tiny", level="frame"),
+            "computes facemae_sequence, which the rows do not have",
+        ),
     ],
 )
 def test_anything_else_is_refused(made_by: Any, message: str, mapped: Dataset, tmp_path: Path) -> None:

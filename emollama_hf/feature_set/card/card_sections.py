@@ -11,16 +11,16 @@ from emollama_hf.console.terminal import shown_text
 from emollama_hf.encoders.credit import Credit
 from emollama_hf.encoders.emotion_llama.credit import EMOTION_LLAMA
 from emollama_hf.feature_set.card.credits import citations, licences
-from emollama_hf.feature_set.card.markdown import block, cell, code, inline, literal, picture, sentence
+from emollama_hf.feature_set.card.markdown import block, cell, code, inline, literal, meaning_line, picture, sentence
 from emollama_hf.feature_set.file_counts import FEW_VALUES
 from emollama_hf.feature_set.manifest import PROVENANCE, FeatureConfig, Manifest
 from emollama_hf.feature_set.opening import Opening
-from emollama_hf.feature_set.plugins import recorded_origin
+from emollama_hf.feature_set.plugins import recorded_meanings, recorded_origin
 from emollama_hf.feature_set.set_paths import picture_name
 from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
 from emollama_hf.stages.known_columns import feature_columns, known_columns, sensitive_columns
-from emollama_hf.stages.known_stages import maker_of
+from emollama_hf.stages.known_stages import find_maker, maker_of, origin_of
 from emollama_hf.text.plural import listed
 from emollama_hf.text.secrets import without_secrets
 
@@ -209,14 +209,25 @@ def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _columns(config: FeatureConfig) -> str:
-    rows, known = [], known_columns()
+    rows = []
     for name, kind in config.features.items():
-        meaning = known[name].meaning if name in known else MEANINGS.get(name, "")
+        meaning = _meaning(name, config)
         if config.key is not None and config.key.column == name:
             named = "hash of a name that stays in the lab" if config.key.hashed else meaning
             meaning = "; ".join(text for text in (named, "**names the row**") if text)
         rows.append(_row(code(name), schema.describe_column(kind, inline), meaning))
     return "## Columns\n\n| column | one row | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _meaning(column: str, config: FeatureConfig) -> str:
+    """What a column holds. In words of another package, which may be missing here, as Markdown that only shows them."""
+    known, recorded = known_columns(), recorded_meanings(config.made)
+    maker = find_maker(column)
+    if maker is not None and origin_of(maker) is None:
+        return known[column].meaning
+    if column in recorded:
+        return meaning_line(recorded[column])
+    return meaning_line(known[column].meaning) if column in known else MEANINGS.get(column, "")
 
 
 def _clips_section(name: str, config: FeatureConfig) -> str:

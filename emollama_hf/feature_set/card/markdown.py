@@ -17,6 +17,8 @@ _WORD = r"(?:[^\W_]+(?:[_-][^\W_]+)*|\d+(?:\.(?:\d|dev|rc|post)[^\W_]*)+(?:[+-][
 _PLAIN = re.compile(rf"{_WORD}(?: {_WORD})*")
 #: A word of a sentence with what stands around it; "1." would begin a list.
 _PLAIN_PART = re.compile(rf"(?!\d+[.)])[(\"']*(?:{_WORD}(?:'[a-z]+|/{_WORD})?)?[)\"']*%?[,;:.?]?")
+#: A line of letters, digits and punctuation in which Markdown sees nothing but text.
+_HARMLESS = re.compile(r"(?!.*(?://|www\.))[^\W_](?:[^\W_]|[ ,.;:()/%+'-])*")
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -50,6 +52,11 @@ def sentence(text: str) -> str:
         # Two code spans in a row would be read as another one.
         whole += f" {part}" if whole.endswith("`") and part.startswith("`") else part
     return whole
+
+
+def meaning_line(text: str) -> str:
+    """What another package says of a column: as it is where it is plain, else as a `sentence`."""
+    return text if _HARMLESS.fullmatch(text) and _clean(text) == text else sentence(text)
 
 
 def cell(text: str) -> str:
