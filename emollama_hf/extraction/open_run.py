@@ -76,6 +76,7 @@ def open_run(
         raise ModelError(NO_MODEL)
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)
+        stage.check_features(ds.features)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read
     pipeline = pipeline.pinned()
     root = Path(HF_DATASETS_CACHE) / "emollama_hf" if destination is None else destination / INSIDE_OUT

@@ -12,10 +12,9 @@ from emollama_hf.checkpoints.memory import ITEM_BYTES, StageMemory
 from emollama_hf.computing.model_cache import cached
 from emollama_hf.computing.number_types import product_type
 from emollama_hf.encoders import find_encoder
-from emollama_hf.encoders.emotion_llama.config_json import blocks, longest_sequence, visual_tokens, vocabulary
+from emollama_hf.encoders.emotion_llama.config_json import blocks, visual_tokens, vocabulary
 from emollama_hf.encoders.emotion_llama.generation_prompt import encode_generation_prompt
 from emollama_hf.encoders.emotion_llama.prompt import PromptIds
-from emollama_hf.errors import ModelError
 from emollama_hf.stages.decoder_stage import LAYOUTS, DecoderInput, DecoderStage, DecoderStageConfig, tensors_of
 
 if TYPE_CHECKING:
@@ -58,20 +57,16 @@ class AnswerStage(DecoderStage):
     def ready(self) -> None:
         super().ready()
         self._kept()
-        longest = longest_sequence(self.source.config(self.part))
-        needed = (0 if self.words else self.prompt().length) + self.config.max_new_tokens
-        if needed > longest:
-            raise ModelError(
-                f"{self.name}: the prompt and max_new_tokens={self.config.max_new_tokens} are {needed} positions, and "
-                f"the decoder of {self.source.name} was trained for {longest}. Pass a smaller max_new_tokens."
-            )
+
+    def answer_positions(self) -> int:
+        return self.config.max_new_tokens
 
     def own_memory(self) -> StageMemory:
         """The language head, and of each clip the keys and values of its prompt and its answer."""
         config = self.source.config(self.part)
         item = ITEM_BYTES[product_type(find_encoder(self.part).computed_type(self._policy()))]
         positions = visual_tokens(config, len(LAYOUTS[self.config.layout])) + PROMPT_POSITIONS
-        positions += self.config.max_new_tokens
+        positions += self.answer_positions()
         cache = 2 * blocks(config) * positions * self.source.width(self.part) * item
         return StageMemory(vocabulary(config) * self.source.width(self.part) * item, cache)
 

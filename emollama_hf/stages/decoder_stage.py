@@ -9,14 +9,15 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+from datasets import ClassLabel, Features
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.computing.number_types import DtypeName
-from emollama_hf.encoders.emotion_llama.config_json import feature_size
+from emollama_hf.encoders.emotion_llama.config_json import feature_size, longest_sequence
 from emollama_hf.encoders.emotion_llama.config_json import visual_tokens as count_visual_tokens
 from emollama_hf.encoders.emotion_llama.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, prompt_segments
-from emollama_hf.errors import ClipError
+from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.rows import Row
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.instruction_words import check_words, columns_named, worded
@@ -59,7 +60,9 @@ class DecoderStageConfig(ModelStageConfig):
         check_choice("layout", self.layout, tuple(LAYOUTS))
         check_choice("quantize", self.quantize, (None, *QUANTIZATIONS))
         prompt_segments(self.task, self.instruction)  # refuses an instruction that cannot be asked
-        columns_named(self.instruction)
+        clips = [name for name in columns_named(self.instruction) if name in schema.CLIPS]
+        if clips:
+            raise ValueError(f"instruction: {{{clips[0]}}} is a clip and has no words. Name a column of text.")
 
 
 class DecoderInput(NamedTuple):
@@ -150,6 +153,25 @@ class DecoderStage(ModelStage):
         picture = picture_from_row(schema.PEAK_FRAME, row[schema.PEAK_FRAME])
         return DecoderInput(model.resized(picture), np.stack(vectors), self._prompt(row))
 
+    def ready(self) -> None:
+        super().ready()
+        if not self.words:
+            problem = self._too_long(self.prompt())
+            if problem is not None:
+                raise ModelError(f"{self.name}: {problem}")
+
+    def check_features(self, features: Features) -> None:
+        for column in self.words:
+            if isinstance(features.get(column), ClassLabel):
+                raise ValueError(
+                    f"{self.name}: the instruction names {{{column}}}, class labels, whose rows hold numbers. "
+                    f"Cast it to its names first: ds.map(lambda row: {{...}}) with ds.features[{column!r}].int2str."
+                )
+
+    def answer_positions(self) -> int:
+        """Positions that follow the prompt at most."""
+        return 0
+
     def prompt(self) -> PromptIds:
         """The prompt of every row. For instructions that name no column."""
         return _encoded(self, self.model_digest(), self.config, worded(self.config.instruction, {}))
@@ -161,8 +183,25 @@ class DecoderStage(ModelStage):
     def _prompt(self, row: Row) -> PromptIds:
         if not self.words:
             return self.prompt()
+        absent = [column for column in self.words if column not in row]
+        if absent:
+            raise ClipError("missing_column", f"column {absent[0]!r}, which the instruction names, is missing.")
         text = worded(self.config.instruction, {column: row[column] for column in self.words})
-        return _encoded(self, self.model_digest(), self.config, text)
+        prompt = _encoded(self, self.model_digest(), self.config, text)
+        problem = self._too_long(prompt)
+        if problem is not None:
+            raise ClipError("bad_text", problem)
+        return prompt
+
+    def _too_long(self, prompt: PromptIds) -> str | None:
+        longest, more = longest_sequence(self.source.config(self.part)), self.answer_positions()
+        if prompt.length + more <= longest:
+            return None
+        room = f" and the {more} of an answer" if more else ""
+        return (
+            f"the {prompt.length} positions of the prompt{room} are more than the {longest} that the decoder of "
+            f"{self.source.name} was trained for. Shorten the instruction" + (" or the answer." if more else ".")
+        )
 
     def _load(self, source: ModelSource, dtype: DtypeName, device: str) -> Any:
         return source.load(self.part, dtype=dtype, device=device, quantize=self.config.quantize)

@@ -13,6 +13,7 @@ from emollama_hf.encoders.emotion_llama.layers_option import checked_layers
 from emollama_hf.encoders.emotion_llama.pooling import canonical_pooling, pool, pooled_shape
 from emollama_hf.encoders.emotion_llama.prompt import PromptIds, encode_prompt, pad_prompts
 from emollama_hf.errors import ClipError
+from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.decoder_stage import DecoderInput, DecoderStage, DecoderStageConfig, tensors_of
@@ -141,6 +142,15 @@ class EmoLlamaEmbed(DecoderStage):
             visual_tokens=self.visual_token_count(),
             chat_template=self.config.chat_template,
         )
+
+    def prepare(self, row: Row) -> DecoderInput:
+        item = super().prepare(row)
+        if self.words:
+            try:
+                pooled_shape(self.config.pooling, item.prompt.spans, self.source.width(self.part))
+            except ValueError as error:
+                raise ClipError("bad_text", f"with the words of this row, {error}") from None
+        return item
 
     def compute_together(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
         import torch

@@ -51,8 +51,13 @@ class EmotionPredictConfig(AnswerStageConfig):
         check_choice("likelihood", self.likelihood, ("sum", "mean"))
         if self.likelihood != "sum" and self.method != "likelihood":
             raise ValueError(f"likelihood={self.likelihood!r} would have no effect with method={self.method!r}.")
+        if self.fallback is not None and self.method == "likelihood":
+            raise ValueError(
+                f"fallback={self.fallback!r} would have no effect: a likelihood names a label in every row."
+            )
         if self.fallback is not None and (not isinstance(self.fallback, str) or not self.fallback.strip()):
             raise ValueError(f"fallback={self.fallback!r}: expected a label, or None for null")
+        object.__setattr__(self, "fallback", None if self.fallback is None else self.fallback.strip())
 
 
 class EmotionPredict(AnswerStage):
@@ -132,8 +137,13 @@ class EmotionPredict(AnswerStage):
         }
 
     def ready(self) -> None:
-        super().ready()
         self._label_ids()
+        super().ready()
+
+    def answer_positions(self) -> int:
+        if self.config.method == "likelihood":
+            return max(map(len, self._label_ids()))
+        return super().answer_positions()
 
     def compute_together(self, items: list[DecoderInput]) -> list[dict[str, Any] | ClipError]:
         ids = self._label_ids()

@@ -20,6 +20,10 @@ REASON_INSTRUCTION = (
 )
 
 
+#: Scores divided by less overflow, and the most probable piece is drawn anyway.
+LEAST_TEMPERATURE = 0.01
+
+
 @dataclass(frozen=True)
 class GenerateAnswerConfig(AnswerStageConfig):
     """Every option of `GenerateAnswer` that can change its result."""
@@ -32,9 +36,16 @@ class GenerateAnswerConfig(AnswerStageConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (isinstance(self.temperature, int | float) and 0 <= self.temperature < math.inf):
-            raise ValueError(f"temperature={self.temperature!r}: expected 0 (the most probable pieces) or more")
-        if not (isinstance(self.top_p, int | float) and 0 < self.top_p <= 1):
+        for name in ("temperature", "top_p"):  # 1 and 1.0 are one setting
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name}={value!r}: expected a number")
+            object.__setattr__(self, name, float(value))
+        if self.temperature and not LEAST_TEMPERATURE <= self.temperature < math.inf:
+            raise ValueError(
+                f"temperature={self.temperature!r}: expected {LEAST_TEMPERATURE} or more, or 0 to draw nothing"
+            )
+        if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p={self.top_p!r}: expected a probability above 0, at most 1")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise ValueError(f"seed={self.seed!r}: expected a whole number")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from string import Formatter
 from typing import Any
 
 import numpy as np
 
+from emollama_hf.encoders.emotion_llama.prompt import SYMBOLS, is_unicode
 from emollama_hf.errors import ClipError
 
 #: Letters of one row's words; longer ones do not fit into any decoder that is known.
 LONGEST = 20_000
-#: What stands for something else than itself in a prompt.
-SYMBOLS = ("<s>", "</s>", "<unk>", "<VideoHere>", "<FeatureHere>")
 _ADVICE = "Write {{ and }} for braces that are text."
 
 
@@ -40,7 +40,14 @@ def worded(instruction: str, values: Mapping[str, Any]) -> str:
     Raises:
         ClipError: bad_text; a value is absent, empty, too long, or neither text nor number.
     """
-    return "".join(text + ("" if name is None else _text(name, values.get(name))) for text, name in _parts(instruction))
+    parts = _parts(instruction)
+    asked = "".join(text + ("" if name is None else _text(name, values.get(name))) for text, name in parts)
+    for symbol in SYMBOLS:  # also one that begins in the instruction and ends in the row
+        if asked.count(symbol) > sum(text.count(symbol) for text, _ in parts):
+            raise ClipError(
+                "bad_text", f"the row's words make {symbol!r}, which is a symbol of prompts. Remove it there."
+            )
+    return asked
 
 
 def check_words(stage: str, instruction: str, present: Collection[str]) -> None:
@@ -74,6 +81,8 @@ def _text(name: str, value: Any) -> str:
         value = value.item()
     if isinstance(value, str):
         text = value
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ClipError("bad_text", f"column {name!r} holds {value}, and the instruction needs its text.")
     elif isinstance(value, bool | int | float):
         text = str(value)
     else:
@@ -81,9 +90,8 @@ def _text(name: str, value: Any) -> str:
         raise ClipError("bad_text", f"column {name!r} holds {found}, and the instruction needs its text.")
     if not text.strip():
         raise ClipError("bad_text", f"column {name!r} is empty, and the instruction needs its text.")
-    symbol = next((one for one in SYMBOLS if one in text), None)
-    if symbol is not None:
-        raise ClipError("bad_text", f"column {name!r} holds {symbol!r}, which is a symbol of prompts. Remove it there.")
+    if not is_unicode(text):
+        raise ClipError("bad_text", f"column {name!r} holds half a letter (a lone surrogate). Mend its encoding.")
     if len(text) > LONGEST:
         raise ClipError("bad_text", f"column {name!r} has {len(text):,} letters, expected at most {LONGEST:,}.")
     return text

@@ -172,6 +172,9 @@ class Stage(Transform):
     def check_columns(self, columns: Collection[str]) -> None:
         """Raise ValueError if no row of a data set with these columns can be computed; asked once before a long run."""
 
+    def check_features(self, features: Features) -> None:
+        """Raise ValueError if columns of these types cannot be read; asked once, as `check_columns`."""
+
     def ready(self) -> None:
         """Load what `prepare` and `compute` need; called once a batch, outside the handling of row errors."""
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from emollama_hf import ClipError, EmoLlamaEmbed, EmotionPredict, GenerateAnswer, ModelError, extract
 from emollama_hf.encoders.emotion_llama.answer_labels import EMOTION_LABELS
 from emollama_hf.encoders.emotion_llama.network import RECENT_BYTES
-from emollama_hf.stages.instruction_words import SYMBOLS, columns_named, worded
+from emollama_hf.encoders.emotion_llama.prompt import SYMBOLS
+from emollama_hf.stages.instruction_words import columns_named, worded
 from tests.encoders import golden
 from tests.encoders.golden import CLIPS, DECODER_LIMIT, assert_reproduced
 
@@ -88,7 +89,14 @@ def test_labels_of_any_language(model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("labels", "said"),
-    [(["sad"], "two or more"), (["sad", " Sad "], "same but for case"), (["sad", ""], "not empty"), ("sad", "several")],
+    [
+        (["sad"], "two or more"),
+        (["sad", " Sad "], "same but for case"),
+        (["sad", ""], "not empty"),
+        ("sad", "several"),
+        (["sad", "</s>"], "symbol"),
+        (3, "several"),
+    ],
 )
 def test_labels_that_are_no_choice(labels: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -133,7 +141,8 @@ def test_drawn_answers_depend_on_the_seed_and_the_clip_and_not_on_the_batch(mode
 
 
 @pytest.mark.parametrize(
-    "options", [{"max_new_tokens": 0}, {"temperature": -1}, {"top_p": 0}, {"seed": 1}, {"top_p": 0.5}]
+    "options",
+    [{"max_new_tokens": 0}, {"temperature": -1}, {"temperature": True}, {"top_p": 0}, {"seed": 1}, {"top_p": 0.5}],
 )
 def test_options_that_cannot_be(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
@@ -141,7 +150,7 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
 
 
 def test_an_answer_that_is_longer_than_the_decoder_reads(model: Path) -> None:
-    with pytest.raises(ModelError, match="smaller max_new_tokens"):
+    with pytest.raises(ModelError, match="trained for"):
         GenerateAnswer(model, max_new_tokens=5000)(columns("clip_a"))
 
 
@@ -242,11 +251,12 @@ def test_words_stand_where_their_column_is_named(around: str, value: str) -> Non
     escaped = around.replace("{", "{{").replace("}", "}}")
     instruction = f"{escaped}{{said}}{escaped}"
     assert columns_named(instruction) == ("said",)
-    if any(symbol in value for symbol in SYMBOLS):
+    asked = f"{around}{value}{around}"
+    if any(asked.count(symbol) > 2 * around.count(symbol) for symbol in SYMBOLS):
         with pytest.raises(ClipError, match="symbol"):
             worded(instruction, {"said": value})
     else:
-        assert worded(instruction, {"said": value}) == f"{around}{value}{around}"
+        assert worded(instruction, {"said": value}) == asked
 
 
 def test_map_stores_what_is_declared(model: Path) -> None:
@@ -270,3 +280,45 @@ def test_a_model_directory_without_a_head(model: Path, tmp_path: Path) -> None:
     assert EmoLlamaEmbed(directory, pooling="mean")(columns("clip_a"))["emollama"].shape == (1, 96)
     with pytest.raises(ModelError, match=r"has no lm_head\.weight.*convert again"):
         EmotionPredict(directory)(columns("clip_a"))
+
+
+def test_a_whole_number_is_the_temperature_that_it_is() -> None:
+    one, other = GenerateAnswer("random-tiny", temperature=1), GenerateAnswer("random-tiny", temperature=1.0)
+    assert one.fingerprint == other.fingerprint
+
+
+def test_words_that_do_not_fit_fail_their_row_alone(model: Path) -> None:
+    rows = {**columns("clip_a", "clip_b"), "said": ["word " * 3000, "Yes."]}
+    for stage in (GenerateAnswer, EmotionPredict, EmoLlamaEmbed):
+        found = stage(model, instruction="{said}", on_error="null")(rows)
+        assert found["emollama_status"] == ["bad_text", "ok"]
+    short = {**columns("clip_a", "clip_b"), "said": ["a", "word " * 30]}
+    length = len(EmoLlamaEmbed(model, instruction="{said}")(short)["emollama"][0])
+    embed = EmoLlamaEmbed(model, instruction="{said}", pooling=f"{length - 1}:{length + 5}", on_error="null")
+    assert embed(short)["emollama_status"] == ["bad_text", "ok"]
+    with pytest.raises(ModelError, match="trained for"):
+        EmoLlamaEmbed(model, instruction="word " * 3000)(columns("clip_a"))
+
+
+def test_a_column_that_is_not_there_or_holds_class_labels(model: Path) -> None:
+    found = EmotionPredict(model, instruction="{nope}", on_error="null")(columns("clip_a"))
+    assert found["emollama_status"] == ["missing_column"]
+    rows = {name: list(map(np.asarray, values)) for name, values in columns("clip_a").items()}
+    ds = Dataset.from_dict({**rows, "said": ["sad"]}).class_encode_column("said")
+    with pytest.raises(ValueError, match="class labels"):
+        extract(ds, model, instruction="{said}")
+    with pytest.raises(ValueError, match="no words"):
+        EmoLlamaEmbed("random-tiny", instruction="{video}")
+
+
+def test_a_symbol_between_instruction_and_words(model: Path) -> None:
+    rows = {**columns("clip_a"), "said": ["s>"]}
+    found = EmotionPredict(model, instruction="</{said}", on_error="null")(rows)
+    assert found["emollama_status"] == ["bad_text"]
+
+
+def test_a_likelihood_needs_no_room_for_an_answer(model: Path) -> None:
+    predict = EmotionPredict(model, method="likelihood", max_new_tokens=5000)
+    assert predict(columns("clip_a"))["emollama_status"] == ["ok"]
+    with pytest.raises(ValueError, match="no effect"):
+        EmotionPredict(model, method="likelihood", fallback="neutral")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from emollama_hf.encoders.emotion_llama.prompt import SYMBOLS, is_unicode
 
 #: The labels that the default instruction offers, in its order.
 EMOTION_LABELS = ("happy", "sad", "neutral", "angry", "worried", "surprise", "fear", "contempt", "doubt")
@@ -16,11 +19,14 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: fewer than two labels, one that is no text or empty, or two that differ in case or blanks alone.
     """
-    if isinstance(labels, str):
-        raise ValueError(f"labels={labels!r}: expected several texts, got one. Give a list, such as ['mw', 'nonmw'].")
-    found = tuple(" ".join(one.split()) if isinstance(one, str) else "" for one in labels)
+    if not isinstance(labels, list | tuple) or not all(isinstance(one, str) for one in labels):
+        raise ValueError(f"labels={labels!r}: expected several texts in a list, such as ['mw', 'nonmw'].")
+    found = tuple(" ".join(unicodedata.normalize("NFC", one).split()) for one in labels)
     if "" in found:
         raise ValueError(f"labels={list(labels)!r}: expected texts that are not empty.")
+    odd = [one for one in found if any(symbol in one for symbol in SYMBOLS) or not is_unicode(one)]
+    if odd:
+        raise ValueError(f"labels: {odd[0]!r} is no text of a label: it holds a symbol of prompts, or half a letter.")
     if len(found) < 2:
         raise ValueError(f"labels={list(labels)!r}: expected two or more, since the choice between them is computed.")
     doubled = sorted({one for one in found if [other.lower() for other in found].count(one.lower()) > 1})

@@ -22,7 +22,8 @@ def checked_layers(layers: Sequence[int], blocks: int | None = None) -> tuple[in
         >>> checked_layers([8, 16, -1], 32)
         (8, 16, -1)
     """
-    found = tuple(layers) if isinstance(layers, list | tuple) else ()
+    # numpy's whole numbers and ranges are welcome; the configuration becomes JSON.
+    found = tuple(int(one) if hasattr(one, "__index__") and not isinstance(one, bool) else one for one in layers)
     most = blocks if blocks is not None else max([0, *(one for one in found if isinstance(one, int))])
     good = all(isinstance(one, int) and not isinstance(one, bool) and LAST <= one <= most for one in found)
     if not found or not good or len(set(found)) != len(found):

@@ -22,6 +22,8 @@ VIDEO_PLACEHOLDER = "<VideoHere>"
 FEATURE_PLACEHOLDER = "<FeatureHere>"
 TEMPLATE = "<video><VideoHere></video> <feature><FeatureHere></feature> [{task}] {instruction} "
 
+#: Texts that stand for something else than themselves in a prompt.
+SYMBOLS = ("<s>", "</s>", "<unk>", VIDEO_PLACEHOLDER, FEATURE_PLACEHOLDER)
 #: Stands in `input_ids` where a visual token goes; no tokenizer has a negative id.
 VISUAL_ID = -200
 #: How many of the visual tokens stand at the second placeholder, whatever the layout (see golden/README.md).
@@ -55,6 +57,15 @@ class PromptBatch:
 
     input_ids: np.ndarray
     attention_mask: np.ndarray
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be encoded: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def prompt_segments(
