@@ -18,8 +18,8 @@ from emollama_hf.stages.plugin_questions import asked
 from emollama_hf.stages.shape_check import shapes_read
 from emollama_hf.stages.stage import Stage
 
-#: Columns that a row has of itself, and those that every stage writes.
-RESERVED_COLUMNS = (*schema.CLIPS, *schema.ROW_NAMES, schema.STATUS, schema.ERROR)
+#: Columns that are read, or written by every stage: neither a stage nor a table of labels may bring them.
+RESERVED_COLUMNS = (*schema.CLIPS, schema.STATUS, schema.ERROR)
 #: What `extract` and the command line take themselves: an option of that name would never reach a stage.
 RESERVED_OPTIONS = frozenset(
     [
@@ -112,5 +112,5 @@ def _check_column(name: object, column: object, origin: str) -> None:
         raise PluginError(f"{origin}: {name!r} is no name of a column, such as 'brightness'.")
     if not isinstance(column, Column):
         raise PluginError(f"{origin}: outputs()[{name!r}] is {type(column).__name__}, expected emollama_hf.Column.")
-    if name in RESERVED_COLUMNS:
+    if name in (*RESERVED_COLUMNS, *schema.ROW_NAMES):  # a row has its names of itself
         raise PluginError(f"{origin}: the column {name!r} is read or written by this package. Choose another name.")
