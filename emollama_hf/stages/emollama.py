@@ -100,6 +100,7 @@ class EmoLlamaEmbed(DecoderStage):
     version = 1
     carries = (schema.FACEMAE, schema.VIDEOMAE, *schema.CLIP_FACTS)
     in_short = "hidden states of a language model that was shown the face and asked for the emotion"
+    unshared_options = ("layers",)
     Config = EmoLlamaConfig
     config: EmoLlamaConfig
 

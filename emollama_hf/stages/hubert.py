@@ -118,6 +118,7 @@ class HubertEmbed(ModelStage):
     part = "hubert"
     optional_inputs = (schema.VIDEO,)  # a data set without it is refused by `check_columns`
     in_short = "an embedding of the sound"
+    unshared_options = ("layers",)
     Config = HubertEmbedConfig
     config: HubertEmbedConfig
 

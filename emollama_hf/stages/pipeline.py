@@ -131,6 +131,7 @@ def build_pipeline(
         return stage(**{name: value for name, value in arguments.items() if name in parameters[stage]})
 
     needed = in_known_order(behind_missing(map(make, wanted), present, lambda reader, stage: make(stage)))
+    _check_unshared(needed, options)
     _check_computed(needed, present, options)
     for option, value in options.items():
         takers = [stage for stage in known if option in parameters[stage]]
@@ -151,6 +152,17 @@ def build_pipeline(
                 f"computes; the data set has the columns {', '.join(map(repr, present))}."
             )
     return pipeline
+
+
+def _check_unshared(stages: Sequence[Stage], options: Mapping[str, Any]) -> None:
+    """Raise ValueError for an option that two of the stages have and that means something else for each."""
+    for option, value in options.items():
+        takers = [stage.name for stage in stages if option in stage.unshared_options]
+        if len(takers) > 1:
+            raise ValueError(
+                f"{option}={value!r} means something else for each of {' and '.join(takers)}. Extract in two runs: "
+                f"{takers[0]} first, then {takers[1]} over the data set that it returns."
+            )
 
 
 def _check_computed(stages: Sequence[Stage], present: Collection[str], options: Mapping[str, Any]) -> None:

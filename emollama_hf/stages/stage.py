@@ -62,6 +62,8 @@ class Stage(Transform):
     carries: ClassVar[tuple[str, ...]] = ()
     #: Options that decide which computed rows are accepted, and no value: a run with other ones computes nothing anew.
     acceptance_options: ClassVar[tuple[str, ...]] = ()
+    #: Options whose values mean something for this stage alone: two stages of one run cannot be given one of them.
+    unshared_options: ClassVar[tuple[str, ...]] = ()
     #: Whether its columns are facts of a clip, such as its length, and no features that somebody would train on.
     computes_facts: ClassVar[bool] = False
     #: How its results are rounded, which decides what `verify` allows them: "" as its columns' tolerances say, value by

@@ -322,3 +322,9 @@ def test_a_likelihood_needs_no_room_for_an_answer(model: Path) -> None:
     assert predict(columns("clip_a"))["emollama_status"] == ["ok"]
     with pytest.raises(ValueError, match="no effect"):
         EmotionPredict(model, method="likelihood", fallback="neutral")
+
+
+def test_layers_of_the_decoder_are_not_those_of_the_encoder_of_sound() -> None:
+    ds = Dataset.from_dict({"video": ["a.mp4"]})
+    with pytest.raises(ValueError, match=r"hubert_embed and emollama_embed\. Extract in two runs"):
+        extract(ds, "random-tiny", layout="upstream", layers=(1, -1))
