@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import (
+        AudioEmbed,
         Column,
         EmoLlamaEmbed,
         EmotionPredict,
+        FaceEmbed,
         FaceMAEEmbed,
         GenerateAnswer,
         HubertEmbed,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         SampleFrames,
         Stage,
         StageConfig,
+        VideoEmbed,
         VideoMAEEmbed,
         register,
     )
@@ -52,6 +55,7 @@ except PackageNotFoundError:  # a checkout on the path of a machine where nothin
     __version__ = "0+checkout"
 
 _HOMES = {
+    "AudioEmbed": "emollama_hf.stages",
     "Column": "emollama_hf.stages",
     "ModelStage": "emollama_hf.stages",
     "Stage": "emollama_hf.stages",
@@ -64,10 +68,12 @@ _HOMES = {
     "Credit": "emollama_hf.encoders.credit",
     "Encoder": "emollama_hf.encoders.encoder",
     "EmotionPredict": "emollama_hf.stages",
+    "FaceEmbed": "emollama_hf.stages",
     "FaceMAEEmbed": "emollama_hf.stages",
     "GenerateAnswer": "emollama_hf.stages",
     "HubertEmbed": "emollama_hf.stages",
     "SampleFrames": "emollama_hf.stages",
+    "VideoEmbed": "emollama_hf.stages",
     "VideoMAEEmbed": "emollama_hf.stages",
     "convert": "emollama_hf.conversion.convert",
     "emollama_embed": "emollama_hf.stages.ready",
@@ -82,6 +88,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AudioEmbed",
     "ClipError",
     "Column",
     "Credit",
@@ -91,6 +98,7 @@ __all__ = [
     "EmotionLlamaProcessor",
     "EmotionPredict",
     "Encoder",
+    "FaceEmbed",
     "FaceMAEEmbed",
     "GenerateAnswer",
     "HubertEmbed",
@@ -102,6 +110,7 @@ __all__ = [
     "Stage",
     "StageConfig",
     "StageError",
+    "VideoEmbed",
     "VideoMAEEmbed",
     "configure",
     "convert",

@@ -30,8 +30,9 @@ class RandomSource(ModelSource):
     is_random = True
 
     def config(self, part: str) -> Config:
-        find_encoder(part)
-        return copy.deepcopy(RANDOM_MODELS[self.name]()[part])
+        encoder, sizes = find_encoder(part), RANDOM_MODELS[self.name]()
+        own = encoder.tiny if self.name == "random-tiny" else encoder.full
+        return copy.deepcopy(sizes.get(part, own))
 
     def _weights_digest(self, part: str) -> str:
         own = combined(self.name, part, json_digest(self.config(part)), f"generator {GENERATOR_VERSION}")

@@ -53,9 +53,16 @@ def extract(
         list[str] | None,
         typer.Option(help="Stage to run, of this package or of another; again for more. Default: emollama_embed."),
     ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=ENCODER: any encoder of timm or transformers (docs/encoders.md); again for more."),
+    ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE: option of a stage that has no flag of its own here; again for more."),
+        typer.Option(
+            help="NAME=VALUE: option of a stage that has no flag of its own here; COLUMN.NAME=VALUE of an --encoder; "
+            "again for more."
+        ),
     ] = None,
     num_proc: Annotated[
         int | None, typer.Option(min=1, help="Worker processes, each with a GPU, or one thread.")
@@ -109,6 +116,7 @@ def extract(
 
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
+    from emollama_hf.commands.encoder_options import encoders_of
     from emollama_hf.commands.extract import run_extract, show_status
     from emollama_hf.commands.typed_options import typed_options
     from emollama_hf.engines.workers import Workers
@@ -128,11 +136,14 @@ def extract(
     options = {name: value for name, (value, default) in given.items() if value != default}
     if stages:
         options["stages"] = tuple(stages)
+    encoders, others = encoders_of(encoder or (), option or ())
+    if encoders:
+        options["encoders"] = encoders
     options |= {
         "model": model, "labels": labels, "split": split, "keep": tuple(keep or ()), "on_error": on_error,
         "include": tuple(include or ()),
         "overwrite": overwrite, "existing": _existing(add, replace),
-        "typed": typed_options(option or (), flags=given),
+        "typed": typed_options(others, flags=given),
     }  # fmt: skip
     workers = Workers(engine, address, num_proc, num_readers)
     if status:

@@ -21,6 +21,10 @@ def verify(
     ] = None,
     model_revision: Annotated[str | None, typer.Option(help="Revision of a Hub id given as --model.")] = None,
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer, for a model without one.")] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=PATH: where an encoder, or the file of its weights, lies; again for more."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Which clips are chosen.")] = 0,
     config: Annotated[str | None, typer.Option(help="Configuration. Default: default.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
@@ -39,6 +43,7 @@ def verify(
 
     Ends with 0 if they are, with 3 if a clip deviates, with 1 if it could not be found out.
     """
+    from emollama_hf.commands.encoder_options import encoders_of
     from emollama_hf.commands.verify import run_verify
 
     end(
@@ -46,5 +51,6 @@ def verify(
             target, source, sample=sample, model=model, model_revision=model_revision, tokenizer=tokenizer, seed=seed,
             config_name=config, revision=revision, labels=labels, split=split,
             key_secret=key_secret, device=device, dtype=dtype, quantize=quantize, peak=peak,
+            encoders=encoders_of(encoder or ())[0],
         )
     )  # fmt: skip

@@ -103,6 +103,9 @@ def _show_making(config: FeatureConfig) -> None:
     screen.print(f"model: {config.model.get('name', 'none')}", markup=False)
     for part, digest in config.model.get("digests", {}).items():
         screen.print(f"  {part}: sha256 {digest}", markup=False)
+    for one in config.encoders:
+        at = f" at commit {one.revision}" if one.revision else ""
+        screen.print(shown_text(f"encoder of {one.column}: {one.name}{at}, sha256 {one.digest}"), markup=False)
     for file in config.model.get("checkpoints", ()):
         screen.print(f"  from {file['name']}: sha256 {file['sha256']}", markup=False)
     for stage in config.made["stages"]:

@@ -1,4 +1,4 @@
-"""Loaded models, once per process. At most one per part: a second decoder would rarely fit beside the first."""
+"""Loaded models, once per process. At most one a slot: a second decoder would rarely fit beside the first."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ _lock = threading.Lock()  # two threads that share a GPU must not load a model e
 _loaded: dict[str, tuple[tuple[str, ...], Any]] = {}
 
 
-def cached(part: str, key: tuple[str, ...], load: Callable[[], Any]) -> Any:
-    """The model of `part` for `key` (digest, dtype, device, quantization); loads it if need be, in place of another."""
+def cached(slot: str, key: tuple[str, ...], load: Callable[[], Any]) -> Any:
+    """A slot's model for `key` (digest, dtype, device, quantization); loads it if need be, in place of another.
+
+    slot: a part of a model directory, or a stage that brings an encoder of its own.
+    """
     with _lock:
-        found = _loaded.get(part)
+        found = _loaded.get(slot)
         if found is not None and found[0] == key:
             return found[1]
-        _loaded.pop(part, None)  # free the old one before the new one is read
+        _loaded.pop(slot, None)  # free the old one before the new one is read
         model = load()
-        _loaded[part] = (key, model)
+        _loaded[slot] = (key, model)
         return model
 
 

@@ -20,19 +20,23 @@ ENCODERS: tuple[Encoder, ...] = (
     EmotionLlamaEncoder(),
 )
 
+#: Families of any architecture, whose weights come as timm and transformers have them: no folder of a model directory.
+OF_LIBRARIES: tuple[Encoder, ...] = ()
+
 _known: dict[str, Encoder] = {encoder.name: encoder for encoder in ENCODERS}
 
 
 def known_encoders() -> tuple[Encoder, ...]:
-    """Every family: those of this package, and those that others have registered."""
+    """Every family with a folder in model directories: those of this package, and those that others registered."""
     return tuple(_known.values())
 
 
 def find_encoder(name: str) -> Encoder:
     """The family of that name. Raises ModelError if there is none."""
-    if name not in _known:
-        raise ModelError(f"{name!r} is no part of a model. Expected one of {', '.join(_known)}.")
-    return _known[name]
+    for encoder in (*known_encoders(), *OF_LIBRARIES):
+        if encoder.name == name:
+            return encoder
+    raise ModelError(f"{name!r} is no part of a model. Expected one of {', '.join(_known)}.")
 
 
 def register_encoder(encoder: Encoder) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -19,6 +19,8 @@ from emollama_hf.engines.ray_cluster import check_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.extraction.open_run import open_run
 from emollama_hf.extraction.run import column_values
+from emollama_hf.stages.given_encoders import GivenEncoder
+from emollama_hf.stages.stage import Stage
 
 logger = package_logger(__name__)
 
@@ -28,7 +30,8 @@ def extract(
     ds: Dataset,
     model: str | os.PathLike[str] | None = None,
     *,
-    stages: Sequence[str] | None = None,
+    stages: Sequence[str | Stage] | None = None,
+    encoders: Mapping[str, GivenEncoder] | None = None,
     out: str | os.PathLike[str] | None = None,
     shard_rows: int | None = None,
     num_proc: int | None = None,
@@ -51,8 +54,11 @@ def extract(
     ds: rows with a `video` (or `frames`) column, or with the columns of earlier stages.
     model: model directory, Hub id, "random-tiny" or "random-full"; by default what `configure` set.
     stages: names of stages, of sample_frames, facemae_embed, videomae_embed, emollama_embed (the default), and of
-        stages that other packages add (`emollama_hf.register`). Those whose columns they read run first, if the data
-        set lacks these.
+        stages that other packages add (`emollama_hf.register`); or stages with options of their own, such as
+        FaceEmbed(...). Those whose columns they read run first, if the data set lacks these.
+    encoders: encoders of timm and transformers by the columns that they compute, such as {"resnet50":
+        "timm/resnet50.a1_in1k"}; with options of their stages ({"encoder": "resnet50", "weights": "affectnet.pth",
+        "level": "frame"}). Without `stages` they alone run.
     out: directory to write the features to, as Parquet that plain `load_dataset(out)` opens, with numbers, short texts
         and class labels of `ds`. Recordings and pictures of faces are not among them unless kept. The work store, which
         has face crops, lies in `out`/.cache, else in the cache of `datasets`.
@@ -97,8 +103,8 @@ def extract(
     check_engine(workers)
     check_count("shard_rows", shard_rows, 1)
     run = open_run(
-        ds, model, stages=stages, out=out, on_error=on_error, keep=keep, include=include, existing=existing,
-        overwrite=overwrite, retry_failed=retry_failed, **options,
+        ds, model, stages=stages, encoders=encoders, out=out, on_error=on_error, keep=keep, include=include,
+        existing=existing, overwrite=overwrite, retry_failed=retry_failed, **options,
     )  # fmt: skip
     done = run.finish(workers, shard_rows=shard_rows)
     (statuses,) = column_values(done, schema.STATUS)

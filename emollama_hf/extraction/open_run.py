@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 from datasets.config import HF_DATASETS_CACHE
 
-from emollama_hf.defaults import NO_MODEL, defaults
+from emollama_hf.defaults import NO_MODEL
 from emollama_hf.errors import ModelError
 from emollama_hf.extraction.held_back import check_included
 from emollama_hf.extraction.run import Run
@@ -22,7 +22,10 @@ from emollama_hf.files.given_path import given_path
 from emollama_hf.privacy.media import undecoded
 from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.given_encoders import GivenEncoder
+from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.pipeline import build_pipeline
+from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.work_store import INSIDE_OUT, WorkStore
 
 
@@ -30,7 +33,8 @@ def open_run(
     ds: Dataset,
     model: str | os.PathLike[str] | None,
     *,
-    stages: Sequence[str] | None,
+    stages: Sequence[str | Stage] | None,
+    encoders: Mapping[str, GivenEncoder] | None = None,
     out: str | os.PathLike[str] | None,
     on_error: str,
     keep: Iterable[str],
@@ -71,8 +75,10 @@ def open_run(
     ds = undecoded(ds)
     named = named_columns((include,) if isinstance(include, str) else include, ds.column_names)
     check_included(ds, named, out=destination)
-    pipeline = build_pipeline(model, stages=stages, present=ds.column_names, keep=keep, on_error=on_error, **options)
-    if model is None and defaults().model is None and any(stage.has_weights for stage in pipeline.stages):
+    pipeline = build_pipeline(
+        model, stages=stages, encoders=encoders, present=ds.column_names, keep=keep, on_error=on_error, **options
+    )
+    if any(stage.resolved_placement().model is None for stage in stages_with_weights(pipeline.stages)):
         raise ModelError(NO_MODEL)
     for stage in pipeline.stages:
         stage.check_columns(ds.column_names)

@@ -16,6 +16,7 @@ from datasets import Features
 
 from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set import manifest_values as values
+from emollama_hf.feature_set.described_encoders import RecordedEncoder, know_encoders, recorded_encoders
 from emollama_hf.feature_set.file_counts import FileCounts, merged_counts
 from emollama_hf.feature_set.set_paths import DEFAULT_CONFIG as DEFAULT_CONFIG
 from emollama_hf.feature_set.set_paths import PROVENANCE as PROVENANCE
@@ -105,7 +106,13 @@ class FeatureConfig:
 
     @property
     def is_random(self) -> bool:
-        return bool(self.model.get("random_weights"))
+        """Whether weights behind any of its columns are random."""
+        return bool(self.model.get("random_weights")) or any(one.random_weights for one in self.encoders)
+
+    @property
+    def encoders(self) -> list[RecordedEncoder]:
+        """Encoders that were named for a column."""
+        return recorded_encoders(self.made)
 
 
 @dataclass(frozen=True)
@@ -275,8 +282,10 @@ def _config_from_json(found: dict[str, Any]) -> FeatureConfig:
     key = None if found["key"] is None else _key_from_json(values.table(found["key"], "key"), features)
     files = {name: _file_from_json(file, name) for name, file in found["files"].items()}
     values.named_once({name: file.rows for name, file in files.items()}, named=key is not None)
+    made = values.making({name: value for name, value in found.items() if name not in own})
+    know_encoders(made)
     return FeatureConfig(
-        made=values.making({name: value for name, value in found.items() if name not in own}),
+        made=made,
         features=features,
         files=files,
         key=key,

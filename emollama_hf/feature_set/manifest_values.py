@@ -137,6 +137,10 @@ def hashed(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+#: What is recorded of an encoder that was named for a column (`described_encoders`).
+ENCODER_FACTS = {"column", "name", "model", "weights", "revision", "random_weights", "digest", "origin"}
+
+
 def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
     """What `run_description.describe_run` said; empty if nobody knows."""
     if not found:
@@ -153,6 +157,8 @@ def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
         text(meaning, f"meanings, {column}")
     if found.get("model") is not None:
         _model(table(found["model"], "model"))
+    for stage, encoder in table(found.get("encoders", {}), "encoders").items():
+        _encoder(table(encoder, f"encoders, {stage}"), f"encoders, {stage}")
     return found
 
 
@@ -177,9 +183,7 @@ def _plugin(plugin: Mapping[str, Any], what: str) -> None:
 
 
 def _model(model: Mapping[str, Any]) -> None:
-    name = text(model["name"], "model, name")
-    if name.count("/") > 1 or "\\" in name or (name.count("/") == 1 and path_fault(name) is not None):
-        raise ValueError(f"model, name: {_shown(name)}, expected a name or OWNER/NAME, no path")
+    _model_name(model["name"], "model, name")
     for part, sha256 in table(model.get("digests", {}), "model, digests").items():
         text(sha256, f"model, digests, {part}")
     for file in several(model.get("checkpoints", []), "model, checkpoints", table):
@@ -190,6 +194,27 @@ def _model(model: Mapping[str, Any]) -> None:
     if model.get("checkpoints"):
         text(model["converter"], "model, converter")
         _ = model["lora_alpha"]
+
+
+def _model_name(value: object, what: str) -> None:
+    name = text(value, what)
+    if name.count("/") > 1 or "\\" in name or (name.count("/") == 1 and path_fault(name) is not None):
+        raise ValueError(f"{what}: {_shown(name)}, expected a name or OWNER/NAME, no path")
+
+
+def _encoder(encoder: Mapping[str, Any], what: str) -> None:
+    if set(encoder) != ENCODER_FACTS:
+        raise ValueError(f"{what}: {_shown(sorted(encoder))}, expected {', '.join(sorted(ENCODER_FACTS))}")
+    for name in ("column", "name"):
+        text(encoder[name], f"{what}, {name}")
+    _model_name(encoder["model"], f"{what}, model")
+    for name in ("weights", "revision"):
+        if optional_text(encoder[name], f"{what}, {name}") is not None:
+            _model_name(encoder[name], f"{what}, {name}")
+    if not isinstance(encoder["random_weights"], bool):
+        raise ValueError(f"{what}, random_weights: {_shown(encoder['random_weights'])}, expected true or false")
+    digest(encoder["digest"], f"{what}, digest")
+    table(encoder["origin"], f"{what}, origin")
 
 
 def _numbers(value: object, what: str) -> dict[str, int]:

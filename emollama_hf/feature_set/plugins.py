@@ -8,6 +8,7 @@ from typing import Any
 
 from emollama_hf.encoders.credit import Credit
 from emollama_hf.stages.known_stages import origin_of
+from emollama_hf.stages.named_encoder import NamedEncoder
 from emollama_hf.stages.stage import Stage
 
 #: How `recorded_origin` begins where no distribution is recorded.
@@ -30,11 +31,12 @@ def described_plugins(stages: Iterable[Stage]) -> dict[str, dict[str, Any]]:
 
 
 def described_meanings(stages: Iterable[Stage]) -> dict[str, str]:
-    """What columns of other packages' stages mean: the part `meanings` of a set's provenance.
+    """What columns of other packages' stages and of named encoders mean: the part `meanings` of a set's provenance.
 
-    A card says it where the package is missing, too.
+    A card says it where the package is missing, too; and which encoder computed a column, its stage's class does not
+    know.
     """
-    others = [stage for stage in stages if origin_of(type(stage)) is not None]
+    others = [stage for stage in stages if origin_of(type(stage)) is not None or isinstance(stage, NamedEncoder)]
     return {name: column.meaning for stage in others for name, column in stage.outputs().items()}
 
 

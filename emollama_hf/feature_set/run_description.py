@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf import __version__
+from emollama_hf.feature_set.described_encoders import described_encoders
 from emollama_hf.feature_set.plugins import described_meanings, described_plugins, plugin_versions
 from emollama_hf.files.digest import json_digest
 from emollama_hf.stages.known_stages import known_stages
@@ -82,18 +83,24 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
         "given": pipeline.given,
         "stages": [_identity(stage) for stage in stages],
     }
-    plugins = described_plugins(stages)
+    plugins, meanings = described_plugins(stages), described_meanings(stages)
     if plugins:
-        described |= {"plugins": plugins, "meanings": described_meanings(stages)}
-    if models:
-        source = models[0].source
+        described["plugins"] = plugins
+    if meanings:
+        described["meanings"] = meanings
+    parts = [stage for stage in models if stage.uses_run_model]
+    if parts:
+        source = parts[0].source
         name = Path(source.name).name if Path(source.name).exists() else source.name
         described["model"] = {
             "name": name,
             "random_weights": source.is_random,
-            "digests": {stage.part: stage.model_digest() for stage in models},
+            "digests": {stage.part: stage.model_digest() for stage in parts},
             **source.origin(),
         }
+    encoders = described_encoders(models)
+    if encoders:
+        described["encoders"] = encoders
     # As it is read again, in which a tuple is a list: an option must not differ from itself.
     recorded: dict[str, Any] = json.loads(json.dumps(described))
     return {name: without_secrets_inside(value) for name, value in recorded.items()}
@@ -133,7 +140,7 @@ def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str
             stages.values(), key=lambda stage: order.index(stage["stage"]) if stage["stage"] in order else 0
         ),
     }
-    for name in ("plugins", "meanings"):
+    for name in ("plugins", "meanings", "encoders"):
         recorded = {**there.get(name, {}), **here.get(name, {})}
         if recorded:
             described[name] = recorded

@@ -65,18 +65,24 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
         return
     device = models[0].device()
     settings = models[-1].resolved_config()
-    own = [stage.own_memory() for stage in models]
-    more = StageMemory(max(one.weights for one in own), max(one.a_clip for one in own))
+    own = [stage.own_memory() for stage in models if stage.uses_run_model]
+    # Encoders that stages bring are loaded all at once, beside the parts of the run's model.
+    brought = [stage.own_memory() for stage in models if not stage.uses_run_model]
+    more = StageMemory(
+        max((one.weights for one in own), default=0) + sum(one.weights for one in brought),
+        max((one.a_clip for one in [*own, *brought]), default=0),
+    )
     plan = ComputePlan(
         device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc), more
     )
     check_installed(plan.quantize)
-    parts: tuple[str, ...] = tuple(dict.fromkeys(stage.part for stage in models))
+    parts: tuple[str, ...] = tuple(dict.fromkeys(stage.part for stage in models if stage.uses_run_model))
+    source = next((stage for stage in models if stage.uses_run_model), models[0]).source
     there = memory_there(device, own=num_proc is None)
-    problem = None if there is None else does_not_fit(plan, models[0].source, parts, there.available)
+    problem = None if there is None else does_not_fit(plan, source, parts, there.available)
     if problem is not None:
         raise ModelError(problem)
-    logger.info("%s", say(plan, models[0].source, parts, there))
+    logger.info("%s", say(plan, source, parts, there))
 
 
 def memory_there(device: str, *, own: bool) -> Memory | None:

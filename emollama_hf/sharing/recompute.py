@@ -12,8 +12,11 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
 from emollama_hf.feature_set.plugins import MODULE, recorded_origin
+from emollama_hf.sharing.recorded_places import recorded_places
+from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.known_stages import described, stage_named
 from emollama_hf.stages.model_stage import stages_with_weights
+from emollama_hf.stages.named_encoder import NamedEncoder
 from emollama_hf.stages.options import restored
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.stages.stage import Stage
@@ -30,26 +33,44 @@ def recorded_pipeline(
     dtype: str | None = None,
     quantize: str | None = None,
     peak: str | None = None,
+    encoders: Mapping[str, GivenEncoder] | None = None,
 ) -> Pipeline:
     """The stages with the stated settings, for a model that has the stated digests.
 
     model, model_revision, tokenizer: by default the model that is named. dtype, quantize ("none" for none), peak:
-    instead of the stated ones.
+    instead of the stated ones. encoders: by column, where an encoder that was named for it lies here; by default the
+    Hub id or architecture that is recorded.
     Raises ShareError if the model is another one, or this version computes something else.
     """
     where = {"model": _model(config, model), "revision": model_revision, "device": device}
+    named = recorded_places(config, encoders or {})
     stages = [
-        _stage(_class_of(stated, config.made), stated, where, tokenizer, dtype, quantize, peak)
+        _stage(
+            _class_of(stated, config.made),
+            stated,
+            {**where, **named.get(stated["stage"], {})},
+            tokenizer,
+            dtype,
+            quantize,
+            peak,
+        )
         for stated in config.made["stages"]
     ]
     stated_models = {stated["stage"]: stated["model"] for stated in config.made["stages"]}
     for stage in stages_with_weights(stages):
-        if stage.model_digest() != stated_models[stage.name]:
+        if stage.model_digest() == stated_models[stage.name]:
+            continue
+        if isinstance(stage, NamedEncoder):
             raise ShareError(
-                f"{stage.name}: the model {stage.source.name} is not the stated one: its {stage.part} has sha256 "
-                f"{stage.model_digest()}, stated is {stated_models[stage.name]} ({config.model['name']}). Give "
-                "that one (--model, and --model-revision or --tokenizer if it was extracted with these)."
+                f"{stage.name}: the encoder {stage.encoder} is not the stated one: it has sha256 "
+                f"{stage.model_digest()}, stated is {stated_models[stage.name]}. Give that one (--encoder "
+                f"{stage.column}=PATH)."
             )
+        raise ShareError(
+            f"{stage.name}: the model {stage.source.name} is not the stated one: its {stage.part} has sha256 "
+            f"{stage.model_digest()}, stated is {stated_models[stage.name]} ({config.model['name']}). Give "
+            "that one (--model, and --model-revision or --tokenizer if it was extracted with these)."
+        )
     return Pipeline(stages).pinned()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,6 +30,7 @@ from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.sharing.places.place import Place
 from emollama_hf.sharing.recompute import recorded_pipeline, stated_quantization
 from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.known_columns import compared_columns
 from emollama_hf.stages.pipeline import Pipeline
 from emollama_hf.tensors.quantized import QUANTIZATIONS
@@ -106,6 +107,7 @@ def verify(
     dtype: str | None = None,
     quantize: str | None = None,
     peak: str | None = None,
+    encoders: Mapping[str, GivenEncoder] | None = None,
 ) -> Verified:
     """Compute a few rows of a shared set again, with the model and settings that it states, and compare.
 
@@ -127,6 +129,8 @@ def verify(
         quantize: "none", "4bit" or "8bit" to compute the decoder so whatever is stated, and to see how far the hidden
             states are from the stated ones; they are held to no limit then.
         peak: "openface:DIR" for a set that was extracted with OpenFace's files.
+        encoders: by column where an encoder that was named for it lies here, or the file of its weights; by default
+            the Hub id that is recorded.
 
     Returns:
         What was compared, and by how much it deviates.
@@ -151,7 +155,7 @@ def verify(
     checked, unchecked = _check_files(place, config)
     pipeline = recorded_pipeline(
         config, model, model_revision=model_revision, tokenizer=tokenizer,
-        device=device, dtype=dtype, quantize=quantize, peak=peak,
+        device=device, dtype=dtype, quantize=quantize, peak=peak, encoders=encoders,
     )  # fmt: skip
     clips = source if isinstance(source, Dataset) else open_source(os.fspath(source), split=split, labels=labels)
     clips = undecoded(clips)

@@ -39,6 +39,8 @@ _makers: dict[str, type[Stage]] = {}
 _broken: dict[str, PluginError] = {}
 _is_loaded = False
 _check: Callable[[type[Stage], str], tuple[str, ...]] | None = None
+#: Makes the class of a stage whose name says its column, such as "face_embed_resnet50".
+_by_name: Callable[[str], type[Stage] | None] | None = None
 
 
 def register(stage: type[Stage]) -> type[Stage]:
@@ -85,7 +87,7 @@ def stage_named(name: str) -> type[Stage] | None:
     _load()
     if name in _broken and name not in _stages:
         raise _broken[name]
-    return _stages.get(name)
+    return _stages.get(name) or (None if _by_name is None else _by_name(name))
 
 
 def find_maker(column: str) -> type[Stage] | None:
@@ -121,17 +123,29 @@ def origin_of(stage: type) -> PluginOrigin | None:
     return _distributions.get(stage) or origin_by_module(stage)
 
 
-def add_built_in(stages: tuple[type[Stage], ...], check: Callable[[type[Stage], str], tuple[str, ...]]) -> None:
+def add_built_in(
+    stages: tuple[type[Stage], ...],
+    check: Callable[[type[Stage], str], tuple[str, ...]],
+    by_name: Callable[[str], type[Stage] | None],
+) -> None:
     """Called once by `emollama_hf.stages`: this package's own stages, and what checks those of others.
 
     Args:
         stages: in the order in which data flows.
         check: returns the columns that a stage computes; raises PluginError if the stage breaks the contract.
+        by_name: returns the class of a stage whose name says its column, and makes it known (`add_named`).
     """
-    global _check
-    _check = check
+    global _check, _by_name
+    _check, _by_name = check, by_name
     for stage in stages:
         _add(stage, BUILT_IN)
+
+
+def add_named(stage: type[Stage], column: str) -> None:
+    """Make the class of a named encoder known; of two that compute a column of one name, the last is its maker."""
+    _stages.setdefault(stage.name, stage)
+    _origins[stage] = BUILT_IN
+    _makers[column] = stage
 
 
 def _add(stage: type[Stage], origin: str) -> None:

@@ -131,6 +131,16 @@ class ModelStage(Stage):
         return network
 
     @property
+    def uses_run_model(self) -> bool:
+        """Whether its weights are a part of the run's model; else it was given an encoder of its own."""
+        return True
+
+    @property
+    def slot(self) -> str:
+        """Which loaded network it replaces when it loads its own: that of its part."""
+        return self.part
+
+    @property
     def uses_device(self) -> bool:
         return True
 
@@ -268,7 +278,7 @@ class ModelStage(Stage):
                 torch.cuda.synchronize(device)
             return network
 
-        return cached(self.part, key, load)
+        return cached(self.slot, key, load)
 
     def resolved_placement(self) -> Placement:
         # Ready instances know no model: what `configure` or the environment says is looked up at each use, so that

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
+from types import MappingProxyType
 from typing import Any
 
 from datasets import Features
@@ -13,6 +16,7 @@ from emollama_hf import schema
 from emollama_hf.stages import EmoLlamaEmbed
 from emollama_hf.stages.column import Column
 from emollama_hf.stages.dependencies import behind_missing, in_known_order
+from emollama_hf.stages.given_encoders import GivenEncoder, given_encoders
 from emollama_hf.stages.known_columns import columns_of
 from emollama_hf.stages.known_stages import described, known_stages, stage_named
 from emollama_hf.stages.shape_check import check_shapes
@@ -98,7 +102,8 @@ def _rebuild(stages: tuple[Stage, ...], keep: tuple[str, ...]) -> Pipeline:
 def build_pipeline(
     model: str | os.PathLike[str] | None,
     *,
-    stages: Sequence[str] | None = None,
+    stages: Sequence[str | Stage] | None = None,
+    encoders: Mapping[str, GivenEncoder] | None = None,
     present: Collection[str] = (),
     keep: Iterable[str] = (),
     **options: Any,
@@ -106,8 +111,11 @@ def build_pipeline(
     """The named stages (by default `emollama_embed`) behind those whose columns they read and a data set lacks.
 
     Args:
+        stages: names of stages, or stages with options of their own.
+        encoders: by the name of its column an encoder of timm or transformers (`given_encoders`); with these and
+            without `stages`, these alone run.
         present: the data set's columns.
-        options: each goes to every stage that has it.
+        options: each goes to every stage that has it, and was not given with options of its own.
 
     Raises:
         ValueError: an unknown stage or option (the message lists the valid ones), an option without effect, or a column
@@ -118,24 +126,29 @@ def build_pipeline(
     Example:
         >>> build_pipeline("random-tiny", present=["video"], peak="middle", pooling="mean")
     """
-    known = known_stages()
+    named = given_encoders(encoders or {})
+    classes, given = _named_stages(() if stages is None and named else stages, encoders=bool(named))
+    known = tuple(dict.fromkeys([*known_stages(), *(type(one) for one in given)]))
     parameters = {stage: set(signature(stage).parameters) for stage in known}
-    wanted = _named_stages(stages)
     strange = [option for option in options if not any(option in names for names in parameters.values())]
     if strange:
         valid = sorted(set().union(*parameters.values()) - {"model"})
         raise ValueError(f"unknown option {', '.join(map(repr, strange))}. Valid: {', '.join(valid)}")
     arguments: dict[str, Any] = {**options, "model": model}
 
-    def make(stage: type[Stage]) -> Stage:
-        return stage(**{name: value for name, value in arguments.items() if name in parameters[stage]})
+    def make(stage: type[Stage], own: Mapping[str, Any] = MappingProxyType({})) -> Stage:
+        return stage(**{**{name: value for name, value in arguments.items() if name in parameters[stage]}, **own})
 
-    needed = in_known_order(behind_missing(map(make, wanted), present, lambda reader, stage: make(stage)))
+    wanted = [make(stage) for stage in classes]
+    wanted += [make(one.stage, one.options) for one in named]
+    given = [_with_on_error(stage, options) for stage in given]
+    _check_once([*wanted, *given])
+    needed = in_known_order(behind_missing([*wanted, *given], present, lambda reader, stage: make(stage)))
     _check_unshared(needed, options)
     _check_computed(needed, present, options)
     for option, value in options.items():
         takers = [stage for stage in known if option in parameters[stage]]
-        if not any(type(one) in takers for one in needed):
+        if not any(type(one) in takers for one in needed if option == "on_error" or one not in given):
             there = ", ".join(column for column in columns_of(takers[0]) if column in present)
             raise ValueError(
                 f"{option}={value!r} would have no effect: the data set has {there} already, so that {takers[0].name} "
@@ -185,10 +198,32 @@ def _check_computed(stages: Sequence[Stage], present: Collection[str], options: 
             )
 
 
-def _named_stages(names: Sequence[str] | None) -> list[type[Stage]]:
-    """The classes of the named stages, in the order in which they are known."""
-    wanted = [EmoLlamaEmbed.name] if names is None else [names] if isinstance(names, str) else list(names)
-    if not wanted or any(stage_named(name) is None for name in wanted):
-        names = ", ".join(repr(stage.name) for stage in known_stages())
-        raise ValueError(f"stages={wanted!r}: expected some of {names}")
-    return [stage for stage in known_stages() if stage.name in wanted]
+def _named_stages(names: Sequence[str | Stage] | None, *, encoders: bool) -> tuple[list[type[Stage]], list[Stage]]:
+    """The classes of the named stages, in the order in which they are known; and the stages that were given ready."""
+    several = [EmoLlamaEmbed.name] if names is None else [names] if isinstance(names, str | Stage) else list(names)
+    given = [one for one in several if isinstance(one, Stage)]
+    wanted = [one for one in several if not isinstance(one, Stage)]
+    unknown = [one for one in wanted if not isinstance(one, str) or stage_named(one) is None]
+    if unknown or not (several or encoders):
+        valid = ", ".join(repr(stage.name) for stage in known_stages())
+        raise ValueError(f"stages={wanted!r}: expected some of {valid}")
+    return [stage for stage in known_stages() if stage.name in wanted], given
+
+
+def _with_on_error(stage: Stage, options: Mapping[str, Any]) -> Stage:
+    """A stage that was given ready, with what the run does with clips that cannot be computed."""
+    twin = copy.copy(stage)
+    twin.config = replace(stage.config, on_error=options.get("on_error", stage.config.on_error))
+    return twin
+
+
+def _check_once(stages: Sequence[Stage]) -> None:
+    """Raise ValueError if two stages have one name, or compute one column."""
+    for index, stage in enumerate(stages):
+        for earlier in stages[:index]:
+            twice = [name for name in stage.makes if name in earlier.makes and name != schema.HAS_AUDIO]
+            if twice or stage.name == earlier.name:
+                raise ValueError(
+                    f"stages: {earlier.name} and {stage.name} would both compute {', '.join(map(repr, twice))}. Leave "
+                    "one of them out, or give it another column."
+                )

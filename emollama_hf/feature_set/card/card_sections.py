@@ -220,10 +220,11 @@ def _columns(config: FeatureConfig) -> str:
 
 
 def _meaning(column: str, config: FeatureConfig) -> str:
-    """What a column holds. In words of another package, which may be missing here, as Markdown that only shows them."""
+    """What a column holds. Words that are recorded, perhaps another package's, are Markdown that only shows them."""
     known, recorded = known_columns(), recorded_meanings(config.made)
     maker = find_maker(column)
-    if maker is not None and origin_of(maker) is None:
+    own = maker is not None and origin_of(maker) is None
+    if own and column not in {one.column for one in config.encoders}:
         return known[column].meaning
     if column in recorded:
         return meaning_line(recorded[column])
@@ -257,6 +258,7 @@ def _making(config: FeatureConfig) -> str:
         lines += [_row(inline(str(part)), code(str(digest))) for part, digest in model["digests"].items()]
         lines.append("")
         lines += _checkpoints(model)
+    lines += _encoders(config)
     for stage in made["stages"]:
         instruction = stage["config"].get("instruction")
         if instruction:
@@ -284,6 +286,17 @@ def _checkpoints(model: Mapping[str, Any]) -> list[str]:
     for file in model["checkpoints"]:
         source, name, sha256 = (str(file[key]) for key in ("source", "name", "sha256"))
         lines.append(_row(inline(source), code(name), f"{int(file['size']):,}", code(sha256)))
+    return [*lines, ""]
+
+
+def _encoders(config: FeatureConfig) -> list[str]:
+    """Encoders that were named for a column, and the parts of their files that are not used."""
+    if not config.encoders:
+        return []
+    lines = ["| column | encoder | commit | sha256 |\n| --- | --- | --- | --- |"]
+    for one in config.encoders:
+        commit = code(one.revision) if one.revision else ""
+        lines.append(_row(code(one.column), code(one.name), commit, code(one.digest)))
     return [*lines, ""]
 
 

@@ -22,7 +22,9 @@ def credits_of(manifest: Manifest) -> tuple[Credit, ...]:
     """Whom to credit for a set, Emotion-LLaMA first."""
     configs = manifest.configs.values()
     own = [EMOTION_LLAMA] if not configs or any(map(_has_emotion_llama, configs)) else []
-    return tuple(dict.fromkeys([*own, *(one for config in configs for one in recorded_credits(config.made))]))
+    encoders = [Credit(one.name) for config in configs for one in config.encoders if not one.random_weights]
+    plugins = [one for config in configs for one in recorded_credits(config.made)]
+    return tuple(dict.fromkeys([*own, *encoders, *plugins]))
 
 
 def title(credits: Sequence[Credit]) -> str:
@@ -52,10 +54,11 @@ def _of_plugin(credit: Credit) -> str:
 
 
 def _has_emotion_llama(config: FeatureConfig) -> bool:
-    """Whether a stage of this package computed features; and where nobody knows of a stage of another package."""
-    computed = [column for column in feature_columns() if column in config.features]
+    """Whether a model of this package computed features; and where nobody knows of a stage of another package."""
+    named = {one.column for one in config.encoders}
+    computed = [column for column in feature_columns() if column in config.features and column not in named]
     makers = [maker for column in computed if (maker := find_maker(column)) is not None]
     if any(origin_of(maker) is None for maker in makers):
         return True
     built_in = {stage.name for stage in STAGES}
-    return not makers and all(stage["stage"] in built_in for stage in config.made.get("stages", ()))
+    return not makers and not named and all(stage["stage"] in built_in for stage in config.made.get("stages", ()))

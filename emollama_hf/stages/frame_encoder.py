@@ -1,0 +1,46 @@
+"""What the stages of named encoders of frames share: `FaceEmbed` and `VideoEmbed`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emollama_hf.errors import ClipError
+from emollama_hf.rows import Row
+from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.encoder_stage import EncoderStage, EncoderStageConfig, frames_from_row
+from emollama_hf.stages.named_encoder import LEVELS, NamedEncoder
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class FrameEncoderConfig(EncoderStageConfig):
+    """Every option of a named encoder of frames that can change its result."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("level", self.level, LEVELS)
+
+
+class FrameEncoder(NamedEncoder, EncoderStage):
+    """A named encoder that reads one column of frames."""
+
+    Config = FrameEncoderConfig
+    config: FrameEncoderConfig
+
+    def prepare(self, row: Row) -> Any:
+        frames = frames_from_row(row, self.inputs[0])
+        try:
+            return self.model().prepared(frames)
+        except ValueError as error:
+            raise ClipError("bad_frames", f"column {self.inputs[0]!r}: {error}") from error
+
+    def vectors(self, model: Any, clips: list[np.ndarray]) -> Sequence[torch.Tensor]:
+        compute = model.embed if self.level == "clip" else model.sequences
+        computed: Sequence[torch.Tensor] = compute(clips)
+        return computed
