@@ -10,7 +10,13 @@ from typing import Any
 
 from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.stages.config import check_choice
-from emollama_hf.stages.named_encoder import NamedEncoder, column_class, family_of_kind, stage_of_part
+from emollama_hf.stages.named_encoder import (
+    NamedEncoder,
+    column_class,
+    family_of_kind,
+    opened_encoder,
+    stage_of_part,
+)
 
 #: An encoder, or an encoder with options of its stage: {"encoder": "resnet50", "weights": "affectnet_resnet50.pth"}.
 GivenEncoder = str | os.PathLike[str] | Mapping[str, Any]
@@ -67,7 +73,7 @@ def _family(encoder: str, kind: str | None, options: Mapping[str, Any]) -> type[
         return family_of_kind(kind)
     if encoder in RANDOM_MODELS:
         return family_of_kind("face")
-    from emollama_hf.pretrained import open_pretrained
-
-    source = open_pretrained(encoder, revision=options.get("revision"), weights=options.get("weights"))
-    return stage_of_part(source.part)
+    weights = options.get("weights")
+    return stage_of_part(
+        opened_encoder(encoder, options.get("revision"), None if weights is None else os.fspath(weights)).part
+    )

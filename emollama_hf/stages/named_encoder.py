@@ -12,7 +12,7 @@ import keyword
 import os
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +29,7 @@ from emollama_hf.stages.known_stages import add_named, described, find_maker
 from emollama_hf.stages.model_stage import ModelStage
 
 if TYPE_CHECKING:
+    from emollama_hf.pretrained.pretrained_source import PretrainedSource
     from emollama_hf.stages.stage import Stage
 
 LEVELS = ("clip", "frame")
@@ -189,15 +190,31 @@ def _opened(family: type[NamedEncoder], encoder: str, revision: str | None, weig
         if weights is not None or revision is not None:
             raise ModelError(f"{encoder} has random weights: leave weights and revision out.")
         return RandomSource(encoder)
-    from emollama_hf.pretrained import open_pretrained
-
-    source = open_pretrained(encoder, revision=revision, weights=weights)
+    source = opened_encoder(encoder, revision, weights)
     if source.part != family.part:
         raise ModelError(
             f"{encoder} is a {source.part.replace('_', ' ')}, and {family.__name__} takes one of {family.reads}. Use "
             f"{stage_of_part(source.part).__name__}."
         )
     return source
+
+
+def opened_encoder(encoder: str, revision: str | None, weights: str | None) -> PretrainedSource:
+    """`open_pretrained`, which reads configurations and builds an empty network, once as long as the files stay."""
+    files = [path for given in (encoder, weights) if given is not None for path in _files(Path(given))]
+    stats = tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in [path.stat()])
+    return _once(encoder, revision, weights, stats)
+
+
+@lru_cache(maxsize=64)
+def _once(encoder: str, revision: str | None, weights: str | None, stats: tuple[Any, ...]) -> PretrainedSource:
+    from emollama_hf.pretrained import open_pretrained
+
+    return open_pretrained(encoder, revision=revision, weights=weights)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path] * path.is_file()
 
 
 def stage_of_part(part: str) -> type[NamedEncoder]:

@@ -26,7 +26,9 @@ TWO = {"one": "random-tiny", "steps": {"encoder": "random-tiny", "kind": "video"
 def rows() -> Dataset:
     frames = [stack(seed) for seed in range(3)]
     names = ["a", "b", "c"]
-    return Dataset.from_dict({"uuid": names, "facemae_frames": frames, "videomae_frames": frames, "mw_label": [0, 1, 0]})
+    return Dataset.from_dict(
+        {"uuid": names, "facemae_frames": frames, "videomae_frames": frames, "mw_label": [0, 1, 0]}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,12 @@ def test_stages_with_options_of_their_own(rows: Dataset) -> None:
     stage = FaceEmbed("random-tiny", column="mine", level="frame", device="cpu")
     done = extract(rows, "random-tiny", stages=["facemae_embed", stage], device="cpu")
     assert {"mine", "facemae"} <= {*done.column_names}
-    failed = extract(Dataset.from_dict({"facemae_frames": [None, stack(1)]}, ), stages=[stage])
+    failed = extract(
+        Dataset.from_dict(
+            {"facemae_frames": [None, stack(1)]},
+        ),
+        stages=[stage],
+    )
     assert failed["emollama_status"] == ["bad_frames", "ok"], "the run says what becomes of failed clips"
 
 
@@ -81,7 +88,9 @@ def test_a_card_names_encoders_and_not_emotion_llama(rows: Dataset, tmp_path: Pa
 def test_published_and_verified_where_nobody_has_named_it(films: Path, tmp_path: Path) -> None:
     out, shared = tmp_path / "out", tmp_path / "shared"
     source = ("extract", str(films), "--out", str(out), "--peak", "middle", "--faces", "none")
-    told = run(*source, "--encoder", "one=random-tiny", "--encoder", "heard=random-tiny", "--option", "heard.kind=audio")
+    told = run(
+        *source, "--encoder", "one=random-tiny", "--encoder", "heard=random-tiny", "--option", "heard.kind=audio"
+    )
     assert "encoder" not in told.stderr
     columns = {*load_dataset(str(out), split="train").column_names}
     assert {"one", "heard", "has_audio"} <= columns
