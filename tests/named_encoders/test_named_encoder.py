@@ -116,11 +116,11 @@ def test_columns_of_others_and_names_that_are_none(column: str) -> None:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_column_or_an_error(column: str) -> None:
-    try:
-        stage = FaceEmbed("random-tiny", column=column)
-    except ValueError as error:
-        assert "column=" in str(error)
+    if stage_named(f"face_embed_{column}") is None:
+        with pytest.raises(ValueError, match="column="):
+            FaceEmbed("random-tiny", column=column)
     else:
+        stage = FaceEmbed("random-tiny", column=column)
         assert stage.makes == (column,)
         assert stage_named(stage.name) is type(stage)
 
