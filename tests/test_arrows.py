@@ -20,6 +20,7 @@ ORDER = (
     ("encoders", "models"),
     ("checkpoints",),
     ("conversion", "frames", "sound"),
+    ("pretrained",),
     ("stages",),
     ("privacy",),
     ("work_store",),

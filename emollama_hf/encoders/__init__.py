@@ -8,6 +8,7 @@ from emollama_hf.encoders.emotion_llama.encoder import EmotionLlamaEncoder
 from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.facemae.encoder import FaceMAEEncoder
 from emollama_hf.encoders.hubert.encoder import HubertEncoder
+from emollama_hf.encoders.image_encoder.encoder import ImageEncoder
 from emollama_hf.encoders.videomae.encoder import VideoMAEEncoder
 from emollama_hf.encoders.weight_source import WeightSource
 from emollama_hf.errors import ModelError
@@ -20,6 +21,10 @@ ENCODERS: tuple[Encoder, ...] = (
     EmotionLlamaEncoder(),
 )
 
+#: Of any model of timm or transformers: named by a person, and no folder of a model directory.
+PRETRAINED: tuple[Encoder, ...] = (ImageEncoder(),)
+
+_pretrained: dict[str, Encoder] = {encoder.name: encoder for encoder in PRETRAINED}
 _known: dict[str, Encoder] = {encoder.name: encoder for encoder in ENCODERS}
 
 
@@ -30,6 +35,8 @@ def known_encoders() -> tuple[Encoder, ...]:
 
 def find_encoder(name: str) -> Encoder:
     """The family of that name. Raises ModelError if there is none."""
+    if name in _pretrained:
+        return _pretrained[name]
     if name not in _known:
         raise ModelError(f"{name!r} is no part of a model. Expected one of {', '.join(_known)}.")
     return _known[name]
