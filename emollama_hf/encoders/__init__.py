@@ -9,6 +9,8 @@ from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.facemae.encoder import FaceMAEEncoder
 from emollama_hf.encoders.hubert.encoder import HubertEncoder
 from emollama_hf.encoders.image_encoder.encoder import ImageEncoder
+from emollama_hf.encoders.sound_encoder.encoder import SoundEncoder
+from emollama_hf.encoders.video_encoder.encoder import VideoEncoder
 from emollama_hf.encoders.videomae.encoder import VideoMAEEncoder
 from emollama_hf.encoders.weight_source import WeightSource
 from emollama_hf.errors import ModelError
@@ -22,7 +24,7 @@ ENCODERS: tuple[Encoder, ...] = (
 )
 
 #: Of any model of timm or transformers: named by a person, and no folder of a model directory.
-PRETRAINED: tuple[Encoder, ...] = (ImageEncoder(),)
+PRETRAINED: tuple[Encoder, ...] = (ImageEncoder(), VideoEncoder(), SoundEncoder())
 
 _pretrained: dict[str, Encoder] = {encoder.name: encoder for encoder in PRETRAINED}
 _known: dict[str, Encoder] = {encoder.name: encoder for encoder in ENCODERS}

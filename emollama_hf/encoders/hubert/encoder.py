@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from emollama_hf.encoders.hubert.network import Hubert
 
 #: Values of the first convolution's output that exist at once, in units of its size, as measured.
-_FIRST_CONVOLUTIONS = 3.5
+FIRST_CONVOLUTIONS = 3.5
 
 
 class HubertConversion(OneSourceConversion):
@@ -77,5 +77,5 @@ class HubertEncoder(Encoder):
         # The most that goes through the network at once; shorter sounds take less.
         samples = PIECE_S * SAMPLE_RATE
         sizes = {**DEFAULTS, **config}
-        values = _FIRST_CONVOLUTIONS * sizes["conv_dim"][0] * samples / sizes["conv_stride"][0]
+        values = FIRST_CONVOLUTIONS * sizes["conv_dim"][0] * samples / sizes["conv_stride"][0]
         return Activations(int(values), inputs=samples)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2FeatureExtractor
 
-from emollama_hf.encoders.hubert import network as module
+from emollama_hf.encoders.hubert import waveform_network as module
 from emollama_hf.encoders.hubert.config_json import TINY
 from emollama_hf.encoders.hubert.network import Hubert
 from tests.encoders.hubert.models import CONFIGS, sound, tiny
