@@ -71,7 +71,7 @@ def test_another_encoder_later_computes_only_its_own_column(rows: Dataset, tmp_p
     first = extract(rows, encoders={"one": "random-tiny"}, out=tmp_path / "out", device="cpu")
     both = extract(rows, encoders=TWO, out=tmp_path / "out", device="cpu")
     assert {*both.column_names} - {*first.column_names} == {"steps"}
-    with pytest.raises(ValueError, match="steps"):
+    with pytest.raises(FileExistsError, match="steps"):
         extract(rows, encoders={"one": "random-tiny"}, out=tmp_path / "out", device="cpu")
 
 
@@ -136,10 +136,10 @@ def test_memory_is_that_of_all_encoders(caplog: pytest.LogCaptureFixture) -> Non
     needed = []
     for encoders in ({"one": "random-full"}, {"one": "random-full", "two": "random-full"}):
         caplog.clear()
-        check_memory(build_pipeline(None, encoders=encoders, present=["facemae_frames"], device="cpu"), 8)
+        check_memory(build_pipeline(None, encoders=encoders, present=["facemae_frames"], device="cpu"), 2)
         needed.append(float(caplog.text.split(" GB at the peak")[0].split()[-1]))
     full = FaceEmbed("random-full", column="one").own_memory()
-    assert needed[1] - needed[0] == pytest.approx(8 * full.weights / 1e9, rel=0.1)
+    assert needed[1] - needed[0] == pytest.approx(2 * full.weights / 1e9, rel=0.1)
 
 
 @pytest.mark.parametrize(
