@@ -65,12 +65,11 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
         return
     device = models[0].device()
     settings = models[-1].resolved_config()
-    own = [stage.own_memory() for stage in models if stage.uses_run_model]
+    own, brought = ([stage.own_memory() for stage in models], [stage.brought_memory() for stage in models])
     # Encoders that stages bring are loaded all at once, beside the parts of the run's model.
-    brought = [stage.own_memory() for stage in models if not stage.uses_run_model]
     more = StageMemory(
-        max((one.weights for one in own), default=0) + sum(one.weights for one in brought),
-        max((one.a_clip for one in [*own, *brought]), default=0),
+        max(one.weights for one in own) + sum(one.weights for one in brought),
+        max(one.a_clip for one in [*own, *brought]),
     )
     plan = ComputePlan(
         device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc), more

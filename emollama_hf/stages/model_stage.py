@@ -200,6 +200,10 @@ class ModelStage(Stage):
         """Bytes that this stage takes beside the weights and the activations of its part."""
         return StageMemory()
 
+    def brought_memory(self) -> StageMemory:
+        """Bytes of the weights and the activations of an encoder that is no part of the run's model."""
+        return StageMemory()
+
     def _fitting_batch(self, device: str) -> int:
         # Earlier parts stay loaded beside a later one, also where rows bring their columns: the same batch either way.
         parts = (*self.parts_beside(), self.part)

@@ -123,7 +123,7 @@ class NamedEncoder(ModelStage):
     def parts_beside(self) -> tuple[str, ...]:
         return ()
 
-    def own_memory(self) -> StageMemory:
+    def brought_memory(self) -> StageMemory:
         config, dtype = self.source.config(self.part), self._policy()
         return StageMemory(weight_bytes(self.part, config, dtype), activation_bytes(self.part, config, dtype))
 

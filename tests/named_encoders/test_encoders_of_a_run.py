@@ -138,7 +138,7 @@ def test_memory_is_that_of_all_encoders(caplog: pytest.LogCaptureFixture) -> Non
         caplog.clear()
         check_memory(build_pipeline(None, encoders=encoders, present=["facemae_frames"], device="cpu"), 2)
         needed.append(float(caplog.text.split(" GB at the peak")[0].split()[-1]))
-    full = FaceEmbed("random-full", column="one").own_memory()
+    full = FaceEmbed("random-full", column="one").brought_memory()
     assert needed[1] - needed[0] == pytest.approx(2 * full.weights / 1e9, rel=0.1)
 
 
