@@ -28,6 +28,7 @@ ORDER = (
     ("feature_set",),
     ("extraction",),
     ("sharing",),
+    ("evaluation",),
     ("commands",),
     ("command_options",),
     ("cli",),

@@ -56,7 +56,10 @@ def svg_figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the viewer of the SVG may have it
         figure = figures.Figure(figsize=(width, height), layout="constrained")
         yield figure, buffer
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        # "tight": the layout leaves too little for the names beside axes of equal sides, which would be cut off.
+        figure.savefig(
+            buffer, format="svg", bbox_inches="tight", pad_inches=0.08, metadata={"Date": None, "Creator": None}
+        )
 
 
 def shown_name(name: str) -> str:
