@@ -119,7 +119,7 @@ class PretrainedSource(ModelSource):
 
     def _encoder(self, part: str) -> PretrainedEncoder:
         if part != self.part:
-            raise MissingPartError(f"{self.name} is a {self.part}, and {part} is asked for. Name such a model instead.")
+            raise MissingPartError(f"{self.name}: its part is {self.part}, and {part} is asked for. Name such a model.")
         encoder = find_encoder(part)
         if not isinstance(encoder, PretrainedEncoder):
             raise MissingPartError(f"{self.name}: {part} is converted, and not given by a name.")

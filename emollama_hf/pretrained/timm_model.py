@@ -69,7 +69,7 @@ def _fitted(state: WeightState, config: Config, expected: Collection[str]) -> tu
     if any(name not in state.tensors and not name.endswith(_COUNTS) for name in expected):
         renamed = _of_another_origin(state, config, expected)
     own = [name for name in renamed.tensors if name in expected]
-    used, left = split_left_out([name for name in renamed.tensors if name not in expected], _HEADS)
+    used, left = split_left_out([name for name in renamed.tensors if name not in expected], _HEADS, state.prefix)
     kept = {name: renamed.tensors[name] for name in (*own, *used)}
     return replace(renamed, tensors=kept), left
 

@@ -77,9 +77,9 @@ def load_transformers(
 class _Loaded:
     """A model, the tensors that it has no use for, and what does not fit."""
 
-    def __init__(self, model: Any, found: Mapping[str, Any], left_out: Collection[str]) -> None:
+    def __init__(self, model: Any, found: Mapping[str, Any], left_out: Collection[str], prefix: str) -> None:
         self.model = model
-        unexpected, unused = split_left_out(sorted(found["unexpected_keys"]), left_out)
+        unexpected, unused = split_left_out(sorted(found["unexpected_keys"]), left_out, prefix)
         self.unused = set(unused)
         missing = sorted(found["missing_keys"])
         misshapen = [
@@ -120,7 +120,11 @@ def _loaded(
                 f"{state.where}: {model_class.__name__} cannot be loaded ({first_line(error)}). Check that weights and "
                 "configuration belong to the same model."
             ) from error
-    return _Loaded(model, found, left_out)
+    return _Loaded(model, found, left_out, state.prefix)
+
+
+def _only_errors(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 @contextmanager
@@ -130,12 +134,13 @@ def _quiet() -> Iterator[None]:
 
     logger = logging.getLogger("transformers.modeling_utils")
     with _lock:
-        level, bar = logger.level, own.is_progress_bar_enabled()
-        logger.setLevel(logging.ERROR)
+        bar = own.is_progress_bar_enabled()
+        # A filter: by the level transformers decides what else it checks, and says that.
+        logger.addFilter(_only_errors)
         own.disable_progress_bar()
         try:
             yield
         finally:
-            logger.setLevel(level)
+            logger.removeFilter(_only_errors)
             if bar:
                 own.enable_progress_bar()

@@ -23,7 +23,7 @@ _log = package_logger(__name__)
 #: Entries of a checkpoint under which training programs keep the weights, the better first: a teacher's or an average's
 #: weights are what its authors evaluate.
 _ENTRIES = (
-    "state_dict", "model_state_dict", "model_state", "teacher", "model_ema", "state_dict_ema", "ema_state_dict",
+    "teacher", "model_ema", "state_dict_ema", "ema_state_dict", "state_dict", "model_state_dict", "model_state",
     "model", "net", "network", "module", "backbone", "encoder", "student", "weights", "params",
 )  # fmt: skip
 #: Words that a training program's classes put before the names of the model within.
@@ -46,11 +46,13 @@ class WeightState:
         where: the file or folder, for errors.
         tensors: mapped from the files.
         remarks: what was recognised on the way, a few words each.
+        prefix: that was taken off the names.
     """
 
     where: str
     tensors: dict[str, torch.Tensor]
     remarks: tuple[str, ...] = ()
+    prefix: str = ""
 
     @property
     def values(self) -> int:
@@ -149,7 +151,8 @@ def stripped(state: WeightState, prefix: str) -> WeightState:
                 "that is meant alone, and give that file."
             )
         tensors[short] = tensor
-    return WeightState(state.where, tensors, (*state.remarks, f"prefix {prefix} taken off the names"))
+    remark = f"prefix {prefix} taken off the names"
+    return WeightState(state.where, tensors, (*state.remarks, remark), state.prefix + prefix)
 
 
 def check_values(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype, where: str) -> None:
@@ -179,9 +182,21 @@ def check_values(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype, where:
         raise ModelError(unusable(faults, where))
 
 
-def split_left_out(names: Iterable[str], patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(names that no pattern matches at their beginning, names that one does)."""
-    heads = re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or "(?!)")
+def split_left_out(names: Iterable[str], patterns: Iterable[str], prefix: str = "") -> tuple[list[str], list[str]]:
+    """(names that no pattern matches at their beginning, names that one does).
+
+    Args:
+        names: of tensors.
+        patterns: regular expressions.
+        prefix: that was taken off other names: a head may stand beside the model, under the first words of it.
+
+    Example:
+        >>> split_left_out(["conv1.weight", "module.fc.weight"], ["fc"], "module.backbone.")
+        (['conv1.weight'], ['module.fc.weight'])
+    """
+    words = prefix.split(".")[:-1]
+    outer = "|".join(re.escape("".join(f"{word}." for word in words[:count])) for count in range(len(words) + 1))
+    heads = re.compile(rf"(?:{outer})(?:{'|'.join(patterns) or '(?!)'})")
     used: list[str] = []
     left: list[str] = []
     for name in names:

@@ -1,0 +1,1 @@
+"""Image models of both libraries, against the libraries."""
