@@ -62,7 +62,7 @@ def load_transformers(
             break
         inner = stripped(state, prefix)
         other = _loaded(model_class, config, inner, left_out, dtype, arguments or {})
-        if not other.faults:
+        if other.misfits < loaded.misfits:  # errors are about the prefix under which most tensors are found
             state, loaded = inner, other
     if loaded.faults:
         raise ModelError(
@@ -91,6 +91,7 @@ class _Loaded:
             "unexpected": [(name, "") for name in unexpected],
             "of another shape": misshapen,
         }
+        self.misfits = sum(map(len, lists.values())) + len(found.get("error_msgs", ()))
         self.faults = [f"{len(some)} {kind}: {', '.join(compact(some))}" for kind, some in lists.items() if some]
         self.faults += [first_line(ValueError(text)) for text in found.get("error_msgs", ())]
 
