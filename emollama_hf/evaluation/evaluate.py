@@ -25,7 +25,8 @@ from emollama_hf.text.plural import counted, listed
 
 #: What is computed of the predictions; "f1_weighted" is the measure of MER2023.
 METRIC_NAMES = ("accuracy", "f1_weighted", "f1_macro", "balanced_accuracy", "kappa")
-_FEWEST_GROUPS = 10
+#: With fewer groups 95 % intervals of a bootstrap hold the truth less often: 88 % of them with 10 groups, 93 % with 25.
+_FEWEST_GROUPS = 25
 
 
 def evaluate(
@@ -159,7 +160,9 @@ def _notes(rows: ComparedRows, group: str | None, failed: Failed) -> list[str]:
     elif count < 2:
         found.append(f"{group} has one group: no intervals.")
     elif count < _FEWEST_GROUPS:
-        found.append(f"{group} has {count} groups: intervals over so few groups are rough, and rather too narrow.")
+        found.append(
+            f"{group} has {count} groups: intervals over so few are too narrow (with 10, 88 % hold the truth)."
+        )
     if rows.source is None:
         return [*found, "No column of confidences: no calibration."]
     if rows.source.greatest:

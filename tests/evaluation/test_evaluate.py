@@ -110,7 +110,7 @@ def test_intervals_are_over_groups_where_they_are_named() -> None:
     width = [one.intervals["accuracy"].high - one.intervals["accuracy"].low for one in (rows, groups)]
     assert width[1] > 2.5 * width[0]
     assert any("Intervals are over rows" in note for note in rows.notes)
-    assert any("8 groups: intervals over so few groups are rough" in note for note in groups.notes)
+    assert any("8 groups: intervals over so few are too narrow" in note for note in groups.notes)
     one_group = evaluate(answers(20, participant_id=["P1"] * 20), **NAMED, group="participant_id")
     assert np.isnan(one_group.intervals["accuracy"].low)
     assert "participant_id has one group: no intervals." in one_group.notes
