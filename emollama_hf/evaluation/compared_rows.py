@@ -173,7 +173,7 @@ def _groups(ds: Dataset, column: str, used: Sequence[int] | np.ndarray) -> np.nd
     values = column_values(ds, column)
     if any(isinstance(one, list | dict | bytes) for one in values):
         raise SourceError(f"column {column!r} holds {describe_column(ds.features[column])}, expected a group a row.")
-    nulls = [row for row in used if values[row] is None or not str(values[row]).strip()]
+    nulls = [row for row in used if _is_missing(values[row])]
     if nulls:
         raise SourceError(
             f"column {column!r}: no group in {counted(len(nulls), 'row')}, the first of them row {nulls[0]}. Fill "
@@ -181,6 +181,11 @@ def _groups(ds: Dataset, column: str, used: Sequence[int] | np.ndarray) -> np.nd
         )
     numbers = {one: number for number, one in enumerate(dict.fromkeys(values))}
     return np.array([numbers[values[row]] for row in used])
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value names no group: null, NaN, blank."""
+    return value is None or value != value or not str(value).strip()
 
 
 def _confidences(ds: Dataset, columns: Columns, used: np.ndarray) -> Confidences | None:

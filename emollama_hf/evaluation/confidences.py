@@ -10,6 +10,7 @@ from datasets import Dataset
 from emollama_hf.errors import SourceError
 from emollama_hf.evaluation.class_column import column_values
 from emollama_hf.schema import describe_column, dtype_of, shape_of
+from emollama_hf.text.plural import counted, listed
 
 #: Columns that hold the confidence of a column of predictions, by the ending of their names; the first is taken.
 ENDINGS = ("_confidence", "_probs")
@@ -60,29 +61,39 @@ def read_confidences(ds: Dataset, column: str, used: np.ndarray) -> Confidences:
             f"column {column!r} holds {describe_column(feature)}, expected confidences: a number from 0 to 1, or "
             "probabilities of the classes."
         )
+    values = column_values(ds, column)
+    rows = [row for row, value in enumerate(values) if value is not None and used[row]]
+    widths = {len(values[row]) for row in rows} if shape else {1}
+    if len(widths) > 1 or 0 in widths:
+        raise SourceError(
+            f"column {column!r} holds lists of {listed([str(one) for one in sorted(widths)])} numbers, expected "
+            "probabilities of the same classes in every row."
+        )
+    numbers = np.array([values[row] for row in rows], np.float64).reshape(len(rows), -1 if rows else 1)
+    _check(column, numbers, rows, is_list=bool(shape))
     found = np.full(len(ds), np.nan)
-    for row, value in enumerate(column_values(ds, column)):
-        if value is None or not used[row]:
-            continue
-        numbers = np.asarray(value, np.float64).reshape(-1)
-        if len(numbers):
-            found[row] = min(numbers.max(), 1.0) if numbers.max() <= 1 + _ROUNDING else numbers.max()
-        fault = _fault(numbers, is_list=bool(shape))
-        if fault is not None:
-            raise SourceError(
-                f"column {column!r}: {fault} in row {row}, expected a number from 0 to 1. Compute the row again, make "
-                "it null, or leave the calibration out (--confidence none)."
-            )
+    found[rows] = np.minimum(numbers.max(1), 1)
     return Confidences(column, found, greatest=bool(shape))
 
 
-def _fault(numbers: np.ndarray, *, is_list: bool) -> str | None:
-    if not len(numbers):
-        return "an empty list"
-    if np.isnan(numbers).any():
-        return "NaN"
-    if not ((numbers >= 0) & (numbers <= 1 + _ROUNDING)).all():
-        return f"{numbers[(numbers < 0) | (numbers > 1 + _ROUNDING)][0]:g}"
-    if is_list and abs(numbers.sum() - 1) > _SUM_TOLERANCE:
-        return f"probabilities that add up to {numbers.sum():g} and not to 1"
-    return None
+def _check(column: str, numbers: np.ndarray, rows: list[int], *, is_list: bool) -> None:
+    """Raise SourceError for the first row whose numbers, of (rows, classes), are no confidence."""
+    sums = numbers.sum(1)
+    inside = np.all((numbers >= 0) & (numbers <= 1 + _ROUNDING), axis=1)
+    fits = np.abs(sums - 1) <= _SUM_TOLERANCE if is_list else np.ones(len(rows), bool)
+    faulty = np.logical_not(inside & fits)
+    if not faulty.any():
+        return
+    first = int(faulty.argmax())
+    if np.isnan(sums[first]):
+        fault = "NaN"
+    elif inside[first]:
+        fault = f"probabilities that add up to {sums[first]:g} and not to 1"
+    else:
+        outside = numbers[first][(numbers[first] < 0) | (numbers[first] > 1 + _ROUNDING)]
+        fault = f"{outside[0]:g}"
+    raise SourceError(
+        f"column {column!r}: {fault} in row {rows[first]}, {counted(int(faulty.sum()), 'row')} in all; expected "
+        "a number from 0 to 1. Compute these rows again, make them null, or leave the calibration out (--confidence "
+        "none)."
+    )

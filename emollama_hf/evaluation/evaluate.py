@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
@@ -12,6 +13,9 @@ from emollama_hf.errors import SourceError
 from emollama_hf.evaluation.compared_rows import Columns, ComparedRows, Failed, Unnamed, compared_rows
 from emollama_hf.evaluation.evaluation import Evaluation
 from emollama_hf.evaluation.label_map import read_label_map
+from emollama_hf.feature_set.destination import is_feature_set
+from emollama_hf.feature_set.manifest import read_manifest
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.measures.calibration import Calibration, calibration
 from emollama_hf.measures.group_bootstrap import RESAMPLES, intervals
 from emollama_hf.sharing.load import load
@@ -21,7 +25,8 @@ from emollama_hf.text.plural import counted, listed
 
 #: What is computed of the predictions; "f1_weighted" is the measure of MER2023.
 METRIC_NAMES = ("accuracy", "f1_weighted", "f1_macro", "balanced_accuracy", "kappa")
-_FEWEST_GROUPS = 10
+#: With fewer groups 95 % intervals of a bootstrap hold the truth less often: 88 % of them with 10 groups, 93 % with 25.
+_FEWEST_GROUPS = 25
 
 
 def evaluate(
@@ -95,7 +100,7 @@ def evaluate(
         intervals=intervals(rows.predictions, METRIC_NAMES, resamples=resamples, seed=seed),
         calibration=_calibration(rows),
         confidence=None if rows.source is None else rows.source.column,
-        notes=tuple(_notes(rows, group, failed)),
+        notes=(*_notes(rows, group, failed), *_weights(ds)),
         options={
             "label_map": classes, "unnamed": unnamed, "resamples": resamples, "seed": seed,
             "fingerprint": str(opened._fingerprint),
@@ -108,10 +113,19 @@ def _opened(ds: Dataset | str | os.PathLike[str], split: str | None) -> Dataset:
         return load(ds, ok_only=False, split=split)
     if not isinstance(ds, Dataset):
         choose = f" Choose a split, such as ds[{next(iter(ds))!r}]." if isinstance(ds, dict) and ds else ""
-        raise SourceError(f"ds is a {type(ds).__name__}, expected a datasets.Dataset, a directory or a Hub id.{choose}")
+        raise SourceError(
+            f"ds is of the type {type(ds).__name__}, expected a datasets.Dataset, a directory or a Hub id.{choose}"
+        )
     if split is not None:
         raise SourceError(f"split={split!r} has no effect on a data set that is open. Leave it out.")
     return ds
+
+
+def _weights(ds: object) -> list[str]:
+    """What has to be known of the weights that computed a directory of features."""
+    if not isinstance(ds, str | os.PathLike) or not is_feature_set(Path(ds)):
+        return []
+    return [RANDOM_WEIGHTS] if any(one.is_random for one in read_manifest(Path(ds)).configs.values()) else []
 
 
 def _calibration(rows: ComparedRows) -> Calibration | None:
@@ -146,7 +160,9 @@ def _notes(rows: ComparedRows, group: str | None, failed: Failed) -> list[str]:
     elif count < 2:
         found.append(f"{group} has one group: no intervals.")
     elif count < _FEWEST_GROUPS:
-        found.append(f"{group} has {count} groups: intervals over so few groups are rough, and rather too narrow.")
+        found.append(
+            f"{group} has {count} groups: intervals over so few are too narrow (with 10, 88 % hold the truth)."
+        )
     if rows.source is None:
         return [*found, "No column of confidences: no calibration."]
     if rows.source.greatest:

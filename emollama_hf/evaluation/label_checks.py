@@ -14,6 +14,8 @@ from emollama_hf.text.plural import counted
 
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 _SHOWN = 10
+#: More labels are names of rows, not classes.
+MOST_CLASSES = 100
 
 
 def check_labels(label: ClassColumn, *, is_mapped: bool) -> None:
@@ -79,7 +81,7 @@ def check_classes(
         The predicted classes that no label names.
 
     Raises:
-        SourceError: one class alone, no prediction that is a label, or with "error" any such class.
+        SourceError: one class alone, too many classes, no prediction that is a label, or with "error" any such class.
     """
     of_labels, said = Counter(labels), Counter(predictions)
     if len(of_labels) == 1:
@@ -87,6 +89,11 @@ def check_classes(
         raise SourceError(
             f"column {label.name!r}: each of the {counted(len(labels), 'row')} has the label {only!r}. Expected two "
             "classes or more, since one class alone tells nothing apart."
+        )
+    if len(of_labels) > MOST_CLASSES:
+        raise SourceError(
+            f"column {label.name!r} has {len(of_labels):,} different labels, expected classes, {MOST_CLASSES} at most. "
+            "Is it the right column?"
         )
     others = [one for one in said if one not in of_labels]
     if said and len(others) == len(said):

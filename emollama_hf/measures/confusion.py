@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emollama_hf.measures.predictions import Predictions
+from emollama_hf.measures.predictions import NO_CLASS, Predictions
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,9 @@ def confusion_counts(predictions: Predictions) -> np.ndarray:
         [[1, 0, 0], [0, 1, 1]]
     """
     count = len(predictions.classes)
-    return np.bincount(confusion_cells(predictions), minlength=count * (count + 1)).reshape(count, count + 1)
-
-
-def confusion_cells(predictions: Predictions) -> np.ndarray:
-    """(n,) the cell of the flattened `confusion_counts` that each row is counted in."""
-    count = len(predictions.classes)
-    columns = np.where(predictions.predicted < 0, count, predictions.predicted)
-    return predictions.truth * (count + 1) + columns
+    columns = np.where(predictions.predicted == NO_CLASS, count, predictions.predicted)
+    cells = predictions.truth * (count + 1) + columns
+    return np.bincount(cells, minlength=count * (count + 1)).reshape(count, count + 1)
 
 
 def class_scores(counts: np.ndarray, classes: tuple[str, ...]) -> tuple[ClassScores, ...]:

@@ -1,6 +1,6 @@
 """Intervals and differences of metrics by a bootstrap over groups: groups are drawn with replacement, not rows.
 
-    groups (participants) ─► drawn (resamples, groups) times ─► counts and weights of each resampled set ─► metrics
+    groups (participants) ─► drawn (resamples, groups) times ─► tallies and weights of each resampled set ─► metrics
 
 Rows of a participant resemble each other, so that an interval over rows would be too narrow. All resamples are
 computed with matrix products and cumulative sums, none by a call of its own.
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emollama_hf.measures.confusion import confusion_cells
 from emollama_hf.measures.count_metrics import COUNT_METRICS
 from emollama_hf.measures.predictions import Predictions
 from emollama_hf.measures.rank_metrics import RANK_METRICS, ranking
 from emollama_hf.measures.scores import check_metrics, scores
+from emollama_hf.measures.tally import group_counts, split
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -121,14 +121,13 @@ def resampled_scores(
     check_metrics(names)
     if resamples < 1:
         raise ValueError(f"resamples={resamples}: expected 1 or more")
-    count, numbers = predictions.group_numbers
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for drawn in _drawn_groups(count, resamples, seed):
-        for name, values in _scores_of(predictions, numbers, drawn, names).items():
+    for part in _samples(predictions, names, resamples, seed):
+        for name, values in part.items():
             found[name].append(values)
     empty = np.full(resamples, np.nan)
     samples = {name: np.concatenate(values) if values else empty for name, values in found.items()}
-    return ResampledScores(scores(predictions, names), samples, count)
+    return ResampledScores(scores(predictions, names), samples, predictions.group_numbers[0])
 
 
 def intervals(
@@ -194,30 +193,26 @@ def _drawn_groups(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]
         yield np.bincount(drawn.ravel(), minlength=sets * count).reshape(sets, count)
 
 
-def _scores_of(
-    predictions: Predictions, numbers: np.ndarray, drawn: np.ndarray, names: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """The metrics of sets in which each group appears as often as `drawn` says, (sets,) each."""
-    found: dict[str, np.ndarray] = {}
-    classes, sets = len(predictions.classes), len(drawn)
-    counted = [name for name in names if name in COUNT_METRICS]
-    if counted:
-        cells = classes * (classes + 1)
-        pairs, rows = np.unique(numbers * cells + confusion_cells(predictions), return_counts=True)
-        counts = np.zeros((sets, cells), np.int64)
-        of_group, of_cell = np.divmod(pairs, cells)
-        for cell in np.unique(of_cell):
-            here = of_cell == cell
-            counts[:, cell] = drawn[:, of_group[here]] @ rows[here]
-        shaped = counts.reshape(sets, classes, classes + 1)
-        found |= {name: COUNT_METRICS[name](shaped, predictions.positive) for name in counted}
-    ranked = [name for name in names if name in RANK_METRICS]
-    order = ranking(predictions) if ranked else None
-    if order is not None:
-        weights = drawn.T.astype(np.float64)
-        above = order.above(weights[numbers[order.order]])
-        found |= {name: RANK_METRICS[name](*above) for name in ranked}
-    return found | {name: np.full(sets, np.nan) for name in ranked if order is None}
+def _samples(
+    predictions: Predictions, names: Sequence[str], resamples: int, seed: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """The metrics of resampled sets, (sets,) each, some sets at a time."""
+    count, numbers = predictions.group_numbers
+    counts = group_counts(predictions, numbers, count)
+    ranks = ranking(predictions) if any(name in RANK_METRICS for name in names) else None
+    ranked_groups = None if ranks is None else numbers[ranks.order]
+    for drawn in _drawn_groups(count, resamples, seed):
+        times = drawn.astype(np.float64)
+        summed = split(times @ counts)
+        above = None if ranks is None else ranks.above(times.T.copy()[ranked_groups])
+        unknown = np.full(len(drawn), np.nan)
+        found = {}
+        for name in names:
+            if name in COUNT_METRICS:
+                found[name] = COUNT_METRICS[name](summed, predictions.positive)
+            else:
+                found[name] = unknown if above is None else RANK_METRICS[name](*above)
+        yield found
 
 
 def _percentiles(samples: np.ndarray, level: float, groups: int) -> tuple[float, float]:

@@ -7,16 +7,16 @@ from functools import partial
 
 import numpy as np
 
-from emollama_hf.measures.confusion import confusion_counts
 from emollama_hf.measures.count_metrics import COUNT_METRICS
 from emollama_hf.measures.predictions import Predictions
 from emollama_hf.measures.rank_metrics import RANK_METRICS, ranking
+from emollama_hf.measures.tally import tally
 
 __all__ = ["METRICS", "Predictions", "check_metrics", "scores"]
 
 
 def _of_counts(name: str, predictions: Predictions) -> float:
-    return float(COUNT_METRICS[name](confusion_counts(predictions), predictions.positive))
+    return float(COUNT_METRICS[name](tally(predictions), predictions.positive))
 
 
 def _of_ranking(name: str, predictions: Predictions) -> float:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.command_line import run
+from tests import second_process
+from tests.commands.command_line import MAIN, run
 from tests.evaluation.answers import answers
 
 NAMED = ("--prediction", "emotion", "--label", "emotion_label")
@@ -68,3 +69,14 @@ def test_names_from_data_move_no_cursor(tmp_path: Path) -> None:
     ran = run("evaluate", str(tmp_path / "set"), *NAMED, "--resamples", "5")
     assert "[red]a" in ran.stdout
     assert "\x1b" not in ran.stdout
+
+
+def test_without_matplotlib_the_numbers_are_printed_and_the_files_ask_for_it(place: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules['matplotlib'] = None; {MAIN}"
+    ran = second_process.run(code, "evaluate", place, *NAMED, "--resamples", "5", "--out", str(tmp_path / "out"))
+    assert ran.returncode == 1
+    assert "weighted F1" in ran.stdout
+    assert "a figure needs matplotlib, which is not installed" in ran.stderr
+    assert "pip install 'emollama_hf[probe]'" in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -36,6 +36,14 @@ BAD: dict[str, tuple[Dataset, dict[str, Any], str]] = {
         {"failed": "leave-out"}, "each of the 3 rows has the label 'sad'",
     ),
     "no label": (answers(ROWS, emotion_label=[None] * ROWS), {}, "none of the 30 rows has a label"),
+    "NaN as a group": (
+        answers(ROWS).add_column("g", [float("nan")] * 2 + [1.0] * (ROWS - 2)),
+        {"group": "g"}, "'g': no group in 2 rows",
+    ),
+    "names of rows": (
+        answers(200, emotion_label=[f"clip {row}" for row in range(200)]), {},
+        "'emotion_label' has 200 different labels, expected classes, 100 at most",
+    ),
     "blank labels": (changed("emotion_label", "sad", " ", ""), {}, "blank labels in 2 rows, the first of them row 1"),
     "numbers and words": (
         changed("emotion_label", "1", "2"), {}, r"mixes numbers \('1', '2'\) and words \('.*--map FILE",
@@ -55,10 +63,14 @@ BAD: dict[str, tuple[Dataset, dict[str, Any], str]] = {
         r".*--unnamed wrong",
     ),
     "all failed": (answers(ROWS, failed=ROWS), {}, "no row with a label has a prediction: 30 empty_file"),
-    "NaN": (changed("emotion_confidence", 0.5, float("nan")), {}, "'emotion_confidence': NaN in row 1"),
-    "percent": (changed("emotion_confidence", 55.0), {}, "'emotion_confidence': 55 in row 0, expected a number from"),
+    "NaN": (changed("emotion_confidence", 0.5, float("nan")), {}, "confidence': NaN in row 1, 1 row in all; expected"),
+    "percent": (changed("emotion_confidence", 55.0, 44.0), {}, "confidence': 55 in row 0, 2 rows in all; expected"),
     "logits": (
         changed("emotion_probs", [0.5, 0.9, 0.9]), {"confidence": "emotion_probs"}, "add up to 2.3 and not to 1 in row",
+    ),
+    "probabilities of other classes": (
+        answers(ROWS, failed=0).remove_columns("emotion_probs").add_column("p", [[1.0]] + [[0.5, 0.5]] * (ROWS - 1)),
+        {"confidence": "p"}, "'p' holds lists of 1 and 2 numbers",
     ),
     "NaN among probabilities": (
         changed("emotion_probs", [float("nan"), 0.5, 0.5]), {"confidence": "emotion_probs"}, "NaN in row 0",
@@ -92,9 +104,9 @@ def test_bad_input_is_one_error_that_says_what_to_do(case: str) -> None:
 
 def test_what_is_no_data_set_is_an_error() -> None:
     splits = DatasetDict({"train": answers()})
-    with pytest.raises(SourceError, match=r"a DatasetDict, expected .* Choose a split, such as ds\['train'\]"):
+    with pytest.raises(SourceError, match=r"the type DatasetDict, expected .* Choose a split, such as ds\['train'\]"):
         evaluate(splits, **NAMED)  # type: ignore[arg-type]
-    with pytest.raises(SourceError, match="a list, expected"):
+    with pytest.raises(SourceError, match="type list, expected"):
         evaluate([1], **NAMED)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match="there is no directory"):
         evaluate("./nothing", **NAMED)

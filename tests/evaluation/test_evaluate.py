@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict
+from datasets import ClassLabel, Dataset, DatasetDict, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
 import emollama_hf
-from emollama_hf import EmotionPredict, evaluate
+from emollama_hf import evaluate, extract
+from emollama_hf.encoders.emotion_llama.answer_labels import EMOTION_LABELS
 from tests.evaluation.answers import LABELS, answers
+from tests.extraction.crops import OPTIONS, crops
 
 NAMED = {"prediction": "emotion", "label": "emotion_label"}
 
@@ -108,7 +110,7 @@ def test_intervals_are_over_groups_where_they_are_named() -> None:
     width = [one.intervals["accuracy"].high - one.intervals["accuracy"].low for one in (rows, groups)]
     assert width[1] > 2.5 * width[0]
     assert any("Intervals are over rows" in note for note in rows.notes)
-    assert any("8 groups: intervals over so few groups are rough" in note for note in groups.notes)
+    assert any("8 groups: intervals over so few are too narrow" in note for note in groups.notes)
     one_group = evaluate(answers(20, participant_id=["P1"] * 20), **NAMED, group="participant_id")
     assert np.isnan(one_group.intervals["accuracy"].low)
     assert "participant_id has one group: no intervals." in one_group.notes
@@ -148,6 +150,14 @@ def test_predictions_without_a_confidence_are_left_out_of_the_calibration() -> N
     assert "1 prediction without a number in emotion_confidence: left out of the calibration." in found.notes
 
 
+def test_without_any_confidence_there_is_no_calibration() -> None:
+    ds = answers(20, failed=0).remove_columns("emotion_confidence")
+    ds = ds.remove_columns("emotion_probs").add_column("sure", [None] * 20).cast_column("sure", Value("float32"))
+    found = evaluate(ds, **NAMED, confidence="sure", resamples=5)
+    assert found.calibration is None
+    assert "20 predictions without a number in sure: left out of the calibration." in found.notes
+
+
 def test_a_place_is_opened_with_its_failed_rows(tmp_path: Path) -> None:
     ds = answers(30, failed=3)
     ds.save_to_disk(tmp_path / "set")
@@ -159,14 +169,18 @@ def test_a_place_is_opened_with_its_failed_rows(tmp_path: Path) -> None:
     assert evaluate(str(tmp_path / "splits"), **NAMED, resamples=5).rows == 50
 
 
-def test_what_the_model_says_is_evaluated(sampled: dict[str, list[np.ndarray]]) -> None:
-    ds = Dataset.from_dict(EmotionPredict("random-tiny", method="likelihood")(sampled))
-    truth = [*ds["emotion"][:3], "happy", "sad", "neutral"]
-    found = evaluate(ds.add_column("truth", truth), prediction="emotion", label="truth", unnamed="wrong", resamples=20)
+def test_what_the_model_says_is_evaluated(tmp_path: Path) -> None:
+    """Features as `extract` writes them, of random weights: said, since such numbers mean nothing."""
+    clips = crops(tmp_path / "crops", *range(9)).remove_columns("label").add_column("truth", list(EMOTION_LABELS))
+    options = {"stages": ["emotion_predict"], "method": "likelihood", **OPTIONS}
+    ds = extract(clips, "random-tiny", out=tmp_path / "features", **options)
+    assert ds["emotion"][0] is not None
+    found = evaluate(tmp_path / "features", prediction="emotion", label="truth", resamples=20)
+    assert found.compared == 9
     assert found.confidence == "emotion_confidence"
-    assert found.intervals["accuracy"].value >= 0.5
     assert found.calibration is not None
     assert found.calibration.confidence == pytest.approx(np.mean(ds["emotion_confidence"]))
+    assert found.notes[-1].startswith("These weights are random")
 
 
 def test_it_is_a_public_name() -> None:
