@@ -123,10 +123,10 @@ def pooling_of(model: Any, output: Any) -> str:
 def transformers_output(model: Any, pixels: torch.Tensor) -> Any:
     """The output of a model for (T, 3, S, S) pictures."""
     more: dict[str, Any] = {}
-    if "noise" in inspect.signature(model.forward).parameters:
-        # Masked autoencoders order patches by it. Theirs is random, and the order of a mean's terms would be.
-        size = model.embeddings.patch_embeddings.num_patches
-        more["noise"] = torch.arange(size, device=pixels.device).expand(len(pixels), -1)
+    patches = getattr(getattr(getattr(model, "embeddings", None), "patch_embeddings", None), "num_patches", None)
+    if "noise" in inspect.signature(model.forward).parameters and patches is not None:
+        # Masked autoencoders order patches by it. Theirs is random, and with it how sums are rounded.
+        more["noise"] = torch.arange(patches, device=pixels.device).expand(len(pixels), -1)
     return model(pixel_values=pixels, **more)
 
 
