@@ -10,9 +10,9 @@ from emollama_hf.encoders.kind_encoder import KindEncoder
 from emollama_hf.encoders.model_kind import ModelKind
 from emollama_hf.encoders.pretrained_encoder import ModelFiles
 from emollama_hf.encoders.video_encoder.kinds import VIDEO_KINDS
+from emollama_hf.encoders.video_encoder.videomae_kind import VIDEOMAE
 from emollama_hf.encoders.videomae.config_json import FULL, TINY
 
-_VIDEOMAE = next(kind for kind in VIDEO_KINDS if kind.model_type == "videomae")
 _TINY_PICTURES = {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}}
 
 
@@ -26,8 +26,8 @@ class VideoEncoder(KindEncoder):
         "processor_config.json",
     )
     kinds: ClassVar[tuple[ModelKind, ...]] = VIDEO_KINDS
-    tiny: ClassVar[Config] = _VIDEOMAE.part(TINY, _TINY_PICTURES, "random-tiny")
-    full: ClassVar[Config] = _VIDEOMAE.part(FULL, {}, "random-full")
+    tiny: ClassVar[Config] = VIDEOMAE.part(TINY, _TINY_PICTURES, "random-tiny")
+    full: ClassVar[Config] = VIDEOMAE.part(FULL, {}, "random-full")
     left_out: ClassVar[tuple[str, ...]] = (
         r"(classifier|fc_norm|pooler)\.",
         r"(\w+\.)?predictor\.",  # V-JEPA 2's

@@ -38,7 +38,7 @@ class VideoKind(ModelKind):
     size_name: str = "image_size"
     class_token: bool = False
     order: Literal["time, space", "space, time"] = "time, space"
-    widths: int = 7
+    widths: int = 8
 
     @abstractmethod
     def frame_count(self, settings: Mapping[str, Any]) -> int | None:
