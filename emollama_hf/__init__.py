@@ -119,6 +119,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "demo":  # a folder that is used as emollama_hf.demo.corpus(...)
+        return import_module("emollama_hf.demo")
     if name not in _HOMES:
         raise AttributeError(f"module 'emollama_hf' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

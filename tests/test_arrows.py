@@ -20,6 +20,7 @@ ORDER = (
     ("encoders", "models"),
     ("checkpoints",),
     ("conversion", "frames", "sound"),
+    ("demo",),
     ("stages",),
     ("privacy",),
     ("work_store",),
