@@ -38,8 +38,8 @@ def corpus(
     clips: int = 8,
     seed: int = 0,
     *,
-    movement: float = 1.5,
-    light: float = 1.0,
+    movement: float = 1.8,
+    light: float = 0.8,
 ) -> Corpus:
     """Write short clips of synthetic people, their labels, and what is planted in them, so that the answer is known.
 

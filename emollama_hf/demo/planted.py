@@ -58,7 +58,7 @@ class PlantedClip:
     @property
     def gain(self) -> float:
         """Brightness relative to the portrait."""
-        return 0.5 + 0.8 * self.lamp
+        return 0.4 + 1.1 * self.lamp
 
 
 def plan_clips(participants: int, clips: int, seed: int, *, movement: float, light: float) -> list[PlantedClip]:

@@ -59,8 +59,8 @@ class SyntheticFace:
 
 def draw_face(rng: np.random.Generator) -> SyntheticFace:
     """Draw a person: the geometry of the face, its tint, and whether it is mirrored."""
-    tint = rng.uniform(0.88, 1.12, 3) * rng.uniform(0.9, 1.05)
-    pixels = 255 * (astronaut() / 255) ** rng.uniform(0.85, 1.15) * tint
+    tint = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.95, 1.03)
+    pixels = 255 * (astronaut() / 255) ** rng.uniform(0.92, 1.08) * tint
     angles, amplitudes = rng.uniform(0, 2 * np.pi, 4), rng.uniform(0.5, 1.6, 4)
     shift = np.stack([np.cos(angles), np.sin(angles)], axis=1) * amplitudes[:, None]
     waves = np.column_stack([rng.normal(0, 0.06, (4, 2)), rng.uniform(0, 2 * np.pi, 4), shift])
