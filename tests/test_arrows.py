@@ -16,7 +16,7 @@ ORDER = (
     ("errors",),
     ("schema", "files"),
     ("rows", "computing", "defaults"),
-    ("tensors",),
+    ("measures", "tensors"),
     ("encoders", "models"),
     ("checkpoints",),
     ("conversion", "frames", "sound"),
