@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emollama_hf.encoders.encoder import Encoder
     from emollama_hf.extraction.extract import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
+    from emollama_hf.probing.probe import probe
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import (
@@ -78,6 +79,7 @@ _HOMES = {
     "videomae_embed": "emollama_hf.stages.ready",
     "extract": "emollama_hf.extraction.extract",
     "load": "emollama_hf.sharing.load",
+    "probe": "emollama_hf.probing.probe",
     "push": "emollama_hf.sharing.push",
 }
 
@@ -111,6 +113,7 @@ __all__ = [
     "facemae_embed",
     "hubert_embed",
     "load",
+    "probe",
     "push",
     "register",
     "sample_frames",

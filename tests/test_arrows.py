@@ -28,6 +28,7 @@ ORDER = (
     ("feature_set",),
     ("extraction",),
     ("sharing",),
+    ("probing",),
     ("commands",),
     ("command_options",),
     ("cli",),

@@ -31,7 +31,7 @@ def part_arrays(ds: Dataset, part: Part, rows: Sequence[int], names: Sequence[st
     Raises:
         ProbeError: A row has values of another shape, too few positions, or a value that is no finite number.
     """
-    table = ds.select_columns([part.column]).with_format("arrow")[list(map(int, rows))]
+    table = ds.select_columns([part.column]).with_format("arrow")[list(rows)]
     values = Rows.from_batch(table).values(part.column)
     return [_selected(value, part, name) for value, name in zip(values, names, strict=True)]
 
@@ -56,7 +56,8 @@ def _matrix(ds: Dataset, part: Part, rows: np.ndarray, names: Sequence[str]) -> 
     size = _VECTOR_ROWS_AT_ONCE if whole else ROWS_AT_ONCE
     matrix: np.ndarray | None = None
     for some in batches(len(rows), size):
-        for row, vector in zip(range(some.start, some.stop), part_arrays(ds, part, rows[some], names[some]), strict=True):
+        vectors = part_arrays(ds, part, rows[some].tolist(), names[some])
+        for row, vector in enumerate(vectors, start=some.start):
             if matrix is None:
                 matrix = np.empty((len(rows), len(vector)), np.float32)
             if len(vector) != matrix.shape[1]:

@@ -109,7 +109,9 @@ class LogisticFits:
             return value, gradient.ravel()
 
         options = {"maxiter": _MOST_STEPS, "ftol": 1e-7, "gtol": 1e-6, "maxcor": 10}
-        found = minimize(objective, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options=options).x.reshape(shape)
+        found = minimize(
+            objective, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options=options
+        ).x.reshape(shape)
         own = solve_triangular(factor, found[:-1], lower=True, trans=1, check_finite=False)
         if self._rotation is not None:
             own = self._rotation @ own

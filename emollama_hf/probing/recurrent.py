@@ -7,7 +7,8 @@ published: 64 units a direction, the mean over the positions, dropout of a half.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-4
 #: Epochs without a better loss on the inner split, after which a network is trained no further.
 PATIENCE = 5
+#: A batch of fewer numbers is computed with one thread: with more, waiting for each other costs thirty times the work
+#: where other processes run as well (measured).
+FEW_NUMBERS = 2**21
 #: Epochs where no inner split is possible.
 FALLBACK_EPOCHS = 5
 
@@ -81,7 +85,8 @@ def recurrent_fold(
     import torch
 
     devices = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
+    few = reader.batch_rows * reader.longest * reader.width < FEW_NUMBERS
+    with torch.random.fork_rng(devices=devices), _threads(1 if few else None):
         split = inner_split(labels[train], groups[train], seed=seeds[0])
         fit = train if split is None else train[split.fit]
         networks = [_Training(reader.width, classes, seed, device) for seed in seeds]
@@ -135,6 +140,19 @@ def bilstm(width: int, classes: int) -> nn.Module:
     return BiLSTM()
 
 
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """A number of torch's threads while the block runs; None leaves it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class _Training:
     """One network on its way: its optimiser, and its best weights by the loss on the inner split."""
 
@@ -159,7 +177,7 @@ class _Training:
         self.network.train()
         self._optimiser.zero_grad()
         loss = nn.functional.cross_entropy(self.network(values, lengths), target, weight=weights)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
 

@@ -71,7 +71,8 @@ def read_rows(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> Pr
         positive=options.positive,
     )  # fmt: skip
     groups, group_names = _numbered(_picked(column_values(ds, options.group), indices), options.group, "group")
-    folds, fold_names = None, []
+    folds: np.ndarray | None = None
+    fold_names: list[str] = []
     if options.fold is not None:
         folds, fold_names = _numbered(_picked(column_values(ds, options.fold), indices), options.fold, "fold")
     names = row_names(ds)
@@ -124,10 +125,9 @@ def _reasons(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> dic
     for name in features:
         for row in null_rows(ds, name):
             reasons.setdefault(row, f"without {name}")
-    for name in (options.label, options.fold):
-        if name is not None:
-            for row in null_rows(ds, name):
-                reasons.setdefault(row, f"without {name}")
+    for named in (options.label, options.fold):
+        for row in () if named is None else null_rows(ds, named):
+            reasons.setdefault(row, f"without {named}")
     lost = [row for row in null_rows(ds, options.group) if row not in reasons]
     if lost:
         names = row_names(ds)

@@ -1,7 +1,7 @@
 """Sequences of a view, read from disk a batch at a time: never more than a batch of float32 in memory.
 
-    one pass ─► lengths, and sums of each fold ─► mean and spread of each training part
-    each epoch ─► batches of rows ─► standardised, padded with zeros to the longest of the batch
+one pass ─► lengths, and sums of each fold ─► mean and spread of each training part
+each epoch ─► batches of rows ─► standardised, padded with zeros to the longest of the batch
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class SequenceReader:
 
     def _read(self, positions: np.ndarray) -> list[np.ndarray]:
         names = [self._names[row] for row in positions]
-        return part_arrays(self._ds, self._part, self._rows[positions], names)
+        return part_arrays(self._ds, self._part, self._rows[positions].tolist(), names)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """What is compared: a view is a column, a part of one, or a combination, read as vectors or as sequences.
 
-    facemae             the column: vectors (D,), or sequences (T, D)
-    emollama[6:10]      positions 6 to 9 of each sequence, a sequence of four
-    emollama[-1]        one position, a vector
-    emollama:mean       the mean over a sequence's positions, a vector; emollama[6:10]:mean as well
-    facemae+resnet50    vectors side by side, each standardised
+facemae             the column: vectors (D,), or sequences (T, D)
+emollama[6:10]      positions 6 to 9 of each sequence, a sequence of four
+emollama[-1]        one position, a vector
+emollama:mean       the mean over a sequence's positions, a vector; emollama[6:10]:mean as well
+facemae+resnet50    vectors side by side, each standardised
 """
 
 from __future__ import annotations
@@ -79,6 +79,9 @@ def choose_views(features: Features, options: ProbeOptions) -> tuple[View, ...]:
             "the data set has no feature column: none holds one vector or sequence of numbers a row. Extract features "
             "first, or name a column (columns=)."
         )
+    taken = [view.name for view in views if view.name in (CHANCE, CONTROL)]
+    if taken:
+        raise ProbeError(f"a column is called {taken[0]!r}, as a row of the table is. Rename it (ds.rename_column).")
     twice = [view.name for view in views if sum(other.name == view.name for other in views) > 1]
     if twice:
         raise ProbeError(f"the view {twice[0]!r} is named twice. Leave one of them out.")
