@@ -13,6 +13,7 @@ from emollama_hf.command_options.convert import convert
 from emollama_hf.command_options.demo import demo
 from emollama_hf.command_options.doctor import doctor
 from emollama_hf.command_options.endings import INTERRUPTED, fail
+from emollama_hf.command_options.evaluate import evaluate
 from emollama_hf.command_options.export import export
 from emollama_hf.command_options.extract import extract
 from emollama_hf.command_options.forget import forget
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (demo, extract, convert, push, verify, forget, export, info, probe, doctor):
+for command in (demo, extract, convert, push, verify, forget, export, evaluate, probe, info, doctor):
     app.command()(command)
 
 

@@ -28,7 +28,7 @@ ORDER = (
     ("feature_set",),
     ("extraction",),
     ("sharing",),
-    ("probing",),
+    ("evaluation", "probing"),
     ("commands",),
     ("command_options",),
     ("cli",),

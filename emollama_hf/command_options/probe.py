@@ -40,9 +40,7 @@ def probe(
     allow_random: Annotated[
         bool, typer.Option("--allow-random", help="Probe features of random weights, which mean nothing.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="New folder for table, predictions and figures.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for table, predictions and figures.")] = None,
     split: Split = None,
     config: Annotated[str | None, typer.Option(help="Configuration of the data set.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.")] = None,

@@ -18,15 +18,15 @@ def run_probe(source: str, *, out: Path | None, **options: Any) -> None:
 
     Args:
         source: A feature data set: a directory, a data set on the Hub, a URL.
-        out: The folder to write to, new or empty; looked at before the work.
+        out: The folder to write to.
         options: As `emollama_hf.probe`.
 
     Raises:
-        ProbeError, ModelError, ValueError: As `emollama_hf.probe` and `ProbeResult.save`.
+        ProbeError, ValueError: As `emollama_hf.probe` and `ProbeResult.save`.
     """
     quiet_unless_terminal()
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ProbeError(f"{out} exists and is no empty folder. Remove it, or write to another (--out).")
+    if out is not None and out.exists() and not out.is_dir():
+        raise ProbeError(f"{out} is a file, expected a folder. Choose another (--out).")
     result = probe(source, **options)
     screen = console()
     screen.print(heading(result))

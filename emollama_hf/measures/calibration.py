@@ -77,8 +77,9 @@ def calibration(confidences: np.ndarray, right: np.ndarray, *, bins: int = BINS)
     numbers = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, bins - 1)
     counts = np.bincount(numbers, minlength=bins)
     confidence, accuracy = (np.bincount(numbers, weights=one, minlength=bins) for one in (values, hits))
+    ends = edges.round(12)  # 0.3, where the edge is 0.30000000000000004
     found = tuple(
-        ReliabilityBin(float(edges[k]), float(edges[k + 1]), int(n), _mean(confidence[k], n), _mean(accuracy[k], n))
+        ReliabilityBin(float(ends[k]), float(ends[k + 1]), int(n), _mean(confidence[k], n), _mean(accuracy[k], n))
         for k, n in enumerate(counts)
     )
     rows = len(values)

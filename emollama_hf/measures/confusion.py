@@ -56,10 +56,10 @@ def class_scores(counts: np.ndarray, classes: tuple[str, ...]) -> tuple[ClassSco
     """Precision, recall, F1 and count of each class.
 
     Args:
-        counts: (classes, classes + 1) as `confusion_counts` computes them.
+        counts: (classes, classes + 1 or more) as `confusion_counts` computes them; further columns are no class.
         classes: their names.
     """
-    right, of_class, said = np.diagonal(counts), counts.sum(1), counts[:, :-1].sum(0)
+    right, of_class, said = np.diagonal(counts), counts.sum(1), counts[:, : len(classes)].sum(0)
     return tuple(
         ClassScores(
             name,

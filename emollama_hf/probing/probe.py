@@ -12,12 +12,12 @@ import numpy as np
 from datasets import Dataset
 
 from emollama_hf import __version__
+from emollama_hf.computing.extra_library import extra_library
 from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.feature_set.run_description import library_versions
 from emollama_hf.probing.control import control_columns, control_matrix
-from emollama_hf.probing.extra import check_installed
 from emollama_hf.probing.folds import Folds, make_folds
 from emollama_hf.probing.options import ProbeOptions, names_tuple
 from emollama_hf.probing.out_of_fold import OutOfFold
@@ -111,7 +111,8 @@ def probe(
         positive=positive, metric=metric, folds=folds, resamples=resamples, seeds=seeds, permutations=permutations,
         max_epochs=max_epochs, seed=seed, device=device, allow_random=allow_random,
     )  # fmt: skip
-    check_installed()
+    for library in ("sklearn", "pandas", "matplotlib"):
+        extra_library(library, extra="probe", purpose="a probe")
     opened, random, place = _open(ds, split=split, config_name=config_name, revision=revision)
     views = choose_views(opened.features, options)
     probed = tuple(dict.fromkeys(column for view in views for column in view.columns))

@@ -122,16 +122,16 @@ class ProbeResult:
         )
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Write table.csv, table.txt, probe.json, predictions.parquet and the figures as SVG; all of it or nothing.
+        """Write table.csv, table.txt, probe.json, predictions.parquet and the figures as SVG, each whole or absent.
 
         Args:
-            directory: A folder that is new or empty.
+            directory: A folder; files of an earlier probe in it are replaced.
 
         Returns:
             Its path. predictions.parquet names rows and groups, and is as private as the labels.
 
         Raises:
-            ModelError: The folder holds something, or cannot be written.
+            ProbeError: The folder cannot be written to.
         """
         from emollama_hf.probing.saving import save_result
 

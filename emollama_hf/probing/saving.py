@@ -1,18 +1,21 @@
-"""A probe's result as files: all of them, or none."""
+"""A probe's result as files."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from emollama_hf.files.atomic_write import atomic_file
+from emollama_hf.files.given_path import given_path
 from emollama_hf.files.json_text import json_text
-from emollama_hf.files.work_directory import work_directory
 from emollama_hf.measures.group_bootstrap import Difference, Interval
-from emollama_hf.probing.figures import FIGURES, figure_bytes
+from emollama_hf.probing.figures import FIGURES
 from emollama_hf.probing.options import LEVEL
+from emollama_hf.probing.probe_error import ProbeError
 from emollama_hf.probing.result import ProbeResult
 from emollama_hf.probing.scoring import ViewScores
 from emollama_hf.probing.table_text import table_text
@@ -22,7 +25,7 @@ TABLE, TEXT, JSON, PREDICTIONS = "table.csv", "table.txt", "probe.json", "predic
 
 
 def save_result(result: ProbeResult, directory: str | os.PathLike[str]) -> Path:
-    """Write a result into a folder that is new or empty.
+    """Write a result into a folder; each file is whole or absent, and replaces that of an earlier probe.
 
     Args:
         result: Of a probe.
@@ -32,16 +35,23 @@ def save_result(result: ProbeResult, directory: str | os.PathLike[str]) -> Path:
         The path of the folder.
 
     Raises:
-        ModelError: The folder holds something, or cannot be written.
+        ProbeError: The folder cannot be written to.
     """
-    with work_directory(directory) as work:
-        result.table.to_csv(work / TABLE, index=False)
-        (work / TEXT).write_text(table_text(result), encoding="utf-8")
-        (work / JSON).write_text(json_text(result_json(result)), encoding="utf-8")
-        result.predictions.to_parquet(work / PREDICTIONS, index=False)
-        for name, draw in FIGURES.items():
-            (work / name).write_bytes(figure_bytes(draw(result)))
-    return Path(directory)
+    folder = given_path(directory)
+    files = {TABLE: result.table.to_csv(index=False).encode(), TEXT: table_text(result).encode()}
+    files |= {name: draw(result) for name, draw in FIGURES.items()}
+    with io.BytesIO() as parquet:
+        result.predictions.to_parquet(parquet, index=False)
+        files[PREDICTIONS] = parquet.getvalue()
+    files[JSON] = json_text(result_json(result)).encode()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            with atomic_file(folder / name, durable=False) as file:
+                file.write(content)
+    except OSError as error:
+        raise ProbeError(f"{folder} cannot be written to ({error.strerror}). Choose another directory.") from error
+    return folder
 
 
 def result_json(result: ProbeResult) -> dict[str, Any]:
