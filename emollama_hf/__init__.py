@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from emollama_hf.conversion.convert import convert
     from emollama_hf.encoders.credit import Credit
     from emollama_hf.encoders.encoder import Encoder
+    from emollama_hf.evaluation.evaluate import evaluate
     from emollama_hf.extraction.extract import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
+    from emollama_hf.probing.probe import probe
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import (
@@ -76,8 +78,10 @@ _HOMES = {
     "hubert_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
+    "evaluate": "emollama_hf.evaluation.evaluate",
     "extract": "emollama_hf.extraction.extract",
     "load": "emollama_hf.sharing.load",
+    "probe": "emollama_hf.probing.probe",
     "push": "emollama_hf.sharing.push",
 }
 
@@ -107,10 +111,12 @@ __all__ = [
     "convert",
     "emollama_embed",
     "emotion_predict",
+    "evaluate",
     "extract",
     "facemae_embed",
     "hubert_embed",
     "load",
+    "probe",
     "push",
     "register",
     "sample_frames",

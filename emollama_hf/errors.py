@@ -112,6 +112,10 @@ class SourceError(SafeMessage, ValueError):
     """A source of clips, a table of labels or an option of theirs cannot be used; the message says what to do."""
 
 
+class MissingLibraryError(SafeMessage, ImportError):
+    """A library that only some functions need is not installed; the message has the command that installs it."""
+
+
 class StoreError(SafeMessage, RuntimeError):
     """The store of what was computed cannot be used or written: a full disk, a newer version's files.
 

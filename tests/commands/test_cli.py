@@ -210,7 +210,9 @@ def test_doctor_reports_and_says_what_to_do() -> None:
     assert "random-tiny takes 1." in " ".join(told.split())
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("extract",), ("convert",), ("export",), ("info",), ("doctor",)])
+@pytest.mark.parametrize(
+    "command", [(), ("demo",), ("extract",), ("convert",), ("evaluate",), ("export",), ("info",), ("doctor",)]
+)
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
     assert "Usage" in run(*command, "--help").stdout
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "convert": (["--out", "model"], 1, ("torch", "transformers", "timm")),
     "demo": (["--out", "demo-features", "--model", "nothing/here/either"], 1, HEAVY),
     "doctor": ([], 0, HEAVY),
+    "evaluate": (["nothing", "--prediction", "emotion", "--label", "truth"], 1, ("datasets",)),
     "export": (["nothing", "--npy", "npy"], 1, ("datasets",)),
     "extract": (["nothing", "--model", "random-tiny", "--out", "features"], 1, ("datasets",)),
     "forget": (["nothing", "--where", "participant_id=P1"], 1, ("datasets",)),
