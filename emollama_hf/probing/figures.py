@@ -53,11 +53,11 @@ def precision_recall(result: ProbeResult) -> bytes:
 
     labels = result.rows.labels
     truth = labels.numbers == labels.positive
-    with svg_figure(4.6 + longest, 3.8) as (figure, svg):
-        axes = figure.subplots()
-        views = [name for name in result.order if name not in (CHANCE, CONTROL)][:MOST_CURVES]
-        longest = 0.4 + 0.085 * max(len(shown_name(name)) for name in views)
+    views = [name for name in result.order if name not in (CHANCE, CONTROL)][:MOST_CURVES]
     drawn = [*views, *([CONTROL] if CONTROL in result.outcomes else [])]
+    legend = 1.0 + 0.075 * max(len(shown_name(name)) for name in drawn)
+    with svg_figure(3.9 + legend, 3.5) as (figure, svg):
+        axes = figure.subplots()
         for number, name in enumerate(drawn):
             found = precision_recall_curve(truth, result.outcomes[name].probabilities[:, labels.positive])
             precision, recall = found[0], found[1]
@@ -67,10 +67,9 @@ def precision_recall(result: ProbeResult) -> bytes:
             axes.step(recall[:-1], precision[:-1], where="post", color=colour, linewidth=1.3, label=text)
         share = float(truth.mean())
         axes.axhline(share, color=GREY, linestyle="--", linewidth=1, label=f"chance ({number_text(share)})")
-        axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=f"recall of {labels.classes[labels.positive]}",
-                 ylabel=f"precision of {labels.classes[labels.positive]}")  # fmt: skip
-        axes.legend(title="column (AUC-PR)", frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.0),
-                    alignment="left")  # fmt: skip
+        positive = shown_name(labels.classes[labels.positive])
+        axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=f"recall of {positive}", ylabel=f"precision of {positive}")
+        figure.legend(title="column (AUC-PR)", frameon=False, loc="outside right upper", alignment="left")
     return svg.getvalue()
 
 
@@ -105,4 +104,3 @@ FIGURES: dict[str, Callable[[ProbeResult], bytes]] = {
     "precision_recall.svg": precision_recall,
     "confusion.svg": confusion,
 }
-
