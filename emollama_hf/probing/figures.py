@@ -6,6 +6,7 @@ The same result gives the same bytes with one version of matplotlib.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def confusion(result: ProbeResult) -> bytes:
             text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
             axes.text(column, row, text, ha="center", va="center", color=colour)
         names = [shown_name(name) for name in classes]
-        turned = {"rotation": 45, "ha": "right"} if max(map(len, names)) * len(names) > 30 else {}
+        turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, names)) * len(names) > 30 else {}
         axes.set_xticks(range(len(classes)), names, **turned)
         axes.set_yticks(range(len(classes)), names)
         axes.set(xlabel="predicted", ylabel=result.options.label)

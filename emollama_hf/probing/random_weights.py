@@ -15,6 +15,10 @@ from emollama_hf.probing.probe_error import ProbeError
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.stages.known_columns import columns_of_stage_named
 from emollama_hf.text.few_of_many import few_and_more
+from emollama_hf.work_store.work_store import INSIDE_OUT
+
+#: Folders above a shard's file, up to that of the feature data set.
+_LEVELS = len(INSIDE_OUT.parts) + 3
 
 
 def check_not_random(columns: Sequence[str], random: Iterable[str], *, allowed: bool) -> tuple[str, ...]:
@@ -60,10 +64,11 @@ def random_columns_of_place(place: str, config_name: str | None, revision: str |
 def random_columns_of_dataset(ds: Dataset) -> frozenset[str]:
     """Columns of random weights of a data set in memory, by the provenance.json beside or above its Arrow files.
 
-    That is so of what `extract` returned. What `load_dataset` opened was copied into the cache of `datasets`, and says
-    nothing of where it came from.
+    That is so of what `extract` returned with `out`, whose shards lie below it. What `load_dataset` opened was copied
+    into the cache of `datasets`, and says nothing of where it came from.
     """
-    folders = {parent for file in ds.cache_files for parent in Path(os.path.abspath(file["filename"])).parents[:4]}
+    files = [Path(os.path.abspath(file["filename"])) for file in ds.cache_files]
+    folders = {parent for file in files for parent in file.parents[:_LEVELS]}
     found = (random_columns_of_folder(folder, None) for folder in sorted(folders) if is_feature_set(folder))
     return frozenset().union(*found)
 
