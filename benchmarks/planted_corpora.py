@@ -2,8 +2,8 @@
 
     python -m benchmarks.planted_corpora --seeds 20
 
-A seed takes some two minutes on two idle cores. It writes a corpus, extracts `movement` and `facemae` (of random weights,
-which see the light), probes them with the lamp as the control, and prints a line. The last lines count seeds.
+A seed takes some two minutes on two idle cores. It writes a corpus, extracts `movement` and `facemae` (whose random
+weights see the light), probes them with the lamp as the control, and prints a line. The last lines count seeds.
 """
 
 from __future__ import annotations
