@@ -2,7 +2,7 @@
 
     python -m benchmarks.planted_corpora --seeds 20
 
-A seed takes some two minutes on two idle cores. It writes a corpus, extracts `movement` and `facemae` (whose random
+A seed takes some four minutes of a core. It writes a corpus, extracts `movement` and `facemae` (whose random
 weights see the light), probes them with the lamp as the control, and prints a line. The last lines count seeds.
 """
 
