@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emollama_hf.evaluation.evaluate import evaluate
     from emollama_hf.extraction.extract import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
+    from emollama_hf.probing.probe import probe
     from emollama_hf.sharing.load import load
     from emollama_hf.sharing.push import push
     from emollama_hf.stages import (
@@ -86,6 +87,7 @@ _HOMES = {
     "evaluate": "emollama_hf.evaluation.evaluate",
     "extract": "emollama_hf.extraction.extract",
     "load": "emollama_hf.sharing.load",
+    "probe": "emollama_hf.probing.probe",
     "push": "emollama_hf.sharing.push",
 }
 
@@ -123,6 +125,7 @@ __all__ = [
     "facemae_embed",
     "hubert_embed",
     "load",
+    "probe",
     "push",
     "register",
     "sample_frames",
@@ -131,6 +134,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "demo":  # a folder that is used as emollama_hf.demo.corpus(...)
+        return import_module("emollama_hf.demo")
     if name not in _HOMES:
         raise AttributeError(f"module 'emollama_hf' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -18,6 +18,7 @@ from emollama_hf.command_options.export import export
 from emollama_hf.command_options.extract import extract
 from emollama_hf.command_options.forget import forget
 from emollama_hf.command_options.info import info
+from emollama_hf.command_options.probe import probe
 from emollama_hf.command_options.push import push
 from emollama_hf.command_options.verify import verify
 from emollama_hf.console.logs import clean_all_logs
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (demo, extract, convert, push, verify, forget, export, evaluate, info, doctor):
+for command in (demo, extract, convert, push, verify, forget, export, evaluate, probe, info, doctor):
     app.command()(command)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -33,8 +33,8 @@ def write_demo_clips(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "demo_pan_zoom.mp4", folder / "demo_dark_cut.mp4"]
-    _encode(paths[0], _pan_and_zoom())
-    _encode(paths[1], _darken_and_cut())
+    encode(paths[0], _pan_and_zoom())
+    encode(paths[1], _darken_and_cut())
     return paths
 
 
@@ -73,14 +73,23 @@ def view(
     return np.asarray(seen, np.uint8)
 
 
-def _encode(path: Path, frames: Iterator[NDArray[np.uint8]]) -> None:
+def encode(path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int = _FPS) -> None:
+    """Write frames as H.264 in an mp4 file, with the same bytes every time.
+
+    Args:
+        path: of the file.
+        frames: each (H, W, 3) uint8 RGB, all of one size, height and width even.
+        fps: frames a second.
+    """
     import av
 
     with av.open(str(path), "w") as container:
         # One thread and no macroblock tree: on some processors its code for them gives another clip each time.
         options = {"crf": "20", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
-        stream = container.add_stream("libx264", rate=_FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = _WIDTH, _HEIGHT, "yuv420p"
-        for frame in frames:
+        stream = container.add_stream("libx264", rate=fps, options=options)
+        for number, frame in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = frame.shape[:2]
+                stream.pix_fmt = "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         container.mux(stream.encode())

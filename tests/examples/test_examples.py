@@ -6,8 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from datasets import load_dataset
 
+from emollama_hf.demo import corpus
 from emollama_hf.frames import demo_clips
 from tests import second_process
 from tests.second_process import ROOT
@@ -53,3 +56,16 @@ def test_a_stream_of_clips(clips: Path, tmp_path: Path) -> None:
     broken, first, second = streamed.stdout.splitlines()
     assert broken.startswith("broken.mp4: clip 'clips/broken.mp4': FFmpeg finds no video")
     assert [first, second] == ["demo_dark_cut.mp4: 32 values", "demo_pan_zoom.mp4: 32 values"]
+
+
+def test_a_stage_of_ones_own_adds_its_column(tmp_path: Path) -> None:
+    made = corpus(tmp_path / "clips", participants=2, clips=2, movement=6.0, light=0.0)
+    added = run("movement_stage.py", "clips", "clips/labels.csv", "features", cwd=tmp_path)
+    assert added.returncode == 0, added.stderr
+    assert added.stdout == "4 of 4 clips have features\n"
+    ds = load_dataset(str(tmp_path / "features"), split="train")
+    assert {"movement", "facemae", "videomae"} <= set(ds.column_names)
+    by_name = {row["file_name"]: (row["mw_label"], np.mean(row["movement"])) for row in ds}
+    assert set(by_name) == {path.name for path in made.clips}
+    moving = [value for label, value in by_name.values() if label == "MW"]
+    assert min(moving) > max(value for label, value in by_name.values() if label == "NonMW")

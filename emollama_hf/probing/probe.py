@@ -1,0 +1,182 @@
+"""`emollama_hf.probe`: which feature column carries a label."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from emollama_hf import __version__
+from emollama_hf.computing.extra_library import extra_library
+from emollama_hf.computing.process import resolve_device
+from emollama_hf.console.logs import package_logger
+from emollama_hf.console.safe_errors import no_secrets
+from emollama_hf.feature_set.run_description import library_versions
+from emollama_hf.probing.control import control_columns, control_matrix
+from emollama_hf.probing.folds import Folds, make_folds
+from emollama_hf.probing.options import ProbeOptions, names_tuple
+from emollama_hf.probing.out_of_fold import OutOfFold
+from emollama_hf.probing.outcome import Outcome, chance_outcome
+from emollama_hf.probing.permuted import permuted_labels
+from emollama_hf.probing.probe_error import ProbeError, check_column
+from emollama_hf.probing.random_weights import check_not_random, random_columns_of_dataset, random_columns_of_place
+from emollama_hf.probing.result import ProbeResult
+from emollama_hf.probing.rows import ProbeRows, read_rows
+from emollama_hf.probing.scoring import Scoring, read_levels
+from emollama_hf.probing.views import CHANCE, CONTROL, View, choose_views
+from emollama_hf.sharing.load import load
+
+logger = package_logger(__name__)
+
+LIBRARIES = ("datasets", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "torch")
+
+
+@no_secrets()
+def probe(
+    ds: Dataset | str | os.PathLike[str],
+    *,
+    label: str,
+    group: str,
+    fold: str | None = None,
+    columns: str | Sequence[str] | None = None,
+    combine: str | Sequence[str] = (),
+    by: str | None = None,
+    seed: int = 0,
+    folds: int = 5,
+    control: str | Sequence[str] = (),
+    positive: str | None = None,
+    metric: str = "auc_roc",
+    permutations: int = 3,
+    resamples: int = 2000,
+    seeds: int = 3,
+    max_epochs: int = 30,
+    device: str = "auto",
+    allow_random: bool = False,
+    split: str | None = None,
+    config_name: str | None = None,
+    revision: str | None = None,
+) -> ProbeResult:
+    """Train a classifier on each feature column, test it on people it has not seen, and compare the columns.
+
+    Vectors get a logistic regression, sequences a BiLSTM; both weigh classes equally, and choose regularisation or
+    when to stop on an inner split by group. Every column is compared on the same rows and folds, and intervals and
+    differences come from resampled groups. Sequences are read from disk a batch at a time; those of more than 512
+    positions are averaged in 512 equal runs. The same seed gives the same numbers on a CPU.
+
+    Args:
+        ds: A data set, or what `emollama_hf.load` opens: a directory, "org/name", a URL.
+        label: Column of the labels: texts, whole numbers, truth values or classes.
+        group: Column of the participants. No group is ever on both sides of a fold.
+        fold: Column of the folds, each value a test part. None: folds are made, stratified by label.
+        columns: Columns, or parts of them: "emollama[6:10]" (positions 6 to 9), "emollama[-1]" (one position),
+            "emollama:mean" (the mean over positions). None: every feature column, and `emollama[6:10]` as published.
+        combine: Vectors side by side, such as "facemae+resnet50".
+        by: Column of levels between which the gap is measured, such as "gender".
+        seed: Of folds, inner splits, resamples, permutations and networks.
+        folds: How many folds are made.
+        control: Columns of the control beside the facts that the data set has (duration, face coverage), numbers or
+            categories: what might give the label away without any feature.
+        positive: Class that F1 and AUC-PR are of. None: the class with the fewest rows.
+        metric: By which columns are judged: "auc_roc", "auc_pr", "f1", "balanced_accuracy" or "kappa".
+        permutations: Refits with labels permuted among groups, of vectors and the control; not of sequences.
+        resamples: Of the groups, for intervals and differences.
+        seeds: Networks of a sequence, whose probabilities are averaged.
+        max_epochs: Of a network at most; it stops before where the inner split's loss no longer falls.
+        device: Torch device of networks: "auto", "cpu", "cuda", ...
+        allow_random: Probe columns that were computed with random weights. A place says so by its provenance.json, and
+            so does what `extract` returned with `out`. Of another data set in memory nobody knows, and none are refused.
+        split, config_name, revision: Of a place, as for `emollama_hf.load`.
+
+    Returns:
+        The result: `.table`, `.predictions`, `.conclusion`, `.save(DIR)`. Rows that failed, or lack a label, a fold or
+        a feature, are left out and counted.
+
+    Raises:
+        ValueError: What cannot be probed, such as one class or one group, a group in two folds, NaN in a feature, an
+            unknown column, features of random weights; before anything is trained.
+
+    Example:
+        >>> result = probe("features", label="mw_label", group="participant_id", fold="test_fold_num")
+        >>> result.table.shape
+        (6, 38)
+    """
+    options = ProbeOptions(
+        label=label, group=group, fold=fold, columns=names_tuple(columns, "columns"),
+        combine=names_tuple(combine, "combine") or (), by=by, control=names_tuple(control, "control") or (),
+        positive=positive, metric=metric, folds=folds, resamples=resamples, seeds=seeds, permutations=permutations,
+        max_epochs=max_epochs, seed=seed, device=device, allow_random=allow_random,
+    )  # fmt: skip
+    for library in ("sklearn", "pandas", "matplotlib"):
+        extra_library(library, extra="probe", purpose="a probe")
+    opened, random, place = _open(ds, split=split, config_name=config_name, revision=revision)
+    views = choose_views(opened.features, options)
+    probed = tuple(dict.fromkeys(column for view in views for column in view.columns))
+    random_columns = check_not_random(probed, random, allowed=allow_random)
+    if by is not None:
+        check_column(by, opened.column_names, option="by")
+    facts = control_columns(opened, options)
+    rows = read_rows(opened, probed, options)
+    made = make_folds(rows, count=folds, seed=seed, fold_column=fold, group_column=group)
+    levels, level_names = (None, []) if by is None else read_levels(opened, by, rows)
+    outcomes = _outcomes(opened, rows, made, views, facts, options)
+    scoring = Scoring(rows, made.numbers, made.names, options, levels, level_names)
+    scores = {name: scoring.score(outcome) for name, outcome in outcomes.items()}
+    origin = {
+        "emollama_hf": __version__,
+        "python": platform.python_version(),
+        "libraries": library_versions(LIBRARIES),
+        "dataset": {"place": place, "fingerprint": opened._fingerprint, "rows": len(opened)},
+    }
+    return ProbeResult(options, rows, made, outcomes, scores, tuple(scoring.compare()), facts, random_columns, origin)
+
+
+def _open(
+    ds: Dataset | str | os.PathLike[str], *, split: str | None, config_name: str | None, revision: str | None
+) -> tuple[Dataset, frozenset[str], str | None]:
+    """The data set, its columns of random weights, and the name of its place; None for a data set in memory."""
+    if isinstance(ds, Dataset):
+        if (split, config_name, revision) != (None, None, None):
+            raise ProbeError(
+                "split, config_name and revision are of a place, and a data set was given. Leave them out."
+            )
+        return ds, random_columns_of_dataset(ds), None
+    if not isinstance(ds, str | os.PathLike):
+        kind = type(ds).__name__
+        hint = " Choose one split of it (ds['train'])." if isinstance(ds, Mapping) else ""
+        raise ProbeError(f"ds is of type {kind}, expected a datasets.Dataset, a directory or org/name.{hint}")
+    place = os.fspath(ds)
+    opened = load(place, ok_only=False, split=split, config_name=config_name, revision=revision)
+    random = random_columns_of_place(place, config_name, revision)
+    return opened, random, Path(place).name if Path(place).exists() else place
+
+
+def _outcomes(
+    ds: Dataset,
+    rows: ProbeRows,
+    folds: Folds,
+    views: Sequence[View],
+    facts: Sequence[str],
+    options: ProbeOptions,
+) -> dict[str, Outcome]:
+    """Out-of-fold predictions of every view, the control and chance. All that is read is checked before any fit."""
+    device = resolve_device(options.device) if any(view.kind == "sequence" for view in views) else "cpu"
+    permuted = permuted_labels(rows.labels.numbers, rows.groups, count=options.permutations, seed=options.seed)
+    runner = OutOfFold(ds, rows, folds, permuted, options, device)
+    inputs: dict[str, Any] = {view.name: runner.read(view) for view in views}
+    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0), np.float32)
+    outcomes = {}
+    for number, view in enumerate(views):
+        logger.info("%s: %d of %d columns", view.name, number + 1, len(views))
+        found = inputs.pop(view.name)
+        outcomes[view.name] = (
+            runner.vectors(view.name, found) if view.kind == "vector" else runner.sequences(view.name, *found)
+        )
+    if control.shape[1]:
+        outcomes[CONTROL] = runner.vectors(CONTROL, [control])
+    outcomes[CHANCE] = chance_outcome(rows, CHANCE)
+    return outcomes

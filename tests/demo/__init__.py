@@ -1,0 +1,1 @@
+"""Data of which the right answer is known."""
