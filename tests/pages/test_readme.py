@@ -22,7 +22,9 @@ REPLACED = {
     "/mnt/lab/shared": "lab-shared",
 }
 #: In the order in which README.md names them.
-SUBJECTS = ("model", "pipeline", "answers", "runs", "lab", "sharing", "limits", "extending", "building")
+SUBJECTS = (
+    "model", "pipeline", "encoders", "answers", "runs", "lab", "sharing", "probe", "limits", "extending", "building",
+)  # fmt: skip
 PAGES = ["README.md", *(f"docs/{subject}.md" for subject in SUBJECTS)]
 _INSTALLS = "nothing is installed by a test"
 _RAY = "a cluster: tests/engines/test_ray_command_line.py runs it"
@@ -31,6 +33,7 @@ NOT_RUN = {
     "pip install .": _INSTALLS,
     "pip install '.[test]'": _INSTALLS,
     "pip install '.[ray]'": _INSTALLS,
+    "pip install '.[probe]'": _INSTALLS,
     "pytest": _TESTS,
     "emollama-hf extract clips --model emotion-llama-hf --out features --num-proc 4": "four GPUs",
     "emollama-hf extract clips --model emotion-llama-hf --out features --num-readers 12": "twelve cores",
@@ -39,6 +42,8 @@ NOT_RUN = {
     "ray start --head": _RAY,
     "ray start --address HOST:6379": _RAY,
     "ray stop": _RAY,
+    "emollama-hf extract clips --encoder resnet50=timm/resnet50.a1_in1k --encoder clip=openai/clip-vit-large-patch14 "
+    "--out encoder-features": "weights of the Hub: tests/pretrained/test_hub_models.py has a server for some",
     "emollama-hf push features s3://bucket/path": "a bucket: tests/sharing/test_s3.py has a server for one",
 }
 REAL_NAMES = {
