@@ -22,7 +22,7 @@ REPLACED = {
     "/mnt/lab/shared": "lab-shared",
 }
 #: In the order in which README.md names them.
-SUBJECTS = ("model", "pipeline", "answers", "runs", "lab", "sharing", "limits", "extending", "building")
+SUBJECTS = ("model", "pipeline", "answers", "probe", "runs", "lab", "sharing", "limits", "extending", "building")
 PAGES = ["README.md", *(f"docs/{subject}.md" for subject in SUBJECTS)]
 _INSTALLS = "nothing is installed by a test"
 _RAY = "a cluster: tests/engines/test_ray_command_line.py runs it"
@@ -31,6 +31,7 @@ NOT_RUN = {
     "pip install .": _INSTALLS,
     "pip install '.[test]'": _INSTALLS,
     "pip install '.[ray]'": _INSTALLS,
+    "pip install '.[probe]'": _INSTALLS,
     "pytest": _TESTS,
     "emollama-hf extract clips --model emotion-llama-hf --out features --num-proc 4": "four GPUs",
     "emollama-hf extract clips --model emotion-llama-hf --out features --num-readers 12": "twelve cores",
