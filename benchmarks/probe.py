@@ -85,8 +85,8 @@ def coverage(groups: int, rows: int) -> None:
     best = NormalDist().cdf(SHIFT / 2**0.5)
     print(f"{groups} groups x {rows} rows, {SEEDS} seeds; the best classifier there is: {best:.3f}")
     for name, (covered, above, value, truth) in counts.items():
-        print(f"  {name:8} covered {covered:.0f} of {SEEDS}, above chance {above:.0f}, mean AUC-ROC {value / SEEDS:.3f}, "
-              f"truth {truth / SEEDS:.3f}")  # fmt: skip
+        means = f"mean AUC-ROC {value / SEEDS:.3f}, truth {truth / SEEDS:.3f}"
+        print(f"  {name:8} covered {covered:.0f} of {SEEDS}, above chance {above:.0f}, {means}")
 
 
 def time_all(rows: int = 3437, columns: int = 5, width: int = 1024) -> None:
@@ -142,7 +142,7 @@ def solvers(rows: int = 2750, width: int = 1024) -> None:
 
 def memory() -> None:
     """Print the peak memory of a process that trains for an epoch on hidden states, at two numbers of rows."""
-    for rows in (60, 180):
+    for rows in (60, 120):
         with TemporaryDirectory() as folder:
             code = f"from benchmarks.probe import write_states; write_states({rows}, {folder!r})"
             subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ from emollama_hf.probing.views import CHANCE, CONTROL
 #: A corrected p below this counts.
 SIGNIFICANT = 0.05
 #: With fewer groups, percentile intervals are too narrow (measured: benchmarks/README.md).
-FEW_GROUPS = 30
+FEW_GROUPS = 50
 #: Metrics as people write them.
 METRIC_NAMES = {
     "f1": "F1", "auc_pr": "AUC-PR", "auc_roc": "AUC-ROC", "balanced_accuracy": "balanced accuracy", "kappa": "kappa",
@@ -62,7 +62,7 @@ def conclude(
     if above(found.get((CONTROL, CHANCE))):
         sentences.append("The control itself is above chance: the label can be told without any feature, look for why.")
     if groups < FEW_GROUPS:
-        sentences.append(f"With {groups} groups the intervals are too narrow by some percent.")
+        sentences.append(f"With {groups} groups the intervals are somewhat too narrow.")
     return " ".join(sentences)
 
 

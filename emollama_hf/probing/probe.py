@@ -89,7 +89,7 @@ def probe(
         max_epochs: Of a network at most; it stops before where the inner split's loss no longer falls.
         device: Torch device of networks: "auto", "cpu", "cuda", ...
         allow_random: Probe columns that were computed with random weights. A place says so by its provenance.json, and
-            so does what `extract` returned with `out`. Of another data set in memory nobody knows, and none are refused.
+            so does what `extract` returned with `out`. Of other data sets in memory nobody knows: none is refused.
         split, config_name, revision: Of a place, as for `emollama_hf.load`.
 
     Returns:
