@@ -53,7 +53,7 @@ def register_encoder(encoder: Encoder) -> None:
     """
     if not isinstance(encoder.credit, Credit | None):
         raise TypeError(f"encoder {encoder.name!r}: credit is {type(encoder.credit).__name__}, expected Credit or None")
-    same = _known.get(encoder.name)
+    same = _known.get(encoder.name) or _pretrained.get(encoder.name)
     if same is not None and type(same) is not type(encoder):
         raise ValueError(f"an encoder named {encoder.name!r} exists: {type(same).__module__}.{type(same).__qualname__}")
     taken = {source.option for source in weight_sources()} if same is None else set()

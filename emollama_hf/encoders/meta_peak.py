@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -42,6 +44,17 @@ class _Alive(TorchDispatchMode):
         self._seen[key] = weakref.ref(storage, ended)
 
 
+class _FusedAttention(TorchFunctionMode):
+    """Attention as CPUs and GPUs compute it, without a matrix of tokens by tokens; the meta device has one."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if func is functional.scaled_dot_product_attention:
+            query, _, value = args[:3] if len(args) >= 3 else (given["query"], given["key"], given["value"])
+            return query.new_empty((*query.shape[:-1], value.shape[-1]))
+        return func(*args, **given)
+
+
 def peak_bytes(call: Callable[[], Any]) -> int:
     """Bytes of the intermediate values that exist at once while a function computes on the meta device.
 
@@ -49,6 +62,6 @@ def peak_bytes(call: Callable[[], Any]) -> int:
         call: computes with tensors on the meta device; what exists before is not counted.
     """
     counting = _Alive()
-    with torch.no_grad(), counting:
+    with torch.no_grad(), _FusedAttention(), counting:
         call()
     return counting.peak

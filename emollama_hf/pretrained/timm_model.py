@@ -19,7 +19,7 @@ from emollama_hf.tensors.tensor_names import check_names
 #: Heads as timm and training programs call them; a name that the model itself has is never one.
 _HEADS = (
     r"(?:fc|classifier|last_linear|linear|logits)\b",
-    r"(?:head|heads|cls_head|head_dist|fc_cls|fc_logits|projector|projection_head)\b",
+    r"(?:head|aux_head|heads|cls_head|head_dist|fc_cls|fc_logits|projector|projection_head)\b",
 )
 #: Counts of batches in training, which files from before PyTorch 0.4.1 lack.
 _COUNTS = "num_batches_tracked"

@@ -90,6 +90,20 @@ def _resnet() -> Any:
     return transformers.ResNetForImageClassification(config)
 
 
+def _hiera() -> Any:
+    return transformers.HieraModel(
+        transformers.HieraConfig(
+            embed_dim=8,
+            image_size=[32, 32],
+            depths=[1, 1],
+            num_heads=[1, 2],
+            masked_unit_size=[4, 4],
+            query_stride=[2, 2],
+            num_query_pool=1,
+        )
+    )
+
+
 #: Models of transformers with their image processors: encoders, classifiers and models of pictures and texts.
 TRANSFORMERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "clip": (_clip, lambda: transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=_SIDE)),
@@ -124,6 +138,8 @@ TRANSFORMERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     ),
     "convnext": (_convnext, lambda: transformers.ConvNextImageProcessor(size={"shortest_edge": 32})),
     "resnet": (_resnet, lambda: transformers.ConvNextImageProcessor(size={"shortest_edge": 32})),
+    # May be a masked autoencoder, and has no number of patches.
+    "hiera": (_hiera, lambda: transformers.BitImageProcessor(size={"shortest_edge": 32}, crop_size=_SIDE)),
     "swin": (_swin, lambda: transformers.ViTImageProcessor(size=_SIDE)),
 }
 

@@ -123,10 +123,17 @@ def pooling_of(model: Any, output: Any) -> str:
 def transformers_output(model: Any, pixels: torch.Tensor) -> Any:
     """The output of a model for (T, 3, S, S) pictures."""
     more: dict[str, Any] = {}
-    if "noise" in inspect.signature(model.forward).parameters:
-        # Masked autoencoders order patches by it. Theirs is random, and the order of a mean's terms would be.
-        size = model.embeddings.patch_embeddings.num_patches
-        more["noise"] = torch.arange(size, device=pixels.device).expand(len(pixels), -1)
+    arguments = inspect.signature(model.forward).parameters
+    asked = [name for name, one in arguments.items() if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+    if others := [name for name in asked if name != "pixel_values"]:
+        raise ModelError(
+            f"{type(model).__name__} takes {', '.join(others)} beside pictures, which nothing here computes. Take a "
+            "model of plain pictures."
+        )
+    patches = getattr(getattr(getattr(model, "embeddings", None), "patch_embeddings", None), "num_patches", None)
+    if "noise" in arguments and patches is not None:
+        # Masked autoencoders order patches by it. Theirs is random, and with it how sums are rounded.
+        more["noise"] = torch.arange(patches, device=pixels.device).expand(len(pixels), -1)
     return model(pixel_values=pixels, **more)
 
 

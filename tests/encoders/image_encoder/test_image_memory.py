@@ -48,6 +48,13 @@ def test_values_that_exist_at_once() -> None:
     assert peak_bytes(lambda: kept.extend(kept[-1] * 2 for _ in range(5))) == 5 * 4000
 
 
+def test_attention_keeps_no_matrix_of_tokens_by_tokens() -> None:
+    query = torch.empty(1, 2, 500, 8, device="meta")
+    attend = torch.nn.functional.scaled_dot_product_attention
+    assert peak_bytes(lambda: attend(query, query, query)) == 4 * query.numel()
+    assert peak_bytes(lambda: attend(query=query, key=query, value=query[..., :4])) == 2 * query.numel()
+
+
 def test_views_and_changes_in_place_take_nothing() -> None:
     given = torch.empty(1000, device="meta")
     assert peak_bytes(lambda: given.view(10, 100).t().reshape(-1)[0]) == 4000

@@ -58,6 +58,16 @@ def test_a_masked_autoencoder_sees_the_whole_picture_every_time(tmp_path: Path) 
     assert torch.equal(network.embed([prepared])[0], network.embed([prepared])[0])
 
 
+def test_a_model_that_takes_more_than_pictures_is_refused(tmp_path: Path) -> None:
+    config = transformers.Siglip2VisionConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
+    transformers.Siglip2VisionModel(config).save_pretrained(tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "siglip2", "vision_config": settings}))
+    transformers.SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="takes pixel_attention_mask, spatial_shapes beside pictures"):
+        open_pretrained(tmp_path).config("image_encoder")
+
+
 def test_names_of_older_versions_are_renamed_by_transformers(tmp_path: Path) -> None:
     """As google/vit-base-patch16-224 stores them."""
     save_transformers(transformers_model("vit classifier"), "vit classifier", tmp_path)
