@@ -48,4 +48,5 @@ VIVIT = ViViTKind(
     arguments={"add_pooling_layer": False},
     processor="VivitVideoProcessor",
     class_token=True,
+    widths=13,  # its gelu_fast is computed in steps, each with values of the inner width
 )
