@@ -10,10 +10,10 @@ from datasets import Dataset
 
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.destination import is_feature_set
-from emollama_hf.feature_set.manifest import FeatureConfig, ManifestError, read_manifest
+from emollama_hf.feature_set.manifest import ManifestError, read_manifest
+from emollama_hf.feature_set.random_columns import noted_random_columns, random_columns_of_configs
 from emollama_hf.probing.probe_error import ProbeError
 from emollama_hf.sharing.places.open_place import open_place
-from emollama_hf.stages.known_columns import columns_of_stage_named
 from emollama_hf.text.few_of_many import few_and_more
 from emollama_hf.work_store.work_store import INSIDE_OUT
 
@@ -58,19 +58,20 @@ def random_columns_of_place(place: str, config_name: str | None, revision: str |
         return frozenset()  # opened by its cache, without a connection: what cannot be asked is not known
     if manifest is None:
         return frozenset()
-    return _random_of(manifest.configs[name] for name in _chosen(manifest.configs, config_name))
+    return random_columns_of_configs(manifest.configs[name] for name in _chosen(manifest.configs, config_name))
 
 
 def random_columns_of_dataset(ds: Dataset) -> frozenset[str]:
     """Columns of random weights of a data set in memory, by the provenance.json beside or above its Arrow files.
 
-    That is so of what `extract` returned with `out`, whose shards lie below it. What `load_dataset` opened was copied
-    into the cache of `datasets`, and says nothing of where it came from.
+    That is so of what `extract` returned with `out`, whose shards lie below it. What `extract` and `load` return says
+    it in its description, too, also after `map` or `save_to_disk`. What plain `load_dataset` opened was copied into the
+    cache of `datasets`, and says nothing of where it came from.
     """
     files = [Path(os.path.abspath(file["filename"])) for file in ds.cache_files]
     folders = {parent for file in files for parent in file.parents[:_LEVELS]}
     found = (random_columns_of_folder(folder, None) for folder in sorted(folders) if is_feature_set(folder))
-    return frozenset().union(*found)
+    return noted_random_columns(ds).union(*found)
 
 
 def random_columns_of_folder(folder: Path, config_name: str | None) -> frozenset[str]:
@@ -79,20 +80,8 @@ def random_columns_of_folder(folder: Path, config_name: str | None) -> frozenset
         configs = read_manifest(folder).configs
     except ManifestError:
         return frozenset()  # who opens its rows says so
-    return _random_of(configs[name] for name in _chosen(configs, config_name))
+    return random_columns_of_configs(configs[name] for name in _chosen(configs, config_name))
 
 
 def _chosen(configs: Iterable[str], config_name: str | None) -> list[str]:
     return [name for name in configs if config_name in (None, name)]
-
-
-def _random_of(configs: Iterable[FeatureConfig]) -> frozenset[str]:
-    """Columns of the stages that ran a network, of configurations whose weights are random."""
-    stages = (
-        str(stage["stage"])
-        for config in configs
-        if config.is_random
-        for stage in config.made.get("stages", ())
-        if stage.get("model") is not None
-    )
-    return frozenset(column for stage in stages for column in columns_of_stage_named(stage.split(" as ")[0]))

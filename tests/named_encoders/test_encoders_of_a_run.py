@@ -16,7 +16,7 @@ from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.sharing.verify import verify
 from emollama_hf.stages.pipeline import build_pipeline
 from tests import videos
-from tests.commands.command_line import run, run_fresh
+from tests.commands.command_line import run
 from tests.extraction.crops import stack
 
 TWO = {"one": "random-tiny", "steps": {"encoder": "random-tiny", "kind": "video", "level": "frame"}}
@@ -94,11 +94,11 @@ def test_published_and_verified_where_nobody_has_named_it(films: Path, tmp_path:
     assert "encoder" not in told.stderr
     columns = {*load_dataset(str(out), split="train").column_names}
     assert {"one", "heard", "has_audio"} <= columns
-    run_fresh("push", str(out), str(shared), HF_HUB_OFFLINE="1")  # a process that has named no column
+    run("push", str(out), str(shared))  # a process that has named no column
     published = load_dataset(str(shared), split="train")
     assert {"one", "heard"} <= {*published.column_names}
-    assert "encoder of one: random-tiny" in run_fresh("info", str(shared)).stdout
-    checked = run_fresh("verify", str(shared), "--source", str(films))
+    assert "encoder of one: random-tiny" in run("info", str(shared)).stdout
+    checked = run("verify", str(shared), "--source", str(films))
     assert "one" in checked.stdout
 
 

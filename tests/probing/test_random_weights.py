@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from datasets import Dataset, load_dataset
+from datasets import Dataset, load_dataset, load_from_disk
 
 import emollama_hf
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.probing.probe import probe
 from emollama_hf.probing.probe_error import ProbeError
+from tests.extraction.crops import stack
 
 LABELS = {"label": "kind", "group": "person", "folds": 2, "resamples": 100, "permutations": 0}
 
@@ -35,6 +36,27 @@ def test_a_folder_of_random_weights_is_refused(extracted: tuple[Path, Dataset]) 
 def test_what_extract_returned_is_refused(extracted: tuple[Path, Dataset]) -> None:
     with pytest.raises(ProbeError, match="facemae was computed with random weights"):
         probe(extracted[1], **LABELS)
+
+
+def test_what_load_opened_is_refused_also_after_other_steps(extracted: tuple[Path, Dataset], tmp_path: Path) -> None:
+    opened = emollama_hf.load(extracted[0]).map(lambda row: {"longer": len(row["kind"])}).select(range(4))
+    opened.save_to_disk(str(tmp_path / "saved"))
+    for ds in (opened, load_from_disk(str(tmp_path / "saved"))):
+        with pytest.raises(ProbeError, match="facemae was computed with random weights"):
+            probe(ds, **LABELS)
+    assert "Columns of random weights" in opened.info.description
+
+
+def test_a_named_encoder_of_random_weights_is_refused_and_not_its_neighbour(tmp_path: Path) -> None:
+    rows = {"kind": ["a", "b"] * 4, "person": [f"p{index // 2}" for index in range(8)]}
+    ds = Dataset.from_dict({**rows, "facemae_frames": [stack(index) for index in range(8)]})
+    made = emollama_hf.extract(ds, encoders={"vit": "random-tiny"}, out=tmp_path / "features", device="cpu")
+    made = made.add_column("other", [[float(index)] for index in range(8)])
+    with pytest.raises(ProbeError, match="vit was computed with random weights"):
+        probe(made, **LABELS, columns=["vit"])
+    assert probe(made, **LABELS, columns=["other"]).random == ()
+    with pytest.raises(ProbeError, match="vit was computed with random weights"):
+        probe(tmp_path / "features", **LABELS)
 
 
 def test_they_are_probed_where_that_is_allowed_and_the_result_says_so(extracted: tuple[Path, Dataset]) -> None:
