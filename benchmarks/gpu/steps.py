@@ -46,6 +46,7 @@ STEPS: tuple[Step, ...] = (
     Step("videomae", "stage_times:videomae", "stages", 75, 5, "VideoMAE's time and memory by batch"),
     Step("emollama", "stage_times:emollama", "stages", 120, 10, "time and memory of EVA and the decoder by batch"),
     Step("answers", "answers:answers", "stages", 90, 10, "pieces of an answer a second, 8 and 16 clips together"),
+    Step("encoders", "named_encoders:named_encoders", "encoders", 75, 10, "encoders named for a column: values, speed"),
     Step("together", "together:together", "stages", 75, 5, "one clip against several together"),
     Step("launches", "launches:launches", "stages", 60, 5, "kernels, copies and waits of a batch", ("cuda",)),
     Step("halving", "halving:halving", "memory", 60, 10, "a batch that does not fit into memory", ("cuda",)),

@@ -67,9 +67,10 @@ def test_the_face_moves_as_planted(tmp_path: Path) -> None:
 
 
 def test_people_differ_more_than_clips_of_a_person(made: Corpus) -> None:
-    shapes = [crops(path).mean((0, 3)) for path in made.clips]
+    chosen = made.clips[:9]
+    shapes = [crops(path).mean((0, 3)) for path in chosen]
     shapes = [shape / shape.mean() for shape in shapes]  # not by their light
-    people = [int(path.name[1:4]) for path in made.clips]
+    people = [int(path.name[1:4]) for path in chosen]
     apart = {True: [], False: []}
     for i in range(len(shapes)):
         for j in range(i):
