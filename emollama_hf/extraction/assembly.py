@@ -80,7 +80,12 @@ class Assembly:
 
     def dataset(self) -> Dataset:
         """The new columns; values stay in the shards, mapped into memory. Pictures only as far as they are kept."""
-        parts = [self._stage_dataset(stage) for stage in self._pipeline.stages if self._numbers(stage)]
+        parts: list[Dataset] = []
+        for stage in self._numbered():
+            computed = {name for part in parts for name in part.column_names}  # two encoders of sound say `has_audio`
+            part = self._stage_dataset(stage)
+            own = [name for name in part.column_names if name not in computed]
+            parts.append(part if len(own) == len(part.column_names) else part.select_columns(own))
         if self.computation.pictures:
             parts.append(self._kept_dataset())
         status = {schema.STATUS: self.statuses, schema.ERROR: self.errors()}
@@ -93,14 +98,14 @@ class Assembly:
         errors: what stands in `emollama_error`.
         """
         stored = StoredRows()
-        stages = [stage for stage in self._pipeline.stages if self._numbers(stage)]
+        stages = self._numbered()
         stretches = {stage: _Stretches(self._stretches(stage)) for stage in stages}
         features = self._pipeline.features
         for rows in ranges:
             columns: dict[str, pa.Array | pa.ChunkedArray] = {}
             for stage in stages:
                 table = self._read(stage, stretches[stage], rows, stored)
-                columns |= {name: table.column(name) for name in table.column_names}
+                columns = {name: table.column(name) for name in table.column_names} | columns
             for name in self.computation.pictures:
                 columns[name] = pictures_to_arrow(name, self._pictures(name, rows, stored), features[name])
             columns[schema.STATUS] = pa.array(self.statuses[rows.start : rows.stop], pa.string())
@@ -125,6 +130,10 @@ class Assembly:
                 elif outcome is None:  # it was computed and thrown away
                     failures[row] = Failure("unexpected", CHANGED)
         return dict(sorted(failures.items()))
+
+    def _numbered(self) -> list[Stage]:
+        """The stages that compute other columns than pictures."""
+        return [stage for stage in self._pipeline.stages if self._numbers(stage)]
 
     def _numbers(self, stage: Stage) -> Features:
         own = self.computation.features[stage.name]

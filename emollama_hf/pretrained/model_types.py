@@ -5,10 +5,12 @@ The lists are transformers' own, which decide what its Auto classes build. Impor
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from emollama_hf.errors import ModelError
+from emollama_hf.text import few_of_many
 
 Part = Literal["image_encoder", "video_encoder", "sound_encoder"]
 
@@ -35,8 +37,12 @@ def part_of(config: Mapping[str, Any], where: str) -> Part:
     for part, kinds in parts.items():
         if kind in kinds:
             return part
-    known = "; ".join(f"{part}: {', '.join(sorted(kinds))}" for part, kinds in parts.items())
-    raise ModelError(f"{where}: model_type {kind!r} is no encoder of images, videos or sound. Known are {known}.")
+    near = difflib.get_close_matches(kind, sorted(set().union(*parts.values())), few_of_many.FEW)
+    like = f"names like it: {', '.join(near)}" if near else "encoders are clip, dinov2, videomae, wav2vec2 and others"
+    raise ModelError(
+        f"{where}: model_type {kind[:80]!r} is no encoder of images, videos or sound that the installed transformers "
+        f"has; {like}. Name another model."
+    )
 
 
 def _parts() -> dict[Part, frozenset[str]]:

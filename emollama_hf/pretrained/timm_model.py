@@ -16,10 +16,12 @@ from emollama_hf.pretrained.model_size import check_size
 from emollama_hf.pretrained.weight_state import WeightState, check_values, split_left_out, without_prefix
 from emollama_hf.tensors.tensor_names import check_names
 
-#: Heads as timm and training programs call them; a name that the model itself has is never one.
+#: Heads and losses as timm and training programs call them; a name that the model itself has is never one.
+#: A norm before a head is part of the feature.
 _HEADS = (
-    r"(?:fc|classifier|last_linear|linear|logits)\b",
-    r"(?:head|aux_head|heads|cls_head|head_dist|fc_cls|fc_logits|projector|projection_head)\b",
+    r"(?:fc|classifier|head)(?:\d+|_(?!norm)\w+)?\b",
+    r"(?:last_linear|linear|logits|aux_head|heads|cls_head|projector|projection_head)\b",
+    r"(?:criterion|loss|loss_fn|loss_func)\b",  # its class weights
 )
 #: Counts of batches in training, which files from before PyTorch 0.4.1 lack.
 _COUNTS = "num_batches_tracked"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from emollama_hf.errors import ModelError
 from emollama_hf.tensors.shards import WeightFiles
 from emollama_hf.tensors.strict_load import open_safetensors
 from emollama_hf.tensors.weight_values import WEIGHT_TYPES, check_types, type_fault, unusable, value_fault
+from emollama_hf.text.few_of_many import few_and_more
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +67,7 @@ class WeightState:
         for remark in self.remarks:
             _log.info("%s: %s", self.where, remark)
         if left_out:
-            listed = ", ".join(compact((name, "") for name in sorted(left_out)))
+            listed = few_and_more(compact((name, "") for name in sorted(left_out)))
             _log.info("%s: left out, no part of the encoder (%d): %s", self.where, len(left_out), listed)
 
 
@@ -128,6 +129,8 @@ def prefixes_of(names: Iterable[str]) -> list[str]:
 def without_prefix(state: WeightState, expected: Collection[str]) -> WeightState:
     """The state without the prefix under which most of the expected names are found.
 
+    A prefix of other words than training programs usually have ("resnet.") counts if all expected names are under it.
+
     Args:
         state: as it was read.
         expected: names of the library's model.
@@ -135,7 +138,19 @@ def without_prefix(state: WeightState, expected: Collection[str]) -> WeightState
     counts = {
         prefix: sum(f"{prefix}{name}" in state.tensors for name in expected) for prefix in prefixes_of(state.tensors)
     }
-    return stripped(state, max(counts, key=lambda prefix: counts[prefix]))
+    best = max(counts, key=lambda prefix: counts[prefix])
+    if counts[best] < len(expected):
+        best = next(_whole_prefixes(state.tensors, expected), best)
+    return stripped(state, best)
+
+
+def _whole_prefixes(names: Collection[str], expected: Collection[str]) -> Iterator[str]:
+    """The prefixes, of any words, under which all expected names are found."""
+    some = max(expected, key=len, default="")  # every name will do, and few others end as a long one does
+    for name in names:
+        prefix = name.removesuffix(some)
+        if prefix.endswith(".") and all(f"{prefix}{one}" in names for one in expected):
+            yield prefix
 
 
 def stripped(state: WeightState, prefix: str) -> WeightState:

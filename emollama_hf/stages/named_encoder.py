@@ -193,7 +193,8 @@ def _opened(family: type[NamedEncoder], encoder: str, revision: str | None, weig
     source = opened_encoder(encoder, revision, weights)
     if source.part != family.part:
         raise ModelError(
-            f"{encoder} is a {source.part.replace('_', ' ')}, and {family.__name__} takes one of {family.reads}. Use "
+            f"{encoder} is an encoder of {stage_of_part(source.part).reads}, and {family.__name__} takes one of "
+            f"{family.reads}. Use "
             f"{stage_of_part(source.part).__name__}."
         )
     return source

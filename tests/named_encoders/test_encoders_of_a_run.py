@@ -85,6 +85,17 @@ def test_a_card_names_encoders_and_not_emotion_llama(rows: Dataset, tmp_path: Pa
     assert "random" in card
 
 
+def test_two_encoders_of_sound_say_once_whether_there_is_any(films: Path, tmp_path: Path) -> None:
+    paths = sorted(films.glob("*.mp4"))
+    clips = Dataset.from_dict({"uuid": [path.stem for path in paths], "video": [str(path) for path in paths]})
+    both = {name: {"encoder": "random-tiny", "kind": "audio"} for name in ("one", "two")}
+    done = extract(clips, encoders=both, out=tmp_path / "out", device="cpu")
+    assert done.column_names.count("has_audio") == 1
+    assert list(done["has_audio"]) == [False, False]
+    assert {"one", "two", "has_audio"} <= {*load_dataset(str(tmp_path / "out"), split="train").column_names}
+    assert verify(tmp_path / "out", clips, sample=2).holds
+
+
 def test_published_and_verified_where_nobody_has_named_it(films: Path, tmp_path: Path) -> None:
     out, shared = tmp_path / "out", tmp_path / "shared"
     source = ("extract", str(films), "--out", str(out), "--peak", "middle", "--faces", "none")

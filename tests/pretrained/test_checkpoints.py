@@ -76,6 +76,11 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
         "fc.0.weight": torch.ones(4, 2),
         "fc.3.weight": torch.ones(7, 4),
     },
+    "a prefix of its own word": lambda state: under("my_resnet.", state) | {"fc_va.weight": torch.ones(7, 3)},
+    "weights of the classes": lambda state: under("model.", state) | {"criterion.weight": torch.ones(8)},
+    "a head for valence and arousal": lambda state: (
+        state | {"fc_va.weight": torch.ones(2, 4), "fc2.bias": torch.ones(2)}
+    ),
     "no head": lambda state: {name: tensor for name, tensor in state.items() if not name.startswith("fc.")},
     "no counts of batches": lambda state: {
         name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")
@@ -110,6 +115,24 @@ def test_what_was_recognised_and_left_out_is_logged(
     assert "entry state_dict" in told
     assert "prefix module. taken off" in told
     assert "left out, no part of the encoder (2): fc.bias, fc.weight" in told
+
+
+def test_of_many_tensors_left_out_few_are_logged(
+    model: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="emollama_hf")
+    heads = {f"head.{letter}.weight": torch.ones(1) for letter in "abcdefghij"}
+    torch.save(model.state_dict() | heads, tmp_path / "many.pth")
+    features(tmp_path / "many.pth")
+    told = next(one.getMessage() for one in caplog.records if "left out" in one.getMessage())
+    assert "(12): " in told
+    assert told.endswith("and 7 more")
+
+
+def test_a_norm_before_the_head_is_not_left_out(model: nn.Module, tmp_path: Path) -> None:
+    torch.save(model.state_dict() | {"fc_norm.weight": torch.ones(4)}, tmp_path / "normed.pth")
+    with pytest.raises(ModelError, match=r"1 unexpected: fc_norm\.weight"):
+        features(tmp_path / "normed.pth")
 
 
 def test_a_checkpoint_of_another_origin_is_renamed_as_timm_does(tmp_path: Path) -> None:
@@ -174,7 +197,7 @@ def test_code_in_a_pickle_is_not_run(old: bool, model: nn.Module, tmp_path: Path
 
 def test_a_pickled_module_is_refused(model: nn.Module, tmp_path: Path) -> None:
     torch.save(model, tmp_path / "whole.pth")
-    with pytest.raises(ModelError, match="is code and not data"):
+    with pytest.raises(ModelError, match=r"is code and not data.*model\.state_dict\(\)"):
         features(tmp_path / "whole.pth")
 
 

@@ -91,4 +91,10 @@ def _clean(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(word if not word or _PLAIN_PART.fullmatch(word) else code(word) for word in text.split(" "))
+    return " ".join(word if not word or _PLAIN_PART.fullmatch(word) else _named(word) for word in text.split(" "))
+
+
+def _named(word: str) -> str:
+    """A word of a list as a code span, and the comma behind it."""
+    name = word.removesuffix(",")
+    return f"{code(name)}{word[len(name) :]}" if name else code(word)

@@ -96,6 +96,7 @@ def test_sentences_of_the_package_stay_readable() -> None:
         "it holds 10% of the rows, as OpenFace's files (or others) say",
     ):
         assert sentence(text) == text
+    assert sentence("resnet18 with a.pth, clip") == "resnet18 with `a.pth`, clip"
     for text in ("MW", "NonMW", "no_frames", "2.10.0+cu128", "3.11.7", "opencv-python-headless", "4", "Müller"):
         assert inline(text) == text
 
