@@ -24,6 +24,7 @@ from emollama_hf.privacy.numbered_columns import named_columns
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.model_stage import stages_with_weights
+from emollama_hf.stages.named_encoder import NamedEncoder
 from emollama_hf.stages.pipeline import build_pipeline
 from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.work_store import INSIDE_OUT, WorkStore
@@ -81,6 +82,11 @@ def open_run(
     if any(stage.resolved_placement().model is None for stage in stages_with_weights(pipeline.stages)):
         raise ModelError(NO_MODEL)
     for stage in pipeline.stages:
+        if isinstance(stage, NamedEncoder) and stage.column in ds.column_names:  # perhaps a label, which would be lost
+            raise ValueError(
+                f"{stage.name} would replace the column {stage.column!r} of the data set. Name another column, or "
+                "remove that one to compute it."
+            )
         stage.check_columns(ds.column_names)
         stage.check_features(ds.features)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read

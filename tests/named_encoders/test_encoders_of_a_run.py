@@ -170,6 +170,12 @@ def test_what_is_typed_wrongly(encoders: list[str], options: list[str], told: st
         encoders_of(encoders, options)
 
 
+def test_a_column_of_the_data_set_is_not_replaced(rows: Dataset) -> None:
+    for encoders in ({"mw_label": "random-tiny"}, {"mw_label": {"encoder": "random-tiny", "kind": "audio"}}):
+        with pytest.raises(ValueError, match="would replace the column 'mw_label' of the data set"):
+            extract(rows.add_column("video", ["a"] * 3), encoders=encoders)
+
+
 def test_what_is_given_wrongly(rows: Dataset) -> None:
     with pytest.raises(ValueError, match="no option 'layers'"):
         extract(rows, encoders={"one": {"encoder": "random-tiny", "layers": (1,)}})
