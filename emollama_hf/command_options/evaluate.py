@@ -34,7 +34,9 @@ def evaluate(
         Path | None, typer.Option("--out", "-o", help="Directory for evaluation.json, tables (CSV) and figures (SVG).")
     ] = None,
 ) -> None:
-    """Compare predictions with labels: accuracy, F1, classes, confusion matrix, calibration, each with its interval.
+    r"""Compare predictions with labels: accuracy, F1, classes, confusion matrix, calibration, each with its interval.
+
+    Files (--out) need the extra probe: pip install 'emollama_hf\[probe]'.
 
     Ends with 0, with 1 on an error.
     """

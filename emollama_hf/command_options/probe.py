@@ -45,9 +45,9 @@ def probe(
     config: Annotated[str | None, typer.Option(help="Configuration of the data set.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.")] = None,
 ) -> None:
-    """Find out which feature column carries a label, on people that no classifier was trained on.
+    r"""Find out which feature column carries a label, on people that no classifier was trained on.
 
-    Needs the extra probe: pip install 'emollama_hf[probe]'. Ends with 0, or with 1 on an error.
+    Needs the extra probe: pip install 'emollama_hf\[probe]'. Ends with 0, or with 1 on an error.
     """
     from emollama_hf.commands.probe import run_probe
 

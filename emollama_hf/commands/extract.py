@@ -22,7 +22,7 @@ from emollama_hf.extraction.open_run import open_run
 from emollama_hf.extraction.run import Run
 from emollama_hf.extraction.sources import open_source
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, read_manifest
-from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
+from emollama_hf.feature_set.random_columns import random_sentence
 from emollama_hf.planning import memory_check
 from emollama_hf.schema import describe_column
 from emollama_hf.work_store.shard import Failure
@@ -78,8 +78,9 @@ def run_extract(
     note = run.coverage_note(result)
     if note:
         screen.print(f"\n{note}", markup=False)
-    if is_random(out):
-        screen.print(f"\n{RANDOM_WEIGHTS}", markup=False)
+    random = random_sentence(read_manifest(out).configs.values())
+    if random:
+        screen.print(f"\n{random}", markup=False)
     screen.print(f'\nOpen it with: datasets.load_dataset("{out}", split="train")', markup=False)
     return sum(statuses.values()) - statuses[schema.OK]
 

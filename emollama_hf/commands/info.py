@@ -13,6 +13,7 @@ from emollama_hf.feature_set.card.card_sections import label_lines, settings_of,
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import FeatureConfig, Manifest, read_manifest
 from emollama_hf.feature_set.plugins import recorded_origin
+from emollama_hf.feature_set.random_columns import random_sentence
 from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.files.given_path import given_path
 from emollama_hf.schema import describe_column
@@ -72,8 +73,9 @@ def _show_feature_set(target: str, manifest: Manifest) -> None:
         _show_contents(config)
         _show_making(config)
         screen.print()
-    if any(config.is_random for config in manifest.configs.values()):
-        screen.print(RANDOM_WEIGHTS)
+    random = random_sentence(manifest.configs.values())
+    if random:
+        screen.print(random, markup=False)
 
 
 def _show_contents(config: FeatureConfig) -> None:

@@ -136,7 +136,8 @@ def holds_code(path: Path, name: str) -> str:
     return (
         f"{path} holds {name}, which is code and not data: it could run anything, and was not loaded. "
         "Expected tensors, containers, numbers, text and argparse.Namespace only. Get the file from its authors, "
-        "or, if you trust it, save its weights alone: torch.save(model.state_dict(), NEW), or of a dict its 'model'."
+        "or, if it is yours or you trust it, save its weights alone: loaded = torch.load(FILE, weights_only=False), then "
+        "torch.save(loaded.state_dict(), NEW), or of a dict torch.save(loaded['state_dict'], NEW)."
     )
 
 

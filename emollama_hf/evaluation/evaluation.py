@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FAILED = "(failed)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Predictions of a data set compared with its labels.
 
@@ -63,6 +63,12 @@ class Evaluation:
     confidence: str | None
     notes: tuple[str, ...]
     options: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        scores = ", ".join(
+            f"{name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for name, one in self.intervals.items()
+        )
+        return f"Evaluation of {self.prediction} by {self.label}, {self.compared} rows: {scores}"
 
     @property
     def predicted_names(self) -> list[str]:

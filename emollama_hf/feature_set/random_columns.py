@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datasets import Dataset
 
 from emollama_hf.feature_set.manifest import FeatureConfig
+from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
 from emollama_hf.stages.known_columns import columns_of_stage_named
 from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.stage import Stage
@@ -28,6 +29,26 @@ def random_columns_of_configs(configs: Iterable[FeatureConfig]) -> frozenset[str
             if stage.get("model") is not None and named.get(name, config.model.get("random_weights")):
                 found.update(columns_of_stage_named(name))
     return frozenset(found)
+
+
+def random_sentence(configs: Iterable[FeatureConfig]) -> str | None:
+    """What whoever reads a set has to know of columns of random weights; None if it has none."""
+    configs = list(configs)
+    random = random_columns_of_configs(configs)
+    networks = {
+        column
+        for config in configs
+        for stage in config.made.get("stages", ())
+        if stage.get("model") is not None
+        for column in columns_of_stage_named(str(stage["stage"]).split(" as ")[0])
+    }
+    there = [name for config in configs for name in config.features if name in random]
+    if not random:
+        return None
+    return RANDOM_WEIGHTS if random == networks or not there else (
+        f"Weights behind {', '.join(dict.fromkeys(there))} are random: these columns mean nothing and only show what "
+        "the pipeline does."
+    )  # fmt: skip
 
 
 def random_columns_of_stages(stages: Iterable[Stage]) -> frozenset[str]:

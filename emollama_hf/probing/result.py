@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProbeResult:
     """Which columns carry a label.
 
@@ -45,6 +46,14 @@ class ProbeResult:
     control: tuple[str, ...]
     random: tuple[str, ...]
     origin: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        from emollama_hf.probing.table_text import table_text
+
+        return table_text(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
 
     @property
     def order(self) -> list[str]:

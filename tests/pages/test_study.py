@@ -20,7 +20,7 @@ PATHS_OF_MACHINES = re.compile(r"/(?:home|root|tmp|work|usr|Users|mnt|opt)/|\b[A
 
 
 def test_every_command_runs(tmp_path: Path) -> None:
-    reader = Reader(CHECKOUT, {"corpus('clips')": f"corpus('clips', {PEOPLE}, {CLIPS})"}, {})
+    reader = Reader(CHECKOUT, {"corpus('study-clips')": f"corpus('study-clips', {PEOPLE}, {CLIPS})"}, {})
     with reading_in(tmp_path):
         reader.read(PAGE)
     with (tmp_path / "probe" / "table.csv").open(newline="") as file:

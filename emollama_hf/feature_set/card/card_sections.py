@@ -21,6 +21,7 @@ from emollama_hf.frames.faces.face_coverage import LOW_COVERAGE
 from emollama_hf.privacy.media import may_show_people, shows_people
 from emollama_hf.stages.known_columns import feature_columns, known_columns, sensitive_columns
 from emollama_hf.stages.known_stages import find_maker, maker_of, origin_of
+from emollama_hf.stages.named_encoder import NamedEncoder
 from emollama_hf.text.plural import listed
 from emollama_hf.text.secrets import without_secrets
 
@@ -223,12 +224,13 @@ def _meaning(column: str, config: FeatureConfig) -> str:
     """What a column holds. Words that are recorded, perhaps another package's, are Markdown that only shows them."""
     known, recorded = known_columns(), recorded_meanings(config.made)
     maker = find_maker(column)
-    own = maker is not None and origin_of(maker) is None
-    if own and column not in {one.column for one in config.encoders}:
+    # The class of a named encoder does not know which encoder it was: that is recorded, or nobody knows.
+    named = maker is not None and issubclass(maker, NamedEncoder)
+    if maker is not None and origin_of(maker) is None and not named:
         return known[column].meaning
     if column in recorded:
         return meaning_line(recorded[column])
-    return meaning_line(known[column].meaning) if column in known else MEANINGS.get(column, "")
+    return meaning_line(known[column].meaning) if column in known and not named else MEANINGS.get(column, "")
 
 
 def _clips_section(name: str, config: FeatureConfig) -> str:

@@ -12,6 +12,7 @@ from emollama_hf.feature_set.plugins import recorded_credits
 from emollama_hf.stages import STAGES
 from emollama_hf.stages.known_columns import feature_columns
 from emollama_hf.stages.known_stages import find_maker, origin_of
+from emollama_hf.stages.named_encoder import NamedEncoder
 from emollama_hf.text.plural import listed
 
 #: Of every feature set.
@@ -54,11 +55,17 @@ def _of_plugin(credit: Credit) -> str:
 
 
 def _has_emotion_llama(config: FeatureConfig) -> bool:
-    """Whether a model of this package computed features; and where nobody knows of a stage of another package."""
-    named = {one.column for one in config.encoders}
-    computed = [column for column in feature_columns() if column in config.features and column not in named]
+    """Whether a model of this package computed features; and where stages of this package ran and no others."""
+    computed = [column for column in feature_columns() if column in config.features]
     makers = [maker for column in computed if (maker := find_maker(column)) is not None]
+    named = [maker for maker in makers if issubclass(maker, NamedEncoder)]
+    makers = [maker for maker in makers if maker not in named]
     if any(origin_of(maker) is None for maker in makers):
         return True
     built_in = {stage.name for stage in STAGES}
-    return not makers and not named and all(stage["stage"] in built_in for stage in config.made.get("stages", ()))
+    return (
+        not makers
+        and not named
+        and bool(config.made.get("stages"))
+        and all(stage["stage"] in built_in for stage in config.made.get("stages", ()))
+    )

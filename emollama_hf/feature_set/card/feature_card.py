@@ -14,7 +14,7 @@ from emollama_hf.feature_set.card.markdown import inline, sentence
 from emollama_hf.feature_set.card.readme_metadata import readme_metadata
 from emollama_hf.feature_set.manifest import Manifest
 from emollama_hf.feature_set.opening import Opening
-from emollama_hf.feature_set.run_description import RANDOM_WEIGHTS
+from emollama_hf.feature_set.random_columns import random_sentence
 from emollama_hf.feature_set.set_paths import picture_name
 
 
@@ -24,11 +24,11 @@ def write_card(manifest: Manifest, opening: Opening, *, name: str | None = None)
     credits = credits_of(manifest)
     title = title_of(credits)
     whole = shown_text(f"{name}: {title}" if name else title)
-    random = any(config.is_random for config in manifest.configs.values())
+    random = random_sentence(manifest.configs.values())
     return "\n".join(
         [
             _metadata(manifest, pretty_name=whole, size_categories=[_size_category(rows)]),
-            *([f"> {RANDOM_WEIGHTS}\n"] if random else []),
+            *([f"> {sentence(random)}\n"] if random else []),
             f"# {f'{inline(name)}: ' if name else ''}{sentence(title)}\n",
             sections.summary(manifest, credits),
             sections.loading(manifest, opening),
