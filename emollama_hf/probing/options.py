@@ -50,6 +50,8 @@ class ProbeOptions:
             )
         if self.fold is not None and self.fold in (self.label, self.group):
             raise ProbeError(f"fold={self.fold!r} is the label or the group. Name a column of fold numbers, or none.")
+        if self.by is not None and self.by == self.label:
+            raise ProbeError(f"by={self.by!r} is the label: each level would have one class. Name another column.")
         if self.columns is not None and not self.columns and not self.combine:
             raise ProbeError("no column was named. Name some (columns=), or leave it out for every feature column.")
 

@@ -168,7 +168,7 @@ def _outcomes(
     permuted = permuted_labels(rows.labels.numbers, rows.groups, count=options.permutations, seed=options.seed)
     runner = OutOfFold(ds, rows, folds, permuted, options, device)
     inputs: dict[str, Any] = {view.name: runner.read(view) for view in views}
-    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0), np.float32)
+    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0))
     outcomes = {}
     for number, view in enumerate(views):
         logger.info("%s: %d of %d columns", view.name, number + 1, len(views))
