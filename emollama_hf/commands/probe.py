@@ -9,7 +9,7 @@ from typing import Any
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.report import console, table
 from emollama_hf.probing.probe import probe
-from emollama_hf.probing.probe_error import ProbeError
+from emollama_hf.probing.saving import check_folder
 from emollama_hf.probing.table_text import details, difference_cells, heading, table_cells
 
 
@@ -25,8 +25,8 @@ def run_probe(source: str, *, out: Path | None, **options: Any) -> None:
         ProbeError, ValueError: As `emollama_hf.probe` and `ProbeResult.save`.
     """
     quiet_unless_terminal()
-    if out is not None and out.exists() and not out.is_dir():
-        raise ProbeError(f"{out} is a file, expected a folder. Choose another (--out).")
+    if out is not None:
+        check_folder(out)
     result = probe(source, **options)
     screen = console()
     screen.print(heading(result))

@@ -1,4 +1,7 @@
-"""A column of classes as texts: class labels by their names, texts as they are, whole numbers and truth values."""
+"""A column of classes as texts: class labels by their names, texts as they are, whole numbers and truth values.
+
+Whole numbers may be stored as floats, as a table with empty cells stores them.
+"""
 
 from __future__ import annotations
 
@@ -82,9 +85,11 @@ def class_column(ds: Dataset, name: str) -> ClassColumn:
     if dtype in _WHOLE or dtype == "bool":
         kind = "truth values" if dtype == "bool" else "whole numbers"
         return ClassColumn(name, kind, [None if one is None else str(one) for one in values])
+    if str(dtype).startswith("float") and all(one is None or float(one).is_integer() for one in values):
+        return ClassColumn(name, "whole numbers", [None if one is None else str(int(one)) for one in values])
     if dtype == "null":
         return ClassColumn(name, "texts", values)
-    advice = f" Cast it first: ds.cast_column({name!r}, Value('int64'))." if str(dtype).startswith("float") else ""
+    advice = " Divide measurements into classes first." if str(dtype).startswith("float") else ""
     raise SourceError(
         f"column {name!r} holds {describe_column(feature)}, expected one class a row: class labels, texts or whole "
         f"numbers.{advice}"

@@ -98,7 +98,12 @@ class ResampledScores:
 
 
 def resampled_scores(
-    predictions: Predictions, names: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
+    predictions: Predictions,
+    names: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    drawn_from: np.ndarray | None = None,
 ) -> ResampledScores:
     """Metrics of predictions and of `resamples` sets of groups drawn with replacement.
 
@@ -107,6 +112,8 @@ def resampled_scores(
         names: of `METRICS`.
         resamples: how many sets are drawn.
         seed: of the draw; the same seed and number of groups draw the same groups.
+        drawn_from: groups that are drawn, of which some may have none of these rows; None for the groups of the rows.
+            Parts of one set of rows, each drawn from all of its groups, are resampled together.
 
     Returns:
         Values and samples, from which intervals and differences follow.
@@ -122,7 +129,7 @@ def resampled_scores(
     if resamples < 1:
         raise ValueError(f"resamples={resamples}: expected 1 or more")
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for part in _samples(predictions, names, resamples, seed):
+    for part in _samples(predictions, names, resamples, seed, drawn_from):
         for name, values in part.items():
             found[name].append(values)
     empty = np.full(resamples, np.nan)
@@ -194,10 +201,13 @@ def _drawn_groups(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]
 
 
 def _samples(
-    predictions: Predictions, names: Sequence[str], resamples: int, seed: int
+    predictions: Predictions, names: Sequence[str], resamples: int, seed: int, drawn_from: np.ndarray | None
 ) -> Iterator[dict[str, np.ndarray]]:
     """The metrics of resampled sets, (sets,) each, some sets at a time."""
     count, numbers = predictions.group_numbers
+    if drawn_from is not None:
+        known = np.unique(drawn_from)
+        count, numbers = len(known), np.searchsorted(known, predictions.groups)
     counts = group_counts(predictions, numbers, count)
     ranks = ranking(predictions) if any(name in RANK_METRICS for name in names) else None
     ranked_groups = None if ranks is None else numbers[ranks.order]

@@ -83,13 +83,16 @@ def _selected(value: object, part: Part, name: str) -> np.ndarray:
         if len(array) < wanted or not len(array[slice(first, last)]):
             raise _too_short(part, name, len(array), f"the positions [{first or ''}:{last or ''}]")
         array = array[slice(first, last)]
-    if part.mean:
-        array = array.mean(axis=0, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        if part.mean:
+            array = array.mean(axis=0, dtype=np.float32)
+        if array.dtype.itemsize > 4:
+            array = array.astype(np.float32)
     finite = np.isfinite(array)
     if not finite.all():
         raise ProbeError(
-            f"column {part.column!r}, row {name}: {array.size - int(finite.sum())} of {array.size} numbers are NaN or "
-            "infinite. Extract this row again, or remove it (ds.filter) or the column (columns=)."
+            f"column {part.column!r}, row {name}: {array.size - int(finite.sum())} of {array.size} numbers are NaN, "
+            "infinite or beyond float32. Extract this row again, or remove it (ds.filter) or the column (columns=)."
         )
     return array
 

@@ -40,7 +40,7 @@ def control_columns(ds: Dataset, options: ProbeOptions) -> tuple[str, ...]:
 
 
 def control_matrix(ds: Dataset, columns: Sequence[str], rows: np.ndarray) -> np.ndarray:
-    """Facts as a matrix (n, D) float32: numbers as they are, categories as a column of zeros and ones each.
+    """Facts as a matrix (n, D) float64: numbers as they are, categories as a column of zeros and ones each.
 
     Args:
         ds: The data set.
@@ -48,13 +48,15 @@ def control_matrix(ds: Dataset, columns: Sequence[str], rows: np.ndarray) -> np.
         rows: (n,) positions in the data set.
 
     Returns:
-        The matrix. An unknown number is the mean of the known ones, and has a column that says that it is unknown.
+        The matrix. An unknown number is NaN, which standardising makes the mean of the training part's known ones, and
+        has a column that says that it is unknown.
 
     Raises:
         ProbeError: A column that is neither of numbers nor of categories.
     """
     parts = [_encoded(ds, name, rows) for name in columns]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    found: np.ndarray = np.concatenate(parts, axis=1).astype(np.float64)
+    return found
 
 
 def _encoded(ds: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
@@ -76,9 +78,8 @@ def _encoded(ds: Dataset, name: str, rows: np.ndarray) -> np.ndarray:
 def _numbers(values: Sequence[Any]) -> np.ndarray:
     numbers = np.array([np.nan if value is None else value for value in values], np.float64)
     known = np.isfinite(numbers)
-    mean = numbers[known].mean() if known.any() else 0.0
-    filled = np.where(known, numbers, mean)
-    return np.stack([filled, ~known], axis=1) if not known.all() else filled[:, None]
+    numbers[~known] = np.nan
+    return np.stack([numbers, ~known], axis=1) if not known.all() else numbers[:, None]
 
 
 def _categories(values: Sequence[Any]) -> np.ndarray:

@@ -95,7 +95,10 @@ def inner_split(labels: np.ndarray, groups: np.ndarray, *, seed: int) -> InnerSp
     if parts < 2:
         return None
     classes = len(np.unique(labels))
-    if np.bincount(labels).max() < parts:
+    most = int(np.bincount(labels).max())
+    if most < 2:
+        return None
+    if most < parts:
         parts = 2
     for attempt in range(_INNER_TRIES):
         splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed + attempt)

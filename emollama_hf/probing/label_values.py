@@ -34,7 +34,7 @@ def read_labels(values: Sequence[Any], feature: Any, *, column: str, positive: s
     """Class numbers of labels without nulls.
 
     Args:
-        values: One label for each row: texts, whole numbers, or truth values.
+        values: One label for each row: texts, whole numbers (1.0 is the class "1"), or truth values.
         feature: The type of the column; the numbers of a `ClassLabel` become their names.
         column: Its name, for messages.
         positive: Name of the class that F1 and AUC-PR are of. None: the class with the fewest rows.
@@ -48,6 +48,7 @@ def read_labels(values: Sequence[Any], feature: Any, *, column: str, positive: s
     """
     if isinstance(feature, ClassLabel) and feature.names is not None:
         values = [_class_name(feature, value, column) for value in values]
+    values = whole_numbers(values)
     kinds = Counter(type(value).__name__ for value in values)
     if len(kinds) > 1:
         told = ", ".join(f"{count} of type {kind}" for kind, count in kinds.most_common())
@@ -75,6 +76,13 @@ def read_labels(values: Sequence[Any], feature: Any, *, column: str, positive: s
     chosen = names.index(positive) if positive is not None else _rarest([counts[value] for value in distinct])
     number = {value: index for index, value in enumerate(distinct)}
     return Labels(np.array([number[value] for value in values], np.int64), tuple(names), chosen)
+
+
+def whole_numbers(values: Sequence[Any]) -> Sequence[Any]:
+    """Floats as integers where all of them are whole, as in a table that had empty cells; other values unchanged."""
+    if values and all(isinstance(value, float) and value.is_integer() for value in values):
+        return [int(value) for value in values]
+    return values
 
 
 def _class_name(feature: ClassLabel, value: Any, column: str) -> str:

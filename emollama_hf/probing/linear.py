@@ -13,7 +13,9 @@ from emollama_hf.probing.logistic import LogisticFits
 from emollama_hf.probing.standardising import side_by_side
 
 #: Strengths that are tried, scikit-learn's C, the most regularised first.
-GRID = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+GRID = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+#: At a loss this many times that of equal probabilities, less regularised fits are no longer tried.
+HOPELESS = 1.5
 #: The strength where no inner split is possible.
 FALLBACK = 1e-3
 
@@ -76,7 +78,8 @@ def _fitted(
         for one in GRID:
             fit = fits.fit(labels, one, split.fit)
             losses.append(balanced_loss(fits.probabilities(fit, split.held), labels[split.held]))
-            if losses[-1] > min(losses):  # the loss falls and rises once: less regularised fits are worse still
+            # A loss that rises may still fall: large differences between people hide a small signal at first.
+            if losses[-1] > HOPELESS * np.log(classes):
                 break
         strength = GRID[int(np.argmin(losses))]
     return LinearFold(fits.fit(labels, strength).probabilities(test), strength, split is not None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emollama_hf.probing.probe_error import ProbeError
 
@@ -11,6 +12,9 @@ from emollama_hf.probing.probe_error import ProbeError
 METRICS = ("f1", "auc_pr", "auc_roc", "balanced_accuracy", "kappa")
 #: The level of every interval.
 LEVEL = 0.95
+#: Resamples for each pair of columns. A p of n resamples is 2 / (n + 1) at least, and Holm's correction multiplies it
+#: by the number of pairs: with 2,000 resamples and 12 columns, nothing could fall below .05.
+RESAMPLES_OF_A_PAIR = 60
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,14 @@ class ProbeOptions:
             )
         if self.fold is not None and self.fold in (self.label, self.group):
             raise ProbeError(f"fold={self.fold!r} is the label or the group. Name a column of fold numbers, or none.")
+        if self.by is not None and self.by == self.label:
+            raise ProbeError(f"by={self.by!r} is the label: each level would have one class. Name another column.")
         if self.columns is not None and not self.columns and not self.combine:
             raise ProbeError("no column was named. Name some (columns=), or leave it out for every feature column.")
+
+    def for_views(self, count: int) -> ProbeOptions:
+        """The same with enough resamples for the differences between a number of views."""
+        return replace(self, resamples=max(self.resamples, RESAMPLES_OF_A_PAIR * math.comb(count, 2)))
 
 
 def names_tuple(value: str | Sequence[str] | None, option: str) -> tuple[str, ...] | None:

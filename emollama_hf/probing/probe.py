@@ -76,15 +76,18 @@ def probe(
         columns: Columns, or parts of them: "emollama[6:10]" (positions 6 to 9), "emollama[-1]" (one position),
             "emollama:mean" (the mean over positions). None: every feature column, and `emollama[6:10]` as published.
         combine: Vectors side by side, such as "facemae+resnet50".
-        by: Column of levels between which the gap is measured, such as "gender".
+        by: Column of levels between which the gap is measured, such as "gender". Of more than two levels the gap is
+            that of the best and the worst, and its p is corrected for the number of pairs.
         seed: Of folds, inner splits, resamples, permutations and networks.
         folds: How many folds are made.
         control: Columns of the control beside the facts that the data set has (duration, face coverage), numbers or
             categories: what might give the label away without any feature.
-        positive: Class that F1 and AUC-PR are of. None: the class with the fewest rows.
+        positive: Class that F1, AUC-PR and AUC-ROC are of, against all others. None: the class with the fewest rows.
+            Balanced accuracy and kappa are of all classes: judge by these (metric=) where there are more than two.
         metric: By which columns are judged: "auc_roc", "auc_pr", "f1", "balanced_accuracy" or "kappa".
         permutations: Refits with labels permuted among groups, of vectors and the control; not of sequences.
-        resamples: Of the groups, for intervals and differences.
+        resamples: Of the groups, for intervals and differences; with ten columns or more, at least 60 for each pair of
+            them, with fewer of which no corrected p could fall below .05.
         seeds: Networks of a sequence, whose probabilities are averaged.
         max_epochs: Of a network at most; it stops before where the inner split's loss no longer falls.
         device: Torch device of networks: "auto", "cpu", "cuda", ...
@@ -115,6 +118,7 @@ def probe(
         extra_library(library, extra="probe", purpose="a probe")
     opened, random, place = _open(ds, split=split, config_name=config_name, revision=revision)
     views = choose_views(opened.features, options)
+    options = options.for_views(len(views))
     probed = tuple(dict.fromkeys(column for view in views for column in view.columns))
     random_columns = check_not_random(probed, random, allowed=allow_random)
     if by is not None:
@@ -152,7 +156,7 @@ def _open(
     place = os.fspath(ds)
     opened = load(place, ok_only=False, split=split, config_name=config_name, revision=revision)
     random = random_columns_of_place(place, config_name, revision)
-    return opened, random, Path(place).name if Path(place).exists() else place
+    return opened, random, Path(place).resolve().name if Path(place).exists() else place
 
 
 def _outcomes(
@@ -168,7 +172,7 @@ def _outcomes(
     permuted = permuted_labels(rows.labels.numbers, rows.groups, count=options.permutations, seed=options.seed)
     runner = OutOfFold(ds, rows, folds, permuted, options, device)
     inputs: dict[str, Any] = {view.name: runner.read(view) for view in views}
-    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0), np.float32)
+    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0))
     outcomes = {}
     for number, view in enumerate(views):
         logger.info("%s: %d of %d columns", view.name, number + 1, len(views))

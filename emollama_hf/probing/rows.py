@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-from datasets import Dataset
+from datasets import ClassLabel, Dataset
 
 from emollama_hf import schema
-from emollama_hf.probing.label_values import Labels, read_labels
+from emollama_hf.probing.label_values import Labels, read_labels, whole_numbers
 from emollama_hf.probing.options import ProbeOptions
 from emollama_hf.probing.probe_error import ProbeError, check_column
 from emollama_hf.text.few_of_many import few_and_more
 
 #: Rows whose nulls are looked for together.
 _ROWS_AT_ONCE = 1000
+#: The number of a `ClassLabel` that stands for no label in data sets that hide those of their test split.
+NO_LABEL = -1
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,10 @@ def _reasons(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> dic
     for named in (options.label, options.fold):
         for row in () if named is None else null_rows(ds, named):
             reasons.setdefault(row, f"without {named}")
+    if isinstance(ds.features[options.label], ClassLabel):
+        for row, value in enumerate(column_values(ds, options.label)):
+            if value == NO_LABEL:
+                reasons.setdefault(row, f"without {options.label}")
     lost = [row for row in null_rows(ds, options.group) if row not in reasons]
     if lost:
         names = row_names(ds)
@@ -144,6 +150,7 @@ def _picked(values: Sequence[Any], indices: np.ndarray) -> list[Any]:
 
 def _numbered(values: Sequence[Any], column: str, option: str) -> tuple[np.ndarray, list[str]]:
     """Values as numbers, and what each number stands for, in the order of the values."""
+    values = whole_numbers(values)
     kinds = {type(value).__name__ for value in values}
     if len(kinds) > 1 or not kinds <= {"str", "int", "bool"}:
         raise ProbeError(

@@ -54,6 +54,16 @@ def save_result(result: ProbeResult, directory: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def check_folder(directory: Path) -> None:
+    """Raise ProbeError if a result cannot be written to a folder, which need not exist: before hours of computing."""
+    folder = given_path(directory)
+    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
+    if not existing.is_dir():
+        raise ProbeError(f"{existing} is a file, expected a folder. Choose another (--out).")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ProbeError(f"{existing} cannot be written to. Choose another folder (--out).")
+
+
 def result_json(result: ProbeResult) -> dict[str, Any]:
     """Everything that a result says, JSON-able; what is undefined is null."""
     rows = result.rows

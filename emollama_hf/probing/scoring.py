@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,8 @@ class ViewScores:
         permuted: By metric the mean and the standard deviation over the permutations; empty where none were made.
         seeds: By metric the value of each seed's networks; empty of one fit.
         levels: By level of `by` the rows and the intervals of the metrics.
-        gap: By metric the highest level less the lowest: their names, and the difference with its interval.
+        gap: By metric the highest level less the lowest: their names, and the difference with its interval. p is
+            corrected for the number of pairs of levels.
     """
 
     intervals: Mapping[str, Interval]
@@ -124,9 +126,15 @@ class Scoring:
                 ]
         return found
 
-    def _resampled(self, predictions: Any, seed: int = 0) -> ResampledScores:
-        options = self._options
-        return resampled_scores(predictions, METRICS, resamples=options.resamples, seed=options.seed + seed)
+    def _resampled(self, predictions: Any) -> ResampledScores:
+        """Resampled scores of rows, which may be some of the probed ones: all draws are of the same groups."""
+        return resampled_scores(
+            predictions,
+            METRICS,
+            resamples=self._options.resamples,
+            seed=self._options.seed,
+            drawn_from=self._rows.groups,
+        )
 
     def _values(self, outcome: Outcome, among: np.ndarray) -> dict[str, float]:
         chosen = predictions_of(self._rows, outcome.probabilities, predicted=outcome.predicted, among=among)
@@ -161,8 +169,8 @@ class Scoring:
             assert self._levels is not None
             among = np.flatnonzero(self._levels == number)
             chosen = predictions_of(self._rows, outcome.probabilities, predicted=outcome.predicted, among=among)
-            # Groups of one level are drawn independently of those of another.
-            found[name] = (len(among), self._resampled(chosen, seed=number + 1))
+            # A participant may have rows of several levels: these are drawn together.
+            found[name] = (len(among), self._resampled(chosen))
         return found
 
 
@@ -178,7 +186,7 @@ def read_levels(ds: Dataset, by: str, rows: ProbeRows) -> tuple[np.ndarray, list
     values = [listed[row] for row in rows.indices]
     if isinstance(feature, ClassLabel):
         values = [None if value is None else feature.names[value] for value in values]
-    texts = [None if value is None else str(value) for value in values]
+    texts = [None if value is None or value != value else str(value) for value in values]
     names = sorted({text for text in texts if text is not None})
     if not 2 <= len(names) <= MOST_LEVELS:
         raise ProbeError(
@@ -196,12 +204,19 @@ def _gaps(levels: Mapping[str, ResampledScores]) -> dict[str, tuple[str, str, Di
         known = {name: one.values[metric] for name, one in levels.items() if not np.isnan(one.values[metric])}
         if len(known) > 1:
             high, low = max(known, key=lambda name: known[name]), min(known, key=lambda name: known[name])
-            found[metric] = (high, low, level_difference(levels[high], levels[low], metric))
+            pairs = math.comb(len(known), 2)
+            found[metric] = (high, low, level_difference(levels[high], levels[low], metric, pairs=pairs))
     return found
 
 
-def level_difference(high: ResampledScores, low: ResampledScores, metric: str) -> Difference:
-    """The difference of a metric between the rows of two levels, whose groups are drawn independently."""
+def level_difference(high: ResampledScores, low: ResampledScores, metric: str, *, pairs: int = 1) -> Difference:
+    """The difference of a metric between the rows of two levels, resampled together.
+
+    Args:
+        high, low: Of the levels.
+        metric: Its name.
+        pairs: Of levels, of which this one was chosen since it differs most: p is multiplied by it (Bonferroni).
+    """
     samples = high.samples[metric] - low.samples[metric]
     known = samples[~np.isnan(samples)]
     value = high.values[metric] - low.values[metric]
@@ -209,4 +224,4 @@ def level_difference(high: ResampledScores, low: ResampledScores, metric: str) -
         return Difference(value, float("nan"), float("nan"), float("nan"))
     ends = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     smaller = min(int((known <= 0).sum()), int((known >= 0).sum()))
-    return Difference(value, float(ends[0]), float(ends[1]), min(1.0, 2 * (smaller + 1) / (len(known) + 1)))
+    return Difference(value, float(ends[0]), float(ends[1]), min(1.0, pairs * 2 * (smaller + 1) / (len(known) + 1)))

@@ -79,6 +79,11 @@ def choose_views(features: Features, options: ProbeOptions) -> tuple[View, ...]:
             "the data set has no feature column: none holds one vector or sequence of numbers a row. Extract features "
             "first, or name a column (columns=)."
         )
+    told = {"label": options.label, "group": options.group, "fold": options.fold}
+    for option, name in told.items():
+        view = next((view for view in views if name in view.columns), None)
+        if view is not None:
+            raise ProbeError(f"column {view.name!r}: {name} is the {option} (--{option}). Name feature columns.")
     taken = [view.name for view in views if view.name in (CHANCE, CONTROL)]
     if taken:
         raise ProbeError(f"a column is called {taken[0]!r}, as a row of the table is. Rename it (ds.rename_column).")

@@ -126,7 +126,9 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
             name = place.removeprefix("hf://datasets/")
             if is_feature_set(folder):
                 config = check_directory(folder, config_name)
-            found = load_dataset(str(folder) if folder.is_dir() else name, config_name, revision=revision)
+            if folder.is_dir():  # "." has no name, and `datasets` names what it opens by the folder
+                name = str(folder if folder.name not in ("", "..") else folder.resolve())
+            found = load_dataset(name, config_name, revision=revision)
     except Exception as error:  # `datasets` and the Hub raise many types; each has one useful first line
         lines = str(error).strip().splitlines()
         neither = "" if folder.is_dir() or is_url else "is no directory here and "

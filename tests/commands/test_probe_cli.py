@@ -49,3 +49,13 @@ def test_an_error_is_one_line(features: str, options: tuple[str, ...], said: str
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
     assert len([line for line in ran.stderr.splitlines() if line.startswith("emollama-hf: ")]) >= 1
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_probe(features: str, tmp_path: Path) -> None:
+    """The file that is in the way is named, not the column that does not exist: nothing was computed."""
+    taken = tmp_path / "file"
+    taken.write_text("mine")
+    for out in (taken, taken / "below"):
+        ran = run("probe", features, *PROBE, "--columns", "absent", "--out", str(out), status=1)
+        assert f"{taken} is a file" in ran.stderr.replace("\n", " ")
+    assert taken.read_text() == "mine"

@@ -77,7 +77,8 @@ BAD: dict[str, tuple[Dataset, dict[str, Any], str]] = {
     ),
     "words as confidences": (answers(), {"confidence": "emotion_label"}, "holds text, expected confidences"),
     "fractions as labels": (
-        answers(ROWS, emotion_label=[0.5] * ROWS), {}, r"holds float64, expected one class.*Value\('int64'\)",
+        answers(ROWS, emotion_label=[0.5] * ROWS), {},
+        "holds float64, expected one class.*Divide measurements into classes",
     ),
     "lists as labels": (answers(), {"label": "emotion_probs"}, r"holds \(3,\) float32, expected one class a row"),
     "lists as groups": (answers(), {"group": "emotion_probs"}, r"holds \(3,\) float32, expected a group a row"),

@@ -186,3 +186,11 @@ def test_what_the_model_says_is_evaluated(tmp_path: Path) -> None:
 def test_it_is_a_public_name() -> None:
     assert "evaluate" in emollama_hf.__all__
     assert emollama_hf.evaluate is evaluate
+
+
+def test_whole_floats_are_whole_numbers() -> None:
+    """A table with an empty cell becomes one of floats."""
+    ds = Dataset.from_dict({"emotion": [0, 1, 1, 0], "emotion_label": [0.0, 1.0, 0.0, None]})
+    found = evaluate(ds, **NAMED, resamples=10)
+    assert found.classes == ("0", "1")
+    assert (found.counts[:, :2].tolist(), found.unlabeled) == ([[1, 1], [0, 1]], 1)

@@ -154,3 +154,24 @@ def test_sides_that_cannot_be_compared_are_refused() -> None:
         resampled_scores(one, ["f1"], resamples=20).differences(resampled_scores(one, ["f1"], resamples=30))
     with pytest.raises(ValueError, match="resamples=0"):
         resampled_scores(one, ["f1"], resamples=0)
+
+
+def test_parts_of_one_set_are_resampled_together() -> None:
+    """Of a person who is drawn, the rows of both parts are: what people have in common cancels in their difference."""
+    random = np.random.default_rng(0)
+    groups, half = np.repeat(np.arange(30), 20), np.tile([0, 1], 300)
+    truth = np.tile([0, 0, 1, 1], 150)
+    right = random.random(600) < np.linspace(0.2, 0.95, 30)[groups]
+    predicted = np.where(right, truth, 1 - truth)
+    parts = [
+        resampled_scores(
+            Predictions(truth[rows], predicted[rows], None, groups[rows], ("a", "b"), 1), ["accuracy"],
+            resamples=400, drawn_from=groups,
+        ).samples["accuracy"]
+        for rows in (half == 0, half == 1)
+    ]  # fmt: skip
+    assert np.corrcoef(parts)[0, 1] > 0.7
+    draws = np.random.default_rng(0).integers(0, 30, (100, 30))  # the draws of the first hundred sets
+    of_group = [np.flatnonzero((groups == group) & (half == 1)) for group in range(30)]
+    expected = [right[np.concatenate([of_group[group] for group in drawn])].mean() for drawn in draws]
+    assert parts[1][:100] == pytest.approx(expected)

@@ -65,8 +65,18 @@ CASES: dict[str, tuple[Callable[[], Dataset], dict[str, Any], str]] = {
                              " folds 0, 1 (and 5 more groups)"),
     "one fold": (lambda: folds(lambda row: 0), {"fold": "fold"}, "one value only, '0'"),
     "no such fold column": (small, {"fold": "test_fold"}, "fold='test_fold': there is no such column"),
-    "NaN": (lambda: spoiled(float("nan")), {}, "column 'signal', row clip0003: 1 of 12 numbers are NaN or infinite"),
-    "infinity": (lambda: spoiled(float("inf")), {}, "NaN or infinite"),
+    "NaN": (lambda: spoiled(float("nan")), {}, "column 'signal', row clip0003: 1 of 12 numbers are NaN, infinite"),
+    "infinity": (lambda: spoiled(float("inf")), {}, "NaN, infinite or beyond float32"),
+    "beyond float32": (
+        lambda: with_column(small(), "signal", [[1e300 * (row == 3)] for row in range(36)],
+                            List(Value("float64"), length=1)), {}, "row clip0003: 1 of 1 numbers are NaN, infinite or",
+    ),
+    "the label as a column": (lambda: labels(lambda row: row % 2), {"columns": "mw_label"}, "mw_label is the label"),
+    "levels of the label": (small, {"by": "mw_label"}, "by='mw_label' is the label"),
+    "the group as a column": (
+        lambda: with_column(small(), "participant_id", [row // 6 for row in range(36)]),
+        {"columns": ["signal", "participant_id"]}, "participant_id is the group",
+    ),
     "vectors of two lengths": (ragged, {}, "12 numbers in row clip0000 and 11 in row clip0004"),
     "an unknown column": (small, {"columns": "singal"}, "Did you mean signal?"),
     "an unknown label": (small, {"label": "mw_lable"}, "Did you mean mw_label?"),
@@ -136,4 +146,28 @@ def test_a_constant_column_and_more_features_than_rows_work() -> None:
 
 def test_two_groups_are_tested_on_each_other() -> None:
     result = probe(planted(groups=2, rows_of_group=30), **CHEAP, folds=2, columns="signal")
+    assert result.outcomes["signal"].choices["chosen_on_inner_split"] == [False, False]
+
+
+def test_whole_floats_are_whole_numbers() -> None:
+    """A table with an empty cell becomes one of floats."""
+    ds = labels(lambda row: None if row == 0 else float(row % 2))
+    ds = with_column(ds, "participant_id", [None if row == 0 else float(row // 6) for row in range(36)])
+    result = probe(ds, **CHEAP, folds=2, positive="1")
+    assert result.rows.labels.classes == ("0", "1")
+    assert result.rows.group_names == ("0", "1", "2", "3", "4", "5")
+    assert result.rows.left_out == {"without mw_label": 1}
+
+
+def test_the_class_number_of_hidden_labels_is_no_label() -> None:
+    ds = small()
+    hidden = [-1 if row == 2 else label for row, label in enumerate(ds["mw_label"])]
+    result = probe(with_column(ds, "mw_label", hidden, ds.features["mw_label"]), **CHEAP, folds=2)
+    assert result.rows.left_out == {"without mw_label": 1}
+    assert result.rows.labels.classes == ("NonMW", "MW")
+
+
+def test_a_training_part_of_one_row_a_class_has_no_inner_split() -> None:
+    ds = with_column(small().select(range(4)), "participant_id", list("abcd"))
+    result = probe(with_column(ds, "mw_label", list("xyxy")), **CHEAP, folds=2)
     assert result.outcomes["signal"].choices["chosen_on_inner_split"] == [False, False]

@@ -82,6 +82,13 @@ def test_without_names_columns_with_nulls_are_left_out(place: Path, caplog: pyte
     assert "emollama_error" not in first
 
 
+def test_the_current_directory_is_a_place(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "below").mkdir()
+    for directory, name in ((place, "."), (place / "below", "..")):
+        monkeypatch.chdir(directory)
+        assert len(load(name, ok_only=False)) == 5
+
+
 def test_all_is_there_for_those_who_want_it(place: Path) -> None:
     plain = load_dataset(str(place), split="train")
     assert load(place, ok_only=False).with_format("arrow")[:].equals(plain.with_format("arrow")[:])
