@@ -22,6 +22,14 @@ _MAX_SMALL_BYTES = 4096
 _LOCAL_HEADER = 30  # bytes, before the name
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive. Raises ModelError for one whose list of entries is damaged."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile as error:
+        raise ModelError(_refused(path, str(error))) from error
+
+
 def check_archive(path: Path) -> None:
     """Check that a zip archive is one that `torch.save` writes: its list of entries, their headers, its pickle.
 
@@ -60,6 +68,8 @@ def _check_entries(archive: zipfile.ZipFile, file: IO[bytes], path: Path) -> Non
         name, size = entry.filename, entry.file_size
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != size or entry.flag_bits & 1:
             raise ModelError(_refused(path, f"{name} compressed or encrypted, expected it as it is"))
+        if not 0 <= entry.header_offset <= end:
+            raise ModelError(_refused(path, f"{name} at a position outside of the file"))
         header = _read_at(file, entry.header_offset, _LOCAL_HEADER)
         # The list of entries may say one thing, and the entry another: readers differ in which of them they believe.
         if header[:4] != b"PK\x03\x04" or header[8:10] != b"\0\0":
@@ -136,8 +146,8 @@ def holds_code(path: Path, name: str) -> str:
     return (
         f"{path} holds {name}, which is code and not data: it could run anything, and was not loaded. "
         "Expected tensors, containers, numbers, text and argparse.Namespace only. Get the file from its authors, "
-        "or, if it is yours or you trust it, save its weights alone: loaded = torch.load(FILE, weights_only=False), then "
-        "torch.save(loaded.state_dict(), NEW), or of a dict torch.save(loaded['state_dict'], NEW)."
+        "or, if you trust it, load it with torch.load(FILE, weights_only=False) and save its weights alone: "
+        "torch.save(model.state_dict(), NEW), or of a dict torch.save(loaded['state_dict'], NEW)."
     )
 
 

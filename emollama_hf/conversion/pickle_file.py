@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from emollama_hf.conversion.archive_check import check_archive, check_old_pickles, holds_code
+from emollama_hf.conversion.archive_check import check_archive, check_old_pickles, holds_code, is_archive
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.strict_load import check_not_pointer
 from emollama_hf.tensors.wrapped_names import wrapping_hint
@@ -33,7 +32,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     Raises ModelError for anything else in the file, with its name, and for what is no whole checkpoint.
     """
     check_not_pointer(path)
-    mapped = zipfile.is_zipfile(path)
+    mapped = is_archive(path)
     if mapped:
         check_archive(path)
     else:

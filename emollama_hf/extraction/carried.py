@@ -12,6 +12,8 @@ from typing import Any
 
 from datasets import Dataset
 
+from emollama_hf.feature_set.described_encoders import know_encoders
+
 MARK = "emollama_hf made the features of this data set: "
 
 
@@ -34,4 +36,6 @@ def carried_making(ds: Dataset) -> dict[str, Any]:
             "the data set was put together from rows that were made with different models or settings. Take them apart "
             "and push each by itself."
         )
+    for one in found:
+        know_encoders(one)
     return found[-1] if found else {}

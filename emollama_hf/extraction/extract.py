@@ -19,7 +19,6 @@ from emollama_hf.engines.ray_cluster import check_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.extraction.open_run import open_run
 from emollama_hf.extraction.run import column_values
-from emollama_hf.feature_set.random_columns import note_random_columns, random_columns_of_stages
 from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.stage import Stage
 
@@ -108,7 +107,6 @@ def extract(
         existing=existing, overwrite=overwrite, retry_failed=retry_failed, **options,
     )  # fmt: skip
     done = run.finish(workers, shard_rows=shard_rows)
-    note_random_columns(done, random_columns_of_stages(run.pipeline.stages))
     (statuses,) = column_values(done, schema.STATUS)
     failed = Counter(status for status in statuses if status != schema.OK)
     if failed:

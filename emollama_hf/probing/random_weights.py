@@ -9,9 +9,10 @@ from pathlib import Path
 from datasets import Dataset
 
 from emollama_hf.errors import ShareError
+from emollama_hf.extraction.carried import carried_making
 from emollama_hf.feature_set.destination import is_feature_set
-from emollama_hf.feature_set.manifest import ManifestError, read_manifest
-from emollama_hf.feature_set.random_columns import noted_random_columns, random_columns_of_configs
+from emollama_hf.feature_set.manifest import FeatureConfig, ManifestError, read_manifest
+from emollama_hf.feature_set.random_columns import random_columns
 from emollama_hf.probing.probe_error import ProbeError
 from emollama_hf.sharing.places.open_place import open_place
 from emollama_hf.text.few_of_many import few_and_more
@@ -58,7 +59,7 @@ def random_columns_of_place(place: str, config_name: str | None, revision: str |
         return frozenset()  # opened by its cache, without a connection: what cannot be asked is not known
     if manifest is None:
         return frozenset()
-    return random_columns_of_configs(manifest.configs[name] for name in _chosen(manifest.configs, config_name))
+    return _random_of(manifest.configs[name] for name in _chosen(manifest.configs, config_name))
 
 
 def random_columns_of_dataset(ds: Dataset) -> frozenset[str]:
@@ -71,7 +72,11 @@ def random_columns_of_dataset(ds: Dataset) -> frozenset[str]:
     files = [Path(os.path.abspath(file["filename"])) for file in ds.cache_files]
     folders = {parent for file in files for parent in file.parents[:_LEVELS]}
     found = (random_columns_of_folder(folder, None) for folder in sorted(folders) if is_feature_set(folder))
-    return noted_random_columns(ds).union(*found)
+    try:
+        made = carried_making(ds)
+    except ValueError:  # put together from rows of different models: `push` refuses these
+        made = {}
+    return random_columns(made).union(*found)
 
 
 def random_columns_of_folder(folder: Path, config_name: str | None) -> frozenset[str]:
@@ -80,8 +85,12 @@ def random_columns_of_folder(folder: Path, config_name: str | None) -> frozenset
         configs = read_manifest(folder).configs
     except ManifestError:
         return frozenset()  # who opens its rows says so
-    return random_columns_of_configs(configs[name] for name in _chosen(configs, config_name))
+    return _random_of(configs[name] for name in _chosen(configs, config_name))
 
 
 def _chosen(configs: Iterable[str], config_name: str | None) -> list[str]:
     return [name for name in configs if config_name in (None, name)]
+
+
+def _random_of(configs: Iterable[FeatureConfig]) -> frozenset[str]:
+    return frozenset().union(*(random_columns(config.made) for config in configs))

@@ -16,10 +16,10 @@ from emollama_hf import schema
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
+from emollama_hf.extraction.carried import carry_making
 from emollama_hf.feature_set.destination import is_feature_set
 from emollama_hf.feature_set.manifest import DEFAULT_CONFIG, FeatureConfig
 from emollama_hf.feature_set.parquet_rows import check_directory
-from emollama_hf.feature_set.random_columns import note_random_columns, random_columns_of_configs
 from emollama_hf.feature_set.set_paths import README
 from emollama_hf.files.given_path import given_path
 from emollama_hf.frames.source import FILE_URL, local_path
@@ -145,8 +145,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
             f"{folder / README} is damaged, or was changed: by it, {place!r} has other columns or rows than by its "
             "provenance.json. Restore its first lines, or extract or push into it once more, which writes them again."
         )
-    if config is not None:
-        note_random_columns(ds, random_columns_of_configs([config]))
+    if config is not None and config.made:
+        carry_making(ds, config.made)
     return ds
 
 

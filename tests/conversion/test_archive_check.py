@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import io
 import pickle
 import struct
@@ -165,6 +166,16 @@ def test_a_changed_archive_is_read_as_it_was_or_refused(saved: Path, data: st.Da
         assert "\n" not in str(error)  # noqa: PT017
     else:
         assert sum(tensor.numel() for tensor in state.values()) < 1000
+
+
+def test_each_byte_of_the_list_of_entries_may_be_changed(saved: Path) -> None:
+    """Positions outside of the file, a second disk: what `zipfile` and the system say of these is no ModelError."""
+    good, path = saved.read_bytes(), saved.with_name("mutated.pth")
+    for position in range(good.index(b"PK\x01\x02"), len(good)):
+        for value in {1, 255} - {good[position]}:
+            path.write_bytes(good[:position] + bytes([value]) + good[position + 1 :])
+            with contextlib.suppress(ModelError):
+                model_state(read_checkpoint(path))
 
 
 @pytest.mark.parametrize("zipped", [True, False])
