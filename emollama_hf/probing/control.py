@@ -15,18 +15,23 @@ from emollama_hf.probing.probe_error import ProbeError, check_column
 from emollama_hf.probing.rows import column_values
 from emollama_hf.probing.views import fact_columns
 
+#: Facts that are left out unless they are named: a network of expressions chose the peak frame by looking at the face.
+NOT_FREE_OF_THE_FACE = frozenset([schema.PEAK_INDEX])
 #: Categories of a column that get a column of their own; the rarer ones share one.
 MOST_CATEGORIES = 50
 
 
 def control_columns(ds: Dataset, options: ProbeOptions) -> tuple[str, ...]:
-    """The columns of the control: the facts of a clip that the data set has, and those that were named.
+    """The columns of the control: the facts of a clip that the data set has, and the columns that were named.
+
+    Facts are frame count, frames a second, duration, face coverage and whether the clip has sound; not the number of
+    the peak frame, which a network of expressions chose.
 
     Raises:
         ProbeError: A named column is absent, or is the label, the group or the folds.
     """
     used = {options.label, options.group, options.fold}
-    facts = fact_columns()
+    facts = fact_columns() - NOT_FREE_OF_THE_FACE
     found = [
         name
         for name, feature in ds.features.items()

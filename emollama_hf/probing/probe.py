@@ -80,8 +80,9 @@ def probe(
             that of the best and the worst, and its p is corrected for the number of pairs.
         seed: Of folds, inner splits, resamples, permutations and networks.
         folds: How many folds are made.
-        control: Columns of the control beside the facts that the data set has (duration, face coverage), numbers or
-            categories: what might give the label away without any feature.
+        control: Columns of numbers or categories that might give the label away without any feature, such as "room".
+            The control has by itself the facts of a clip that the data set holds: frame count, frames a second,
+            duration, face coverage, and whether there is sound.
         positive: Class that F1, AUC-PR and AUC-ROC are of, against all others. None: the class with the fewest rows.
             Balanced accuracy and kappa are of all classes: judge by these (metric=) where there are more than two.
         metric: By which columns are judged: "auc_roc", "auc_pr", "f1", "balanced_accuracy" or "kappa".
