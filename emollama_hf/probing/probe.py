@@ -17,7 +17,8 @@ from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.feature_set.run_description import library_versions
-from emollama_hf.probing.control import control_columns, control_matrix
+from emollama_hf.probing.control import control_columns
+from emollama_hf.probing.control_values import ControlColumn, read_control
 from emollama_hf.probing.folds import Folds, make_folds
 from emollama_hf.probing.options import ProbeOptions, names_tuple
 from emollama_hf.probing.out_of_fold import OutOfFold
@@ -128,7 +129,8 @@ def probe(
     rows = read_rows(opened, probed, options)
     made = make_folds(rows, count=folds, seed=seed, fold_column=fold, group_column=group)
     levels, level_names = (None, []) if by is None else read_levels(opened, by, rows)
-    outcomes = _outcomes(opened, rows, made, views, facts, options)
+    control_read = read_control(opened, facts, rows.indices)
+    outcomes = _outcomes(opened, rows, made, views, control_read, options)
     scoring = Scoring(rows, made.numbers, made.names, options, levels, level_names)
     scores = {name: scoring.score(outcome) for name, outcome in outcomes.items()}
     origin = {
@@ -137,7 +139,8 @@ def probe(
         "libraries": library_versions(LIBRARIES),
         "dataset": {"place": place, "fingerprint": opened._fingerprint, "rows": len(opened)},
     }
-    return ProbeResult(options, rows, made, outcomes, scores, tuple(scoring.compare()), facts, random_columns, origin)
+    read_as = {one.name: one.read_as for one in control_read}
+    return ProbeResult(options, rows, made, outcomes, scores, tuple(scoring.compare()), read_as, random_columns, origin)
 
 
 def _open(
@@ -165,7 +168,7 @@ def _outcomes(
     rows: ProbeRows,
     folds: Folds,
     views: Sequence[View],
-    facts: Sequence[str],
+    control: Sequence[ControlColumn],
     options: ProbeOptions,
 ) -> dict[str, Outcome]:
     """Out-of-fold predictions of every view, the control and chance. All that is read is checked before any fit."""
@@ -173,7 +176,6 @@ def _outcomes(
     permuted = permuted_labels(rows.labels.numbers, rows.groups, count=options.permutations, seed=options.seed)
     runner = OutOfFold(ds, rows, folds, permuted, options, device)
     inputs: dict[str, Any] = {view.name: runner.read(view) for view in views}
-    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0))
     outcomes = {}
     for number, view in enumerate(views):
         logger.info("%s: %d of %d columns", view.name, number + 1, len(views))
@@ -181,7 +183,7 @@ def _outcomes(
         outcomes[view.name] = (
             runner.vectors(view.name, found) if view.kind == "vector" else runner.sequences(view.name, *found)
         )
-    if control.shape[1]:
-        outcomes[CONTROL] = runner.vectors(CONTROL, [control])
+    if control:
+        outcomes[CONTROL] = runner.vectors(CONTROL, [np.concatenate([one.matrix for one in control], axis=1)])
     outcomes[CHANCE] = chance_outcome(rows, CHANCE)
     return outcomes

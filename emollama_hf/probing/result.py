@@ -32,7 +32,7 @@ class ProbeResult:
         outcomes: Out-of-fold predictions by view, "control" and "chance" among them.
         scores: Numbers by view.
         comparisons: Paired differences between views, in every metric.
-        control: The columns of the control.
+        control: The columns of the control, and how each was read: "numbers", or "4 categories".
         random: Probed columns of random weights, which mean nothing.
         origin: JSON-able: the data set's place and fingerprint, and the versions of the libraries.
     """
@@ -43,7 +43,7 @@ class ProbeResult:
     outcomes: Mapping[str, Outcome]
     scores: Mapping[str, ViewScores]
     comparisons: tuple[Comparison, ...]
-    control: tuple[str, ...]
+    control: Mapping[str, str]
     random: tuple[str, ...]
     origin: Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emollama_hf.probing.conclusion import METRIC_NAMES, difference_text, interval_text, number_text
 from emollama_hf.probing.options import METRICS
@@ -72,7 +72,7 @@ def details(result: ProbeResult) -> list[str]:
     name, found = METRIC_NAMES[metric], result.scores[best]
     said = []
     if result.control:
-        said.append(f"control: {', '.join(result.control)}.")
+        said.append(f"control: {_control_text(result.control)}.")
     values = ", ".join(f"{fold} {number_text(one[metric])}" for fold, one in found.folds.items())
     said.append(f"{best}, {name} by fold: {values}.")
     if found.seeds:
@@ -89,6 +89,14 @@ def details(result: ProbeResult) -> list[str]:
         high, low, difference = found.gap[metric]
         said.append(f"{best}, gap {high} - {low}: {difference_text(difference)}.")
     return said
+
+
+def _control_text(control: Mapping[str, str]) -> str:
+    """How the columns of the control were read: "clip_duration_s, lamp (numbers); room (4 categories)"."""
+    names: dict[str, list[str]] = {}
+    for name, read_as in control.items():
+        names.setdefault(read_as, []).append(name)
+    return "; ".join(f"{', '.join(some)} ({read_as})" for read_as, some in names.items())
 
 
 def table_text(result: ProbeResult) -> str:
