@@ -98,8 +98,8 @@ def probe(
         split, config_name, revision: Of a place, as for `emollama_hf.load`.
 
     Returns:
-        The result: `.table`, `.predictions`, `.conclusion`, `.save(DIR)`. Rows that failed, or lack a label, a fold or
-        a feature, are left out and counted.
+        The result: `.table`, `.predictions`, `.conclusion`, `.save(DIR)`. Rows that failed, or lack a label, a group,
+        a fold or a feature, are left out and counted.
 
     Raises:
         ValueError: What cannot be probed, such as one class or one group, a group in two folds, NaN in a feature, an
