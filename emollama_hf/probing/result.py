@@ -102,7 +102,7 @@ class ProbeResult:
     @property
     def predictions(self) -> pd.DataFrame:
         """A row for each view and probed row: `row` (position in the data set), `name`, `column`, `fold`, `group`,
-        `truth`, `predicted`, and a probability for each class, `p_CLASS`.
+        `truth`, `predicted`, and a probability for each class, `p_CLASS`, that of the positive class first.
         """
         import pandas as pd
 
@@ -118,7 +118,7 @@ class ProbeResult:
                 "group": [rows.group_names[group] for group in rows.groups],
                 "truth": [classes[number] for number in rows.labels.numbers],
                 "predicted": [classes[number] for number in outcome.predicted],
-                **{f"p_{one}": outcome.probabilities[:, number] for number, one in enumerate(classes)},
+                **{f"p_{classes[number]}": outcome.probabilities[:, number] for number in rows.labels.shown_order},
             }
             frames.append(pd.DataFrame(frame))
         return pd.concat(frames, ignore_index=True)
