@@ -17,7 +17,9 @@ from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.feature_set.run_description import library_versions
+from emollama_hf.probing.conclusion import above
 from emollama_hf.probing.control import control_columns
+from emollama_hf.probing.control_alone import compare_alone
 from emollama_hf.probing.control_values import ControlColumn, read_control
 from emollama_hf.probing.folds import Folds, make_folds
 from emollama_hf.probing.options import ProbeOptions, names_tuple
@@ -139,8 +141,13 @@ def probe(
         "libraries": library_versions(LIBRARIES),
         "dataset": {"place": place, "fingerprint": opened._fingerprint, "rows": len(opened)},
     }
+    comparisons = tuple(scoring.compare())
+    leaks = any(
+        above(one) for one in comparisons if (one.first, one.second, one.metric) == (CONTROL, CHANCE, metric)
+    )  # fmt: skip
+    alone = compare_alone(opened, rows, made, control_read, options) if options.control and leaks else ()
     read_as = {one.name: one.read_as for one in control_read}
-    return ProbeResult(options, rows, made, outcomes, scores, tuple(scoring.compare()), read_as, random_columns, origin)
+    return ProbeResult(options, rows, made, outcomes, scores, comparisons, read_as, alone, random_columns, origin)
 
 
 def _open(

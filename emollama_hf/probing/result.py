@@ -33,6 +33,8 @@ class ProbeResult:
         scores: Numbers by view.
         comparisons: Paired differences between views, in every metric.
         control: The columns of the control, and how each was read: "numbers", or "4 categories".
+        control_alone: Each column of the control less chance; empty unless columns were named for the control and it is
+            above chance.
         random: Probed columns of random weights, which mean nothing.
         origin: JSON-able: the data set's place and fingerprint, and the versions of the libraries.
     """
@@ -44,6 +46,7 @@ class ProbeResult:
     scores: Mapping[str, ViewScores]
     comparisons: tuple[Comparison, ...]
     control: Mapping[str, str]
+    control_alone: tuple[Comparison, ...]
     random: tuple[str, ...]
     origin: Mapping[str, Any]
 
@@ -67,7 +70,7 @@ class ProbeResult:
         """What the numbers allow to say, in a few sentences."""
         said = conclude(
             self.scores, self.comparisons, metric=self.options.metric, label=self.options.label,
-            groups=len(self.rows.group_names),
+            groups=len(self.rows.group_names), named=self.options.control, alone=self.control_alone,
         )  # fmt: skip
         random = f" {', '.join(self.random)}: of random weights, which mean nothing." if self.random else ""
         return said + random

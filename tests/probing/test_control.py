@@ -7,11 +7,15 @@ import pytest
 from datasets import ClassLabel, Dataset, Value
 
 from emollama_hf import schema
+from emollama_hf.measures.group_bootstrap import Difference
+from emollama_hf.probing.conclusion import control_sentence
 from emollama_hf.probing.control import control_columns
 from emollama_hf.probing.control_values import read_control
 from emollama_hf.probing.options import ProbeOptions
 from emollama_hf.probing.probe import probe
 from emollama_hf.probing.probe_error import ProbeError
+from emollama_hf.probing.saving import result_json
+from emollama_hf.probing.scoring import Comparison
 from emollama_hf.probing.table_text import details
 from tests.probing.planted import planted
 
@@ -70,3 +74,29 @@ def test_the_details_say_how_the_control_was_read() -> None:
         permutations=0, resamples=100,
     )  # fmt: skip
     assert details(result)[0] == "control: clip_duration_s, lamp (numbers); room (2 categories and null)."
+
+
+def test_a_control_above_chance_by_a_named_column_is_no_surprise() -> None:
+    """ "Look for why" was said of the very column that somebody had named."""
+    ds = planted(groups=20)
+    random = np.random.default_rng(3)
+    plain = ds.remove_columns("clip_duration_s").add_column("clip_duration_s", random.normal(size=len(ds)))
+    plain = plain.add_column("lamp", list(ds["clip_duration_s"])).add_column("room", random.integers(0, 3, len(ds)))
+    told = {"label": "mw_label", "group": "participant_id", "columns": "noise", "permutations": 0, "resamples": 400}
+    found = probe(plain, **told, control=["lamp", "room"])
+    assert "The control is above chance. Of its columns alone, lamp is." in found.conclusion
+    assert "look for why" not in found.conclusion
+    assert [one["first"] for one in result_json(found)["control_alone"]] == ["clip_duration_s", "lamp", "room"]
+    other = probe(ds.add_column("room", random.integers(0, 3, len(ds))), **told, control="room")
+    assert "clip_duration_s is, which was not named for it (--control): look for why." in other.conclusion
+
+
+def test_columns_that_are_above_chance_together_alone_are_named() -> None:
+    assert control_sentence(["lamp", "room"], ()) == (
+        "The control with lamp, room is above chance, though no column of it alone is."
+    )
+    alone = [Comparison(name, "chance", "auc_roc", "control alone", Difference(0.2, 0.1, 0.3, 0.001), 0.002)
+             for name in ("clip_fps", "lamp")]  # fmt: skip
+    assert control_sentence(["lamp"], alone).endswith(
+        "clip_fps, lamp are; clip_fps was not named for it (--control), look for why."
+    )
