@@ -11,6 +11,11 @@ from emollama_hf.command_options.shared_options import Device, SharedSet, Split
 
 _ALL_FEATURES = "Column, or part of it: emollama[6:10], emollama:mean; again for more. Default: every feature column."
 
+_CONTROL = (
+    "Column of numbers or categories that might give the label away; again for more. The control has by itself: frame "
+    "count, frames a second, duration, face coverage, whether there is sound."
+)
+
 
 def probe(
     dataset: SharedSet,
@@ -24,7 +29,7 @@ def probe(
     by: Annotated[str | None, typer.Option(help="Column of levels between which the gap is measured.")] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(help="Column that might give the label away, beside duration and coverage; again for more."),
+        typer.Option(help=_CONTROL),
     ] = None,
     positive: Annotated[str | None, typer.Option(help="Class of F1 and AUC-PR. Default: the rarest.")] = None,
     metric: Annotated[

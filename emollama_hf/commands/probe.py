@@ -43,6 +43,8 @@ def run_probe(source: str, *, out: Path | None, **options: Any) -> None:
         result.save(out)
         screen.print(f"\nWrote {out}: table.csv, table.txt, probe.json, predictions.parquet and figures (SVG).")
     screen.print(f"\n{result.conclusion}")
+    if out is None:
+        screen.print("\nNothing was saved: --out FOLDER saves the table, every number, the predictions and figures.")
 
 
 def _table(lines: Sequence[Sequence[str]]) -> Any:

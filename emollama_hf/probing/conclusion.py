@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from emollama_hf.measures.group_bootstrap import Difference, Interval
 from emollama_hf.probing.scoring import Comparison, ViewScores
 from emollama_hf.probing.views import CHANCE, CONTROL
+from emollama_hf.text.few_of_many import few_and_more
 
 #: A corrected p below this counts.
 SIGNIFICANT = 0.05
@@ -20,7 +21,14 @@ METRIC_NAMES = {
 
 
 def conclude(
-    views: Mapping[str, ViewScores], comparisons: Sequence[Comparison], *, metric: str, label: str, groups: int
+    views: Mapping[str, ViewScores],
+    comparisons: Sequence[Comparison],
+    *,
+    metric: str,
+    label: str,
+    groups: int,
+    named: Sequence[str] = (),
+    alone: Sequence[Comparison] = (),
 ) -> str:
     """The best view, and whether its interval excludes chance, the control and the next view.
 
@@ -30,9 +38,11 @@ def conclude(
         metric: By which views are judged.
         label: The column of the labels.
         groups: How many groups there are.
+        named: Columns of the control that somebody named.
+        alone: Each column of the control less chance, where columns were named.
 
     Returns:
-        One to three sentences.
+        A few sentences.
     """
     ranked = ranked_views(views, metric)
     if not ranked:
@@ -60,10 +70,31 @@ def conclude(
         lead = f"Its lead on {second} ({difference_text(comparison.difference)})"
         sentences.append(f"{lead} {'excludes' if above(comparison) else 'does not exclude'} zero.")
     if above(found.get((CONTROL, CHANCE))):
-        sentences.append("The control itself is above chance: the label can be told without any feature, look for why.")
+        sentences.append(control_sentence(named, alone))
     if groups < FEW_GROUPS:
         sentences.append(f"With {groups} groups the intervals are somewhat too narrow.")
     return " ".join(sentences)
+
+
+def control_sentence(named: Sequence[str], alone: Sequence[Comparison]) -> str:
+    """What to say of a control above chance: by which columns it is, which is a surprise only where nobody named them.
+
+    Args:
+        named: Columns of the control that somebody named.
+        alone: Each column of the control less chance, where columns were named.
+    """
+    if not named:
+        return "The control itself is above chance: the label can be told without any feature, look for why."
+    found = [one.first for one in alone if above(one)]
+    expected, others = [name for name in found if name in named], [name for name in found if name not in named]
+    if not found:
+        return f"The control with {few_and_more(named)} is above chance, though no column of it alone is."
+    said = [f"The control is above chance. Of its columns alone, {few_and_more(found)} {_is(found)}"]
+    if expected and others:
+        said.append(f"; {few_and_more(others)} {_was(others)} not named for it (--control), look for why")
+    elif others:
+        said.append(f", which {_was(others)} not named for it (--control): look for why")
+    return "".join(said) + "."
 
 
 def ranked_views(views: Mapping[str, ViewScores], metric: str) -> list[str]:
@@ -96,6 +127,14 @@ def number_text(value: float) -> str:
         return "-"
     text = f"{value:.2f}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _was(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
 
 
 def _reversed(one: Comparison) -> Comparison:

@@ -76,8 +76,9 @@ def precision_recall(result: ProbeResult) -> bytes:
 
 def confusion(result: ProbeResult) -> bytes:
     """Which class the best view predicts for rows of which class: counts, and shares of each true class."""
-    best, classes = result.order[0], result.rows.labels.classes
-    counts = confusion_counts(result.outcomes[best].predictions(result.rows))[:, :-1]
+    best, order = result.order[0], result.rows.labels.shown_order
+    classes = [result.rows.labels.classes[number] for number in order]
+    counts = confusion_counts(result.outcomes[best].predictions(result.rows))[np.ix_(order, order)]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = max(2.4, 0.75 * len(classes))
     with svg_figure(side + 0.6, side) as (figure, svg):

@@ -25,9 +25,15 @@ class Labels:
     classes: tuple[str, ...]
     positive: int
 
+    @property
+    def shown_order(self) -> tuple[int, ...]:
+        """Class numbers as people meet them everywhere: the positive class first, then the others."""
+        return (self.positive, *(number for number in range(len(self.classes)) if number != self.positive))
+
     def counts(self) -> dict[str, int]:
+        """How many rows each class has, the positive class first."""
         found = np.bincount(self.numbers, minlength=len(self.classes))
-        return {name: int(count) for name, count in zip(self.classes, found, strict=True)}
+        return {self.classes[number]: int(found[number]) for number in self.shown_order}
 
 
 def read_labels(values: Sequence[Any], feature: Any, *, column: str, positive: str | None) -> Labels:

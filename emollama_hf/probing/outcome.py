@@ -71,10 +71,9 @@ def predictions_of(
 
 
 def chance_outcome(rows: ProbeRows, name: str) -> Outcome:
-    """What somebody reaches who sees no feature: the classes' shares as probabilities, and always the positive class.
+    """What somebody reaches who sees no feature: always the positive class, with probability 1.
 
-    Of all answers without knowledge, always the positive class has the highest F1.
+    Of all answers without knowledge, this one has the highest F1; AUC-PR and AUC-ROC are the same for each of them.
     """
-    counts = np.bincount(rows.labels.numbers, minlength=len(rows.labels.classes))
-    shares = np.tile(counts / counts.sum(), (len(rows), 1))
-    return Outcome(name, "constant", "", shares, np.full(len(rows), rows.labels.positive, np.int64))
+    predicted = np.full(len(rows), rows.labels.positive, np.int64)
+    return Outcome(name, "constant", "", np.eye(len(rows.labels.classes))[predicted], predicted)

@@ -17,7 +17,10 @@ from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.feature_set.run_description import library_versions
-from emollama_hf.probing.control import control_columns, control_matrix
+from emollama_hf.probing.conclusion import above
+from emollama_hf.probing.control import control_columns
+from emollama_hf.probing.control_alone import compare_alone
+from emollama_hf.probing.control_values import ControlColumn, read_control
 from emollama_hf.probing.folds import Folds, make_folds
 from emollama_hf.probing.options import ProbeOptions, names_tuple
 from emollama_hf.probing.out_of_fold import OutOfFold
@@ -80,8 +83,9 @@ def probe(
             that of the best and the worst, and its p is corrected for the number of pairs.
         seed: Of folds, inner splits, resamples, permutations and networks.
         folds: How many folds are made.
-        control: Columns of the control beside the facts that the data set has (duration, face coverage), numbers or
-            categories: what might give the label away without any feature.
+        control: Columns of numbers or categories that might give the label away without any feature, such as "room".
+            The control has by itself the facts of a clip that the data set holds: frame count, frames a second,
+            duration, face coverage, and whether there is sound.
         positive: Class that F1, AUC-PR and AUC-ROC are of, against all others. None: the class with the fewest rows.
             Balanced accuracy and kappa are of all classes: judge by these (metric=) where there are more than two.
         metric: By which columns are judged: "auc_roc", "auc_pr", "f1", "balanced_accuracy" or "kappa".
@@ -96,8 +100,8 @@ def probe(
         split, config_name, revision: Of a place, as for `emollama_hf.load`.
 
     Returns:
-        The result: `.table`, `.predictions`, `.conclusion`, `.save(DIR)`. Rows that failed, or lack a label, a fold or
-        a feature, are left out and counted.
+        The result: `.table`, `.predictions`, `.conclusion`, `.save(DIR)`. Rows that failed, or lack a label, a group,
+        a fold or a feature, are left out and counted.
 
     Raises:
         ValueError: What cannot be probed, such as one class or one group, a group in two folds, NaN in a feature, an
@@ -127,7 +131,8 @@ def probe(
     rows = read_rows(opened, probed, options)
     made = make_folds(rows, count=folds, seed=seed, fold_column=fold, group_column=group)
     levels, level_names = (None, []) if by is None else read_levels(opened, by, rows)
-    outcomes = _outcomes(opened, rows, made, views, facts, options)
+    control_read = read_control(opened, facts, rows.indices)
+    outcomes = _outcomes(opened, rows, made, views, control_read, options)
     scoring = Scoring(rows, made.numbers, made.names, options, levels, level_names)
     scores = {name: scoring.score(outcome) for name, outcome in outcomes.items()}
     origin = {
@@ -136,7 +141,13 @@ def probe(
         "libraries": library_versions(LIBRARIES),
         "dataset": {"place": place, "fingerprint": opened._fingerprint, "rows": len(opened)},
     }
-    return ProbeResult(options, rows, made, outcomes, scores, tuple(scoring.compare()), facts, random_columns, origin)
+    comparisons = tuple(scoring.compare())
+    leaks = any(
+        above(one) for one in comparisons if (one.first, one.second, one.metric) == (CONTROL, CHANCE, metric)
+    )  # fmt: skip
+    alone = compare_alone(opened, rows, made, control_read, options) if options.control and leaks else ()
+    read_as = {one.name: one.read_as for one in control_read}
+    return ProbeResult(options, rows, made, outcomes, scores, comparisons, read_as, alone, random_columns, origin)
 
 
 def _open(
@@ -164,7 +175,7 @@ def _outcomes(
     rows: ProbeRows,
     folds: Folds,
     views: Sequence[View],
-    facts: Sequence[str],
+    control: Sequence[ControlColumn],
     options: ProbeOptions,
 ) -> dict[str, Outcome]:
     """Out-of-fold predictions of every view, the control and chance. All that is read is checked before any fit."""
@@ -172,7 +183,6 @@ def _outcomes(
     permuted = permuted_labels(rows.labels.numbers, rows.groups, count=options.permutations, seed=options.seed)
     runner = OutOfFold(ds, rows, folds, permuted, options, device)
     inputs: dict[str, Any] = {view.name: runner.read(view) for view in views}
-    control = control_matrix(ds, facts, rows.indices) if facts else np.empty((len(rows), 0))
     outcomes = {}
     for number, view in enumerate(views):
         logger.info("%s: %d of %d columns", view.name, number + 1, len(views))
@@ -180,7 +190,7 @@ def _outcomes(
         outcomes[view.name] = (
             runner.vectors(view.name, found) if view.kind == "vector" else runner.sequences(view.name, *found)
         )
-    if control.shape[1]:
-        outcomes[CONTROL] = runner.vectors(CONTROL, [control])
+    if control:
+        outcomes[CONTROL] = runner.vectors(CONTROL, [np.concatenate([one.matrix for one in control], axis=1)])
     outcomes[CHANCE] = chance_outcome(rows, CHANCE)
     return outcomes

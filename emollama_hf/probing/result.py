@@ -32,7 +32,9 @@ class ProbeResult:
         outcomes: Out-of-fold predictions by view, "control" and "chance" among them.
         scores: Numbers by view.
         comparisons: Paired differences between views, in every metric.
-        control: The columns of the control.
+        control: The columns of the control, and how each was read: "numbers", or "4 categories".
+        control_alone: Each column of the control less chance; empty unless columns were named for the control and it is
+            above chance.
         random: Probed columns of random weights, which mean nothing.
         origin: JSON-able: the data set's place and fingerprint, and the versions of the libraries.
     """
@@ -43,7 +45,8 @@ class ProbeResult:
     outcomes: Mapping[str, Outcome]
     scores: Mapping[str, ViewScores]
     comparisons: tuple[Comparison, ...]
-    control: tuple[str, ...]
+    control: Mapping[str, str]
+    control_alone: tuple[Comparison, ...]
     random: tuple[str, ...]
     origin: Mapping[str, Any]
 
@@ -67,7 +70,7 @@ class ProbeResult:
         """What the numbers allow to say, in a few sentences."""
         said = conclude(
             self.scores, self.comparisons, metric=self.options.metric, label=self.options.label,
-            groups=len(self.rows.group_names),
+            groups=len(self.rows.group_names), named=self.options.control, alone=self.control_alone,
         )  # fmt: skip
         random = f" {', '.join(self.random)}: of random weights, which mean nothing." if self.random else ""
         return said + random
@@ -102,7 +105,7 @@ class ProbeResult:
     @property
     def predictions(self) -> pd.DataFrame:
         """A row for each view and probed row: `row` (position in the data set), `name`, `column`, `fold`, `group`,
-        `truth`, `predicted`, and a probability for each class, `p_CLASS`.
+        `truth`, `predicted`, and a probability for each class, `p_CLASS`, that of the positive class first.
         """
         import pandas as pd
 
@@ -118,7 +121,7 @@ class ProbeResult:
                 "group": [rows.group_names[group] for group in rows.groups],
                 "truth": [classes[number] for number in rows.labels.numbers],
                 "predicted": [classes[number] for number in outcome.predicted],
-                **{f"p_{one}": outcome.probabilities[:, number] for number, one in enumerate(classes)},
+                **{f"p_{classes[number]}": outcome.probabilities[:, number] for number in rows.labels.shown_order},
             }
             frames.append(pd.DataFrame(frame))
         return pd.concat(frames, ignore_index=True)

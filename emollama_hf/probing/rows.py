@@ -1,4 +1,4 @@
-"""The rows that are probed: those with a label, a group and every feature; the others are counted."""
+"""The rows that are probed: those with a label, a group, a fold and every feature; the others are counted."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ProbeRows:
 
 
 def read_rows(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> ProbeRows:
-    """The rows that have a label and every feature column that is probed.
+    """The rows that have a label, a group, a fold where folds are given, and every feature column that is probed.
 
     Args:
         ds: The data set.
@@ -57,7 +57,7 @@ def read_rows(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> Pr
         The rows.
 
     Raises:
-        ProbeError: An unknown column, a null or blank group, no row that is left, or what `read_labels` says.
+        ProbeError: An unknown column, a blank group, no row that is left, or what `read_labels` says.
     """
     for option in ("label", "group", "fold"):
         name = getattr(options, option)
@@ -127,21 +127,22 @@ def _reasons(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> dic
     for name in features:
         for row in null_rows(ds, name):
             reasons.setdefault(row, f"without {name}")
-    for named in (options.label, options.fold):
-        for row in () if named is None else null_rows(ds, named):
+    for named in (options.label, options.group, options.fold):
+        for row in () if named is None else _unknown_rows(ds, named):
             reasons.setdefault(row, f"without {named}")
     if isinstance(ds.features[options.label], ClassLabel):
         for row, value in enumerate(column_values(ds, options.label)):
             if value == NO_LABEL:
                 reasons.setdefault(row, f"without {options.label}")
-    lost = [row for row in null_rows(ds, options.group) if row not in reasons]
-    if lost:
-        names = row_names(ds)
-        raise ProbeError(
-            f"group={options.group!r} is null in {len(lost)} rows ({few_and_more([names[row] for row in lost], 3)}): "
-            "nobody knows which fold they belong to. Fill it in, or remove these rows (ds.filter)."
-        )
     return reasons
+
+
+def _unknown_rows(ds: Dataset, name: str) -> Iterator[int]:
+    """Positions of the rows in which a column is null or NaN, as tables write what they do not know."""
+    yield from null_rows(ds, name)
+    feature = ds.features[name]
+    if schema.shape_of(feature) == () and schema.dtype_of(feature).startswith("float"):
+        yield from (row for row, value in enumerate(column_values(ds, name)) if value != value)
 
 
 def _picked(values: Sequence[Any], indices: np.ndarray) -> list[Any]:

@@ -17,7 +17,7 @@ from emollama_hf.probing.figures import FIGURES
 from emollama_hf.probing.options import LEVEL
 from emollama_hf.probing.probe_error import ProbeError
 from emollama_hf.probing.result import ProbeResult
-from emollama_hf.probing.scoring import ViewScores
+from emollama_hf.probing.scoring import Comparison, ViewScores
 from emollama_hf.probing.table_text import table_text
 
 FORMAT = 1
@@ -84,19 +84,11 @@ def result_json(result: ProbeResult) -> dict[str, Any]:
             "rows": {name: int((result.folds.numbers == fold).sum()) for fold, name in enumerate(result.folds.names)},
         },
         "control": list(result.control),
+        "control_read_as": dict(result.control),
+        "control_alone": [_comparison_json(one) for one in result.control_alone],
         "random_weights": list(result.random),
         "views": {name: {**_outcome_json(result, name), **_scores_json(result.scores[name])} for name in result.order},
-        "differences": [
-            {
-                "first": one.first,
-                "second": one.second,
-                "metric": one.metric,
-                "family": one.family,
-                **_difference_json(one.difference),
-                "p_holm": one.p_holm,
-            }
-            for one in result.comparisons
-        ],
+        "differences": [_comparison_json(one) for one in result.comparisons],
         "conclusion": result.conclusion,
     }
     known: dict[str, Any] = _without_nan(described)
@@ -126,6 +118,17 @@ def _scores_json(found: ViewScores) -> dict[str, Any]:
             metric: {"highest": high, "lowest": low, **_difference_json(difference)}
             for metric, (high, low, difference) in found.gap.items()
         },
+    }
+
+
+def _comparison_json(one: Comparison) -> dict[str, Any]:
+    return {
+        "first": one.first,
+        "second": one.second,
+        "metric": one.metric,
+        "family": one.family,
+        **_difference_json(one.difference),
+        "p_holm": one.p_holm,
     }
 
 

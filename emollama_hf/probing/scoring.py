@@ -53,7 +53,8 @@ class ViewScores:
 class Comparison:
     """One view less another in one metric. p_holm: p, corrected for the comparisons of its family.
 
-    family: "chance" (views less chance), "control" (views less the control) or "views" (each pair of views).
+    family: "chance" (views less chance), "control" (views less the control), "views" (each pair of views) or
+    "control alone" (columns of the control less chance).
     """
 
     first: str

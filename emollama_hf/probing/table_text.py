@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emollama_hf.probing.conclusion import METRIC_NAMES, difference_text, interval_text, number_text
 from emollama_hf.probing.options import METRICS
@@ -15,7 +15,7 @@ MOST_DIFFERENCES = 15
 
 
 def heading(result: ProbeResult) -> str:
-    """What was probed: rows, labels, groups and folds, and how many rows were left out."""
+    """What was probed: rows, labels, groups and folds, which class is the positive one, and what was left out."""
     rows, options = result.rows, result.options
     counts = ", ".join(f"{count} {name}" for name, count in rows.labels.counts().items())
     folds = f"{len(result.folds.names)} folds " + (
@@ -23,9 +23,24 @@ def heading(result: ProbeResult) -> str:
     )
     left = ", ".join(f"{count} {reason}" for reason, count in rows.left_out.items())
     return (
-        f"{options.label} of {len(rows)} rows ({counts}), {len(rows.group_names)} groups by {options.group}, {folds}."
+        f"{options.label} of {len(rows)} rows ({counts}), {len(rows.group_names)} groups by {options.group}, {folds}. "
+        + _positive_text(result)
         + (f" Left out: {left}." if left else "")
     )
+
+
+def _positive_text(result: ProbeResult) -> str:
+    """Which class F1 and AUC-PR are of, and why: "F1 and AUC-PR of MW, the rarer class."."""
+    labels = result.rows.labels
+    counts, positive = labels.counts(), labels.classes[labels.positive]
+    metrics = "F1 and AUC-PR" if len(counts) == 2 else "F1, AUC-PR and AUC-ROC"
+    if result.options.positive is not None:
+        return f"{metrics} of {positive}, as told."
+    tied = [name for name, count in counts.items() if count == counts[positive] and name != positive]
+    if tied:
+        others = few_and_more(tied)
+        return f"{metrics} of {positive}: as many rows as {others}, and the last in order (--positive names another)."
+    return f"{metrics} of {positive}, the {'rarer' if len(counts) == 2 else 'rarest'} class."
 
 
 def table_cells(result: ProbeResult) -> list[list[str]]:
@@ -72,7 +87,7 @@ def details(result: ProbeResult) -> list[str]:
     name, found = METRIC_NAMES[metric], result.scores[best]
     said = []
     if result.control:
-        said.append(f"control: {', '.join(result.control)}.")
+        said.append(f"control: {_control_text(result.control)}.")
     values = ", ".join(f"{fold} {number_text(one[metric])}" for fold, one in found.folds.items())
     said.append(f"{best}, {name} by fold: {values}.")
     if found.seeds:
@@ -89,6 +104,14 @@ def details(result: ProbeResult) -> list[str]:
         high, low, difference = found.gap[metric]
         said.append(f"{best}, gap {high} - {low}: {difference_text(difference)}.")
     return said
+
+
+def _control_text(control: Mapping[str, str]) -> str:
+    """How the columns of the control were read: "clip_duration_s, lamp (numbers); room (4 categories)"."""
+    names: dict[str, list[str]] = {}
+    for name, read_as in control.items():
+        names.setdefault(read_as, []).append(name)
+    return "; ".join(f"{', '.join(some)} ({read_as})" for read_as, some in names.items())
 
 
 def table_text(result: ProbeResult) -> str:

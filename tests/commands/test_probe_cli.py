@@ -36,6 +36,11 @@ def test_a_table_a_conclusion_and_files(features: str, tmp_path: Path) -> None:
     assert described["conclusion"] == lines[-1]
 
 
+def test_without_a_folder_it_says_that_nothing_was_saved(features: str) -> None:
+    lines = run("probe", features, *PROBE, "--columns", "noise").stdout.splitlines()
+    assert lines[-1].startswith("Nothing was saved: --out FOLDER saves")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

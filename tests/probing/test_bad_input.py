@@ -11,6 +11,7 @@ from datasets import Dataset, List, Value
 
 from emollama_hf.probing.probe import probe
 from emollama_hf.probing.probe_error import ProbeError
+from emollama_hf.probing.table_text import heading
 from tests.probing.planted import WIDTH, hidden_states, planted
 
 CHEAP: dict[str, Any] = {"label": "mw_label", "group": "participant_id", "permutations": 0, "resamples": 100}
@@ -57,9 +58,9 @@ CASES: dict[str, tuple[Callable[[], Dataset], dict[str, Any], str]] = {
     "names": (lambda: labels(lambda row: f"c{row}").select(range(0)), {}, "none of the 0 rows"),
     "one group": (lambda: with_column(small(), "participant_id", ["p"] * 36), {}, "one group only, 'p'"),
     "fewer groups than folds": (small, {"folds": 7}, "6 groups, which do not suffice for 7 folds"),
-    "null group": (
-        lambda: with_column(small(), "participant_id", [None, *(f"p{row % 5}" for row in range(35))]), {},
-        "null in 1 rows (clip0000)",
+    "no group": (
+        lambda: with_column(small(), "participant_id", [None] * 36, Value("string")), {},
+        "none of the 36 rows can be probed: 36 without participant_id",
     ),
     "a group in two folds": (lambda: folds(lambda row: row % 2), {"fold": "fold"}, "'p00' of 'participant_id' is in the"
                              " folds 0, 1 (and 5 more groups)"),
@@ -130,6 +131,21 @@ def test_failed_and_unlabelled_rows_are_left_out_and_counted() -> None:
     result = probe(ds, **CHEAP, folds=2)
     assert result.rows.left_out == {"failed (no_face)": 2, "without mw_label": 1, "without signal": 1}
     assert sorted(set(range(36)) - set(result.predictions["row"])) == [0, 1, 5, 9]
+
+
+def test_rows_without_a_group_or_a_fold_are_left_out_and_counted() -> None:
+    """A clip of nobody in particular used to end the probe of all others."""
+    ds = folds(lambda row: None if row == 9 else row // 12)
+    people = [None if row in (0, 1) else f"p{row // 6}" for row in range(len(ds))]
+    result = probe(with_column(ds, "participant_id", people), **CHEAP, fold="fold")
+    assert result.rows.left_out == {"without participant_id": 2, "without fold": 1}
+    assert "Left out: 2 without participant_id, 1 without fold." in heading(result)
+
+
+def test_a_number_that_is_nan_is_unknown() -> None:
+    people = [float("nan") if row == 0 else float(row // 6) for row in range(36)]
+    result = probe(with_column(small(), "participant_id", people), **CHEAP, folds=2)
+    assert result.rows.left_out == {"without participant_id": 1}
 
 
 def test_a_constant_column_and_more_features_than_rows_work() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from datasets import Dataset
 
 from emollama_hf.probing.probe import probe
 from emollama_hf.probing.result import ProbeResult
+from emollama_hf.probing.table_text import heading
 from tests.probing.planted import planted
 
 OPTIONS: dict[str, Any] = {"label": "mw_label", "group": "participant_id", "columns": ("signal", "noise")}
@@ -69,6 +71,41 @@ def test_predictions_are_out_of_fold_and_score_as_the_table_says(result: ProbeRe
     intervals = result.scores["signal"].intervals
     assert roc_auc_score(truth, own["p_MW"]) == pytest.approx(intervals["auc_roc"].value)
     assert average_precision_score(truth, own["p_MW"]) == pytest.approx(intervals["auc_pr"].value)
+
+
+def test_each_prediction_is_the_class_of_the_highest_probability(result: ProbeResult) -> None:
+    """Chance predicted the positive class, and gave the other one the higher probability."""
+    found = result.predictions
+    assert [name for name in found.columns if name.startswith("p_")] == ["p_MW", "p_NonMW"]
+    assert (found["predicted"] == np.where(found["p_MW"] > found["p_NonMW"], "MW", "NonMW")).all()
+    assert set(found.loc[found["column"] == "chance", "predicted"]) == {"MW"}
+
+
+@pytest.mark.parametrize(
+    ("rows_of_class", "positive", "said"),
+    [
+        ({"NonMW": 20, "MW": 10}, None, "(10 MW, 20 NonMW)...F1 and AUC-PR of MW, the rarer class."),
+        ({"NonMW": 20, "MW": 10}, "NonMW", "(20 NonMW, 10 MW)...F1 and AUC-PR of NonMW, as told."),
+        ({"a": 15, "b": 15}, None, "(15 b, 15 a)...F1 and AUC-PR of b: as many rows as a, and the last in order"),
+        ({"a": 9, "b": 9, "c": 12}, None, "(9 b, 9 a, 12 c)...F1, AUC-PR and AUC-ROC of b: as many rows as a, and"),
+        ({"a": 8, "b": 10, "c": 12}, None, "(8 a, 10 b, 12 c)...F1, AUC-PR and AUC-ROC of a, the rarest class."),
+    ],
+)
+def test_the_first_line_names_the_positive_class(
+    rows_of_class: dict[str, int], positive: str | None, said: str
+) -> None:
+    labels = [name for name, count in rows_of_class.items() for _ in range(count)]
+    ds = Dataset.from_dict(
+        {
+            "label": [labels[row * 7 % 30] for row in range(30)],
+            "person": [f"p{row // 5}" for row in range(30)],
+            "vector": np.random.default_rng(0).normal(size=(30, 2)).tolist(),
+        }
+    )
+    found = probe(ds, label="label", group="person", positive=positive, folds=2, permutations=0, resamples=100)
+    for part in said.split("..."):
+        assert part in heading(found)
+    assert len(heading(found).splitlines()) == 1
 
 
 def test_the_gap_between_levels_is_their_difference(result: ProbeResult) -> None:

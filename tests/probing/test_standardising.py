@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from emollama_hf.probing.control import control_matrix
+from emollama_hf.probing.control_values import read_control
 from emollama_hf.probing.standardising import side_by_side
 
 TRAIN = np.arange(8)
@@ -14,8 +14,8 @@ TRAIN = np.arange(8)
 
 def test_an_unknown_number_is_the_mean_of_the_training_part() -> None:
     durations = [float(row) if row != 3 else None for row in range(8)] + [1e6, None]
-    facts = control_matrix(Dataset.from_dict({"duration": durations}), ["duration"], np.arange(10))
-    found = side_by_side([facts], TRAIN)
+    (facts,) = read_control(Dataset.from_dict({"duration": durations}), ["duration"], np.arange(10))
+    found = side_by_side([facts.matrix], TRAIN)
     assert found[[3, 9], 0].tolist() == [0.0, 0.0]
     known = np.array([row for row in range(8) if row != 3])
     assert found[known, 0] == pytest.approx((known - known.mean()) / known.std(), rel=1e-6)
