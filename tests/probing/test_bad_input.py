@@ -185,5 +185,6 @@ def test_the_class_number_of_hidden_labels_is_no_label() -> None:
 
 def test_a_training_part_of_one_row_a_class_has_no_inner_split() -> None:
     ds = with_column(small().select(range(4)), "participant_id", list("abcd"))
-    result = probe(with_column(ds, "mw_label", list("xyxy")), **CHEAP, folds=2)
+    ds = with_column(with_column(ds, "mw_label", list("xyxy")), "two", [0, 0, 1, 1])
+    result = probe(ds, **CHEAP, fold="two")
     assert result.outcomes["signal"].choices["chosen_on_inner_split"] == [False, False]
