@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class FrameEncoderConfig(EncoderStageConfig):
     """Every option of a named encoder of frames that can change its result."""
+
+    level: Literal["clip", "frame"] = "clip"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "extract": (["nothing", "--model", "random-tiny", "--out", "features"], 1, ("datasets",)),
     "forget": (["nothing", "--where", "participant_id=P1"], 1, ("datasets",)),
     "info": (["nothing/here/either"], 1, ("datasets",)),
+    "probe": (["nothing", "--label", "truth", "--group", "participant_id"], 1, ("datasets",)),
     "push": (["nothing", "place"], 1, ("datasets",)),
     "verify": (["nothing", "--source", "nothing"], 1, ("datasets",)),
 }
