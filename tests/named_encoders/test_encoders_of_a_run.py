@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
 from datasets import Dataset, load_dataset
 
 from emollama_hf import AudioEmbed, FaceEmbed, ShareError, extract, push
@@ -140,6 +142,26 @@ def test_push_of_rows_that_say_nothing_of_their_making(rows: Dataset, tmp_path: 
     mapped = rows.map(stage, batched=True, batch_size=2).select_columns(["uuid", "one", "mw_label", "emollama_status"])
     push(mapped, tmp_path / "shared", made_by=[stage])
     assert read_manifest(tmp_path / "shared").configs["default"].encoders[0].column == "one"
+
+
+def test_a_card_claims_no_encoder_that_nobody_recorded(rows: Dataset, tmp_path: Path) -> None:
+    extract(rows, encoders={"one": "random-tiny"}, out=tmp_path / "out", device="cpu")
+    reloaded = load_dataset(str(tmp_path / "out"), split="train")  # which says nothing of how it was made
+    push(reloaded, tmp_path / "shared")
+    card = (tmp_path / "shared" / "README.md").read_text()
+    assert "| `one` |" in card
+    assert "Emotion-LLaMA" not in card
+    assert "random-tiny" not in card
+
+
+def test_random_weights_are_said_of_their_columns_alone(rows: Dataset, tmp_path: Path) -> None:
+    weights = timm.create_model("resnet18", num_classes=2).state_dict()
+    torch.save(weights, tmp_path / "own.pth")
+    own = {"encoder": "resnet18", "weights": str(tmp_path / "own.pth")}
+    extract(rows, encoders={"one": "random-tiny", "own": own}, out=tmp_path / "out", device="cpu")
+    said = "Weights behind one are random"
+    assert said in (tmp_path / "out" / "README.md").read_text()
+    assert said in run("info", str(tmp_path / "out")).stdout
 
 
 def test_memory_is_that_of_all_encoders(caplog: pytest.LogCaptureFixture) -> None:

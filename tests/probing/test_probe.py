@@ -13,7 +13,7 @@ from datasets import Dataset
 
 from emollama_hf.probing.probe import probe
 from emollama_hf.probing.result import ProbeResult
-from emollama_hf.probing.table_text import heading
+from emollama_hf.probing.table_text import heading, table_text
 from tests.probing.planted import planted
 
 OPTIONS: dict[str, Any] = {"label": "mw_label", "group": "participant_id", "columns": ("signal", "noise")}
@@ -59,6 +59,13 @@ def test_the_table_has_a_row_for_each_view(result: ProbeResult) -> None:
     assert table.loc["chance", "auc_pr"] == pytest.approx(share)
     assert table.loc["chance", "f1"] == pytest.approx(2 * share / (1 + share))
     assert abs(table.loc["signal", "auc_roc_permuted"] - 0.5) < 0.15
+
+
+def test_a_notebook_shows_its_table_and_conclusion(result: ProbeResult) -> None:
+    assert repr(result) == table_text(result)
+    assert result.conclusion in repr(result)
+    assert len(repr(result)) < 5_000
+    assert result._repr_html_().startswith("<pre>mw_label of ")
 
 
 def test_predictions_are_out_of_fold_and_score_as_the_table_says(result: ProbeResult) -> None:
