@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from emollama_hf import __version__
 from emollama_hf.errors import SourceError
 from emollama_hf.evaluation.figures import confusion_figure, reliability_figure
-from emollama_hf.files.atomic_write import atomic_file
+from emollama_hf.files.atomic_write import write_files
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.json_text import json_text
 
@@ -26,10 +26,7 @@ def save(evaluation: Evaluation, directory: str | os.PathLike[str]) -> list[Path
     folder = given_path(directory)
     files = _contents(evaluation)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            with atomic_file(folder / name, durable=False) as file:
-                file.write(content)
+        write_files(folder, files)
     except OSError as error:
         raise SourceError(f"{folder} cannot be written to ({error.strerror}). Choose another directory.") from error
     return [folder / name for name in files]

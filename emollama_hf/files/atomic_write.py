@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -79,3 +79,19 @@ def atomic_file(path: Path, *, durable: bool, shared: bool = False, mode: int = 
         if durable:
             file.flush()
             os.fsync(file.fileno())
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files of a folder, each whole or absent; earlier files of these names are replaced.
+
+    Args:
+        folder: Created if it does not exist.
+        contents: Of each file, by its name.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        with atomic_file(folder / name, durable=False) as file:
+            file.write(content)

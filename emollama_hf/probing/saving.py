@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.files.atomic_write import atomic_file
+from emollama_hf.files.atomic_write import write_files
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.json_text import json_text
 from emollama_hf.measures.group_bootstrap import Difference, Interval
@@ -45,10 +45,7 @@ def save_result(result: ProbeResult, directory: str | os.PathLike[str]) -> Path:
         files[PREDICTIONS] = parquet.getvalue()
     files[JSON] = json_text(result_json(result)).encode()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            with atomic_file(folder / name, durable=False) as file:
-                file.write(content)
+        write_files(folder, files)
     except OSError as error:
         raise ProbeError(f"{folder} cannot be written to ({error.strerror}). Choose another directory.") from error
     return folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from emollama_hf import schema
-from emollama_hf.stages.column import Column
 from emollama_hf.stages.frame_encoder import FrameEncoder
 
 
@@ -51,9 +50,8 @@ class FaceEmbed(FrameEncoder):
     reads = "pictures"
     stage_names: ClassVar[dict[str, str]] = {"clip": "face_embed", "frame": "face_sequence"}
 
-    def described(self) -> Column:
-        meaning, width = f"embedding of the face: {self.encoder}", self.source.width(self.part)
-        if self.level == "clip":
-            return Column(schema.vector_feature(width), f"{meaning}, mean over the face crops", tolerance=1e-4)
-        feature = schema.array_feature((-1, width), "float32")
-        return Column(feature, f"{meaning}, a vector for each face crop, in their order", tolerance=1e-4)
+    subject = "face"
+    rows: ClassVar[dict[str, str]] = {
+        "clip": "mean over the face crops",
+        "frame": "a vector for each face crop, in their order",
+    }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from emollama_hf import schema
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
+from emollama_hf.stages.column import Column
 from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.encoder_stage import EncoderStage, EncoderStageConfig, frames_from_row
 from emollama_hf.stages.named_encoder import LEVELS, NamedEncoder
@@ -34,6 +36,15 @@ class FrameEncoder(NamedEncoder, EncoderStage):
 
     Config = FrameEncoderConfig
     config: FrameEncoderConfig
+    #: What the embedding is of, and by level what one row holds, for the card.
+    subject: ClassVar[str]
+    rows: ClassVar[dict[str, str]]
+
+    def described(self) -> Column:
+        width = self.source.width(self.part)
+        one = schema.vector_feature(width) if self.level == "clip" else schema.array_feature((-1, width), "float32")
+        meaning = f"embedding of the {self.subject}: {self.encoder}, {self.rows[self.level]}"
+        return Column(one, meaning, tolerance=1e-4)
 
     def prepare(self, row: Row) -> Any:
         frames = frames_from_row(row, self.inputs[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple
@@ -84,9 +85,9 @@ class SoundStage(ModelStage):
     meaning: str = "embedding of the sound"
 
     @property
+    @abstractmethod
     def sound_column(self) -> str:
         """The column that is computed."""
-        raise NotImplementedError
 
     def outputs(self) -> dict[str, Column]:
         vector = schema.vector_feature(self.source.width(self.part))

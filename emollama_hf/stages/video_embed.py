@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from emollama_hf import schema
-from emollama_hf.stages.column import Column
 from emollama_hf.stages.frame_encoder import FrameEncoder
 
 
@@ -50,9 +49,5 @@ class VideoEmbed(FrameEncoder):
     reads = "video"
     stage_names: ClassVar[dict[str, str]] = {"clip": "video_embed", "frame": "video_sequence"}
 
-    def described(self) -> Column:
-        meaning, width = f"embedding of the face in motion: {self.encoder}", self.source.width(self.part)
-        if self.level == "clip":
-            return Column(schema.vector_feature(width), f"{meaning}, over consecutive face crops", tolerance=1e-4)
-        feature = schema.array_feature((-1, width), "float32")
-        return Column(feature, f"{meaning}, a vector for each step of time", tolerance=1e-4)
+    subject = "face in motion"
+    rows: ClassVar[dict[str, str]] = {"clip": "over consecutive face crops", "frame": "a vector for each step of time"}
