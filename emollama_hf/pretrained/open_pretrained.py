@@ -63,7 +63,7 @@ def open_pretrained(
         if file is None:
             raise ModelError(
                 f"encoder={name!r} is an architecture without weights, and nothing is downloaded by an architecture's "
-                f"name. Give weights=FILE with a checkpoint, or name a repository such as timm/{name}."
+                f"name. Give weights=FILE (--option COLUMN.weights=FILE), or name a repository such as timm/{name}."
             )
         return PretrainedSource(name, None, file)
     raise ModelError(
