@@ -31,6 +31,7 @@ ORDER = (
     ("extraction",),
     ("sharing",),
     ("evaluation", "probing"),
+    ("training",),
     ("commands",),
     ("command_options",),
     ("cli",),
