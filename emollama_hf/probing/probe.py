@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,10 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from emollama_hf import __version__
 from emollama_hf.computing.extra_library import extra_library
 from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
-from emollama_hf.feature_set.run_description import library_versions
 from emollama_hf.probing.conclusion import above
 from emollama_hf.probing.control import control_columns
 from emollama_hf.probing.control_alone import compare_alone
@@ -30,13 +27,12 @@ from emollama_hf.probing.probe_error import ProbeError, check_column
 from emollama_hf.probing.random_weights import check_not_random, random_columns_of_dataset, random_columns_of_place
 from emollama_hf.probing.result import ProbeResult
 from emollama_hf.probing.rows import ProbeRows, read_rows
-from emollama_hf.probing.scoring import Scoring, read_levels
+from emollama_hf.probing.scored_outcomes import result_origin, scored_outcomes
+from emollama_hf.probing.scoring import read_levels
 from emollama_hf.probing.views import CHANCE, CONTROL, View, choose_views
 from emollama_hf.sharing.load import load
 
 logger = package_logger(__name__)
-
-LIBRARIES = ("datasets", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 
 
 @no_secrets()
@@ -133,15 +129,8 @@ def probe(
     levels, level_names = (None, []) if by is None else read_levels(opened, by, rows)
     control_read = read_control(opened, facts, rows.indices)
     outcomes = _outcomes(opened, rows, made, views, control_read, options)
-    scoring = Scoring(rows, made.numbers, made.names, options, levels, level_names)
-    scores = {name: scoring.score(outcome) for name, outcome in outcomes.items()}
-    origin = {
-        "emollama_hf": __version__,
-        "python": platform.python_version(),
-        "libraries": library_versions(LIBRARIES),
-        "dataset": {"place": place, "fingerprint": opened._fingerprint, "rows": len(opened)},
-    }
-    comparisons = tuple(scoring.compare())
+    scores, comparisons = scored_outcomes(rows, made, outcomes, options, levels=levels, level_names=level_names)
+    origin = result_origin(place=place, fingerprint=opened._fingerprint, rows=len(opened))
     leaks = any(
         above(one) for one in comparisons if (one.first, one.second, one.metric) == (CONTROL, CHANCE, metric)
     )  # fmt: skip
