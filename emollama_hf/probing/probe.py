@@ -18,6 +18,12 @@ from emollama_hf.probing.conclusion import above
 from emollama_hf.probing.control import control_columns
 from emollama_hf.probing.control_alone import compare_alone
 from emollama_hf.probing.control_values import ControlColumn, read_control
+from emollama_hf.probing.finetuned_views import (
+    Adapters,
+    check_not_random_finetuned,
+    finetuned_outcome,
+    open_finetuned,
+)
 from emollama_hf.probing.folds import Folds, make_folds
 from emollama_hf.probing.options import ProbeOptions, names_tuple
 from emollama_hf.probing.out_of_fold import OutOfFold
@@ -48,6 +54,7 @@ def probe(
     seed: int = 0,
     folds: int = 5,
     control: str | Sequence[str] = (),
+    adapter: Adapters = None,
     positive: str | None = None,
     metric: str = "auc_roc",
     permutations: int = 3,
@@ -82,6 +89,8 @@ def probe(
         control: Columns of numbers or categories that might give the label away without any feature, such as "room".
             The control has by itself the facts of a clip that the data set holds: frame count, frames a second,
             duration, face coverage, and whether there is sound.
+        adapter: A folder that `finetune` wrote with `fold="all"`, or several: what the trained models said of clips of
+            people they had not been trained on is a row of the table, if labels, groups and folds are the same.
         positive: Class that F1, AUC-PR and AUC-ROC are of, against all others. None: the class with the fewest rows.
             Balanced accuracy and kappa are of all classes: judge by these (metric=) where there are more than two.
         metric: By which columns are judged: "auc_roc", "auc_pr", "f1", "balanced_accuracy" or "kappa".
@@ -118,17 +127,20 @@ def probe(
         extra_library(library, extra="probe", purpose="a probe")
     opened, random, place = _open(ds, split=split, config_name=config_name, revision=revision)
     views = choose_views(opened.features, options)
-    options = options.for_views(len(views))
+    finetuned = open_finetuned(adapter, [view.name for view in views])
+    options = options.for_views(len(views) + len(finetuned))
     probed = tuple(dict.fromkeys(column for view in views for column in view.columns))
     random_columns = check_not_random(probed, random, allowed=allow_random)
+    random_columns += check_not_random_finetuned(finetuned, allowed=allow_random)
     if by is not None:
         check_column(by, opened.column_names, option="by")
     facts = control_columns(opened, options)
     rows = read_rows(opened, probed, options)
     made = make_folds(rows, count=folds, seed=seed, fold_column=fold, group_column=group)
+    trained = {name: finetuned_outcome(name, one, rows, made, label=label) for name, one in finetuned.items()}
     levels, level_names = (None, []) if by is None else read_levels(opened, by, rows)
     control_read = read_control(opened, facts, rows.indices)
-    outcomes = _outcomes(opened, rows, made, views, control_read, options)
+    outcomes = trained | _outcomes(opened, rows, made, views, control_read, options)
     scores, comparisons = scored_outcomes(rows, made, outcomes, options, levels=levels, level_names=level_names)
     origin = result_origin(place=place, fingerprint=opened._fingerprint, rows=len(opened))
     leaks = any(
