@@ -187,8 +187,10 @@ class EmotionLlamaModel(PreTrainedModel):
         return embedded.masked_scatter(places.to(device).unsqueeze(-1), visual_tokens.to(device))
 
     def blocks(self) -> list[nn.Module]:
-        """The repeated layers in which the work is done."""
-        return [*self.vision_model.encoder.layers, *self.language_model.layers]
+        """The repeated layers in which the work is done, of the image encoder and the decoder that are loaded."""
+        image = [] if self.vision_model is None else self.vision_model.encoder.layers
+        decoder = [] if self.language_model is None else self.language_model.layers
+        return [*image, *decoder]
 
     def forward(
         self,
