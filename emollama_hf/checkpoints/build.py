@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,14 +15,26 @@ from emollama_hf.encoders.config_checks import Config
 from emollama_hf.tensors.quantized import Quantize, replace_linear_layers
 
 
-def empty_network(part: str, config: Config, dtype: DtypeName, quantize: Quantize | None = None) -> Any:
+def empty_network(
+    part: str, config: Config, dtype: DtypeName, quantize: Quantize | None = None, without: Sequence[str] = ()
+) -> Any:
     """A part's network for computing in `dtype`, on the meta device: shapes, types and names, no memory.
 
-    quantize: what linear layers will keep their weights in, where the family quantizes them.
+    Args:
+        part: name of the family of weights.
+        config: its configuration.
+        dtype: the type that is computed in.
+        quantize: what linear layers will keep their weights in, where the family quantizes them.
+        without: submodules that are None afterwards, named as in the part's files.
+
+    Raises:
+        ValueError: `without` names a submodule that the network does not have.
     """
     encoder = find_encoder(part)
     with torch.device("meta"):
         network = encoder.network(config)
+    for name in without:
+        _leave_out(encoder.weights(network), name)
     dtype = encoder.computed_type(dtype)
     products: torch.dtype = getattr(torch, product_type(dtype))
     # nn.Module.to, since transformers' own wrapper is typed as taking no dtype.
@@ -31,6 +45,20 @@ def empty_network(part: str, config: Config, dtype: DtypeName, quantize: Quantiz
     if quantize is not None and layers is not None:
         replace_linear_layers(layers, quantize, products)
     return network
+
+
+def names_below(modules: Sequence[str]) -> list[str]:
+    """Regular expressions of the names of all tensors below some modules."""
+    return [rf"^{re.escape(name)}\." for name in modules]
+
+
+def _leave_out(module: nn.Module, name: str) -> None:
+    owner, _, leaf = name.rpartition(".")
+    try:
+        module.get_submodule(name)
+    except AttributeError as error:
+        raise ValueError(f"without: the network has no module {name!r}. Name it as the part's files do.") from error
+    setattr(module.get_submodule(owner), leaf, None)
 
 
 def empty_tensors(part: str, config: Config, dtype: DtypeName) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import Any
 
 from emollama_hf.checkpoints.model_provenance import read_model_provenance, recorded_digest, recorded_origin
 from emollama_hf.checkpoints.part_files import part_files
-from emollama_hf.checkpoints.source import ModelSource
+from emollama_hf.checkpoints.source import Changes, ModelSource
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder, known_encoders
 from emollama_hf.encoders.config_checks import Config
@@ -76,18 +76,27 @@ class DirectorySource(ModelSource):
     def _own_tokenizer(self, part: str) -> PromptTokenizer:
         return find_encoder(part).tokenizer(self._settings(part))
 
-    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
-        from emollama_hf.checkpoints.build import empty_network, ready
+    def _load(
+        self,
+        part: str,
+        dtype: DtypeName,
+        device: str,
+        quantize: Quantize | None = None,
+        changes: Changes | None = None,
+        without: Sequence[str] = (),
+    ) -> Any:
+        from emollama_hf.checkpoints.build import empty_network, names_below, ready
         from emollama_hf.tensors.strict_load import load_strict
 
         folder, encoder = self._weights(part) / part, find_encoder(part)
-        network = empty_network(part, self.config(part), dtype, quantize)
+        network = empty_network(part, self.config(part), dtype, quantize, without)
         load_strict(
             encoder.weights(network),
             weight_files(folder),
             device=device,
-            ignore=encoder.unused,
+            ignore=(*encoder.unused, *names_below(without)),
             where=str(folder),
+            changes=changes,
         )
         return ready(part, network, device)
 

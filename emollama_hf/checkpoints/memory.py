@@ -125,10 +125,12 @@ def fitting_batch(
     return batch
 
 
-def weight_bytes(part: str, config: Config, dtype: DtypeName, quantize: Quantize | None = None) -> int:
-    """Bytes of a part's parameters, computed in `dtype`."""
+def weight_bytes(
+    part: str, config: Config, dtype: DtypeName, quantize: Quantize | None = None, without: Sequence[str] = ()
+) -> int:
+    """Bytes of a part's parameters, computed in `dtype`, but for those of submodules that are not loaded."""
     dtype = find_encoder(part).computed_type(dtype)
-    counts = weight_counts(part, config)
+    counts = weight_counts(part, config, without)
     products, packed = counts.products, 0
     if quantize is not None:
         for rows, columns in counts.quantizable.values():

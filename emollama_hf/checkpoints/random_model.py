@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from emollama_hf.checkpoints.source import ModelSource
+from emollama_hf.checkpoints.source import Changes, ModelSource
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder, full_sizes, tiny_sizes
 from emollama_hf.encoders.config_checks import Config
@@ -41,12 +41,20 @@ class RandomSource(ModelSource):
     def _own_tokenizer(self, part: str) -> PromptTokenizer:
         return find_encoder(part).random_tokenizer(any_text=self.name == "random-tiny")
 
-    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
+    def _load(
+        self,
+        part: str,
+        dtype: DtypeName,
+        device: str,
+        quantize: Quantize | None = None,
+        changes: Changes | None = None,
+        without: Sequence[str] = (),
+    ) -> Any:
         from emollama_hf.checkpoints.build import empty_network, ready
         from emollama_hf.tensors.random_weights import fill_randomly
 
-        network = empty_network(part, self.config(part), dtype, quantize)
-        fill_randomly(find_encoder(part).weights(network), device)
+        network = empty_network(part, self.config(part), dtype, quantize, without)
+        fill_randomly(find_encoder(part).weights(network), device, changes)
         return ready(part, network, device)
 
     def _load_kept(self, part: str, dtype: DtypeName, device: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder
@@ -12,6 +12,12 @@ from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.files.digest import combined
 from emollama_hf.tensors.quantized import Quantize
+
+if TYPE_CHECKING:
+    import torch
+
+#: By a tensor's name in a part's files, what computes its values from those in the files.
+Changes: TypeAlias = "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]"
 
 
 class ModelSource(ABC):
@@ -42,7 +48,15 @@ class ModelSource(ABC):
     def _own_tokenizer(self, part: str) -> PromptTokenizer: ...
 
     @abstractmethod
-    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any: ...
+    def _load(
+        self,
+        part: str,
+        dtype: DtypeName,
+        device: str,
+        quantize: Quantize | None = None,
+        changes: Changes | None = None,
+        without: Sequence[str] = (),
+    ) -> Any: ...
 
     @abstractmethod
     def _load_kept(self, part: str, dtype: DtypeName, device: str) -> dict[str, Any]: ...
@@ -76,7 +90,14 @@ class ModelSource(ABC):
         return self._other_tokenizers.get(part) or self._own_tokenizer(part)
 
     def load(
-        self, part: str, *, dtype: DtypeName = "float32", device: str = "cpu", quantize: Quantize | None = None
+        self,
+        part: str,
+        *,
+        dtype: DtypeName = "float32",
+        device: str = "cpu",
+        quantize: Quantize | None = None,
+        changes: Changes | None = None,
+        without: Sequence[str] = (),
     ) -> Any:
         """A part's network, ready to run.
 
@@ -85,8 +106,22 @@ class ModelSource(ABC):
             dtype: the type that is computed in.
             device: a torch device.
             quantize: what its linear layers keep their weights in, if the family quantizes them.
+            changes: by a tensor's name in the part's files, what computes its values from those in the files. It is
+                called with the tensor as it is stored (float32 for random weights) on `device`, which may be mapped
+                from a file and must not be written to; the result, of the same shape, is cast or quantized
+                afterwards.
+            without: submodules that are not loaded, such as ("vision_model",): each is None in the network, and its
+                tensors in the files are ignored, whatever they are. What is left is loaded as strictly as ever.
+
+        Raises:
+            ModelError: a part, a file or a tensor is missing, unexpected, misshapen or unusable.
+            ValueError: `changes` or `without` name what the network does not have.
+
+        Example:
+            >>> open_model("random-tiny").load("emotion_llama", without=("vision_model",)).vision_model is None
+            True
         """
-        return self._load(part, dtype, device, quantize)
+        return self._load(part, dtype, device, quantize, changes, without)
 
     def load_kept(self, part: str, *, dtype: DtypeName = "float32", device: str = "cpu") -> dict[str, Any]:
         """Tensors that a part's files hold and its network does not use, as `Encoder.kept` names them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -28,16 +28,18 @@ class WeightCounts:
     quantizable: Mapping[str, tuple[int, int]]
 
 
-def weight_counts(part: str, config: Config) -> WeightCounts:
+def weight_counts(part: str, config: Config, without: Sequence[str] = ()) -> WeightCounts:
     """The parameters of a part's network, without what a model directory keeps and the network does not use.
+
+    without: submodules that are not loaded, as `ModelSource.load` takes them.
 
     Imports torch and the network's library. A configuration is counted once in a process.
     """
-    return _counted(part, json.dumps(config, sort_keys=True))
+    return _counted(part, json.dumps(config, sort_keys=True), tuple(without))
 
 
 @lru_cache(maxsize=64)
-def _counted(part: str, config: str) -> WeightCounts:
+def _counted(part: str, config: str, without: tuple[str, ...]) -> WeightCounts:
     import torch
     from torch import nn
 
@@ -45,7 +47,7 @@ def _counted(part: str, config: str) -> WeightCounts:
 
     encoder = find_encoder(part)
     # Of the mixture, the two types are told apart; what does not mix is float32 throughout, and all of it products.
-    network: Any = empty_network(part, encoder.counted_config(json.loads(config)), MIXED)
+    network: Any = empty_network(part, encoder.counted_config(json.loads(config)), MIXED, without=without)
     products: torch.dtype = getattr(torch, product_type(encoder.computed_type(MIXED)))
     parameters = list(encoder.weights(network).parameters())
     of_products = sum(one.numel() for one in parameters if one.dtype == products)

@@ -75,7 +75,9 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
         device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc), more
     )
     check_installed(plan.quantize)
-    parts: tuple[str, ...] = tuple(dict.fromkeys(stage.part for stage in models if stage.uses_run_model))
+    parts: tuple[str, ...] = tuple(
+        dict.fromkeys(stage.part for stage in models if stage.uses_run_model and stage.loads_whole_part)
+    )
     source = next((stage for stage in models if stage.uses_run_model), models[0]).source
     there = memory_there(device, own=num_proc is None)
     problem = None if there is None else does_not_fit(plan, source, parts, there.available)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from emollama_hf.checkpoints.directory import read_header
 from emollama_hf.checkpoints.hub import cached_sha256
 from emollama_hf.checkpoints.model_provenance import file_facts
-from emollama_hf.checkpoints.source import ModelSource
+from emollama_hf.checkpoints.source import Changes, ModelSource
 from emollama_hf.computing.number_types import DtypeName, product_type
 from emollama_hf.encoders import find_encoder
 from emollama_hf.encoders.config_checks import Config
@@ -89,7 +90,15 @@ class PretrainedSource(ModelSource):
         index = self._weight_files().weight_map
         return combined(json_digest(self.config(part)), json_digest(index), *shards)
 
-    def _load(self, part: str, dtype: DtypeName, device: str, quantize: Quantize | None = None) -> Any:
+    def _load(
+        self,
+        part: str,
+        dtype: DtypeName,
+        device: str,
+        quantize: Quantize | None = None,
+        changes: Changes | None = None,
+        without: Sequence[str] = (),
+    ) -> Any:
         import torch
 
         from emollama_hf.pretrained.timm_model import load_timm
@@ -98,6 +107,8 @@ class PretrainedSource(ModelSource):
 
         if quantize is not None:
             raise ModelError(f"{self.name}: quantize={quantize!r} is for decoders. Leave it out for this encoder.")
+        if changes or without:
+            raise ModelError(f"{self.name}: changes= and without= are for converted parts. Leave them out here.")
         encoder, config = self._encoder(part), self.config(part)
         numbers: torch.dtype = getattr(torch, product_type(encoder.computed_type(dtype)))
         state = read_state(self._weight_files())

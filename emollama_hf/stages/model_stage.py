@@ -136,6 +136,11 @@ class ModelStage(Stage):
         return True
 
     @property
+    def loads_whole_part(self) -> bool:
+        """Whether it loads all of its part's network; else `brought_memory` says what it takes."""
+        return True
+
+    @property
     def slot(self) -> str:
         """Which loaded network it replaces when it loads its own: that of its part."""
         return self.part
@@ -201,12 +206,12 @@ class ModelStage(Stage):
         return StageMemory()
 
     def brought_memory(self) -> StageMemory:
-        """Bytes of the weights and the activations of an encoder that is no part of the run's model."""
+        """Bytes of weights and activations that are not those of a whole part of the run's model."""
         return StageMemory()
 
     def _fitting_batch(self, device: str) -> int:
         # Earlier parts stay loaded beside a later one, also where rows bring their columns: the same batch either way.
-        parts = (*self.parts_beside(), self.part)
+        parts = (*self.parts_beside(), *((self.part,) if self.loads_whole_part else ()))
         there = [part for part in parts if part == self.part or _converted(self.source, part)]
         return fitting_batch(
             self.source,
@@ -214,7 +219,7 @@ class ModelStage(Stage):
             dtype=self._policy(),
             quantize=getattr(self.config, "quantize", None),
             total_bytes=cuda_memory(device).total,
-            more=self.own_memory(),
+            more=self.own_memory() if self.loads_whole_part else self.brought_memory(),
         )
 
     def model_digest(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from emollama_hf.tensors.quantized import put
+from emollama_hf.tensors.strict_load import changed, check_changes
 
 # When a number or a rule below changes, raise GENERATOR_VERSION in random_model.py: it is in the digests.
 _SEED = 20240613
@@ -24,13 +25,31 @@ _TABLES = ("cls_token", "pos_embed", "class_embedding", "position_embedding")
 
 
 @torch.no_grad()
-def fill_randomly(module: nn.Module, device: str) -> None:
+def fill_randomly(
+    module: nn.Module, device: str, changes: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] | None = None
+) -> None:
     """Give every parameter of a module on the meta device its values, one after the other, in its dtype.
 
     A value depends on the parameter's name and its place only: another dtype gives the same one, rounded.
+
+    Args:
+        module: on the meta device.
+        device: a torch device.
+        changes: by a parameter's name, what computes its values from the random ones in float32.
+
+    Raises:
+        ValueError: `changes` names a parameter that the module does not have, or changes a shape.
     """
-    for name, parameter in list(module.named_parameters()):
-        put(module, name, _random_values(name, parameter, device))
+    parameters = dict(module.named_parameters())
+    changes = changes or {}
+    check_changes(changes, parameters)
+    for name, parameter in parameters.items():
+        if name in changes:
+            exact = _random_values(name, parameter.float(), device)
+            values = changed(exact, changes[name], name).to(parameter.dtype)
+        else:
+            values = _random_values(name, parameter, device)
+        put(module, name, values)
     _scaled_block.cache_clear()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
@@ -19,14 +20,34 @@ from emollama_hf.tensors.weight_values import check_types, unusable, value_fault
 from emollama_hf.tensors.wrapped_names import wrapping_hint
 
 
-def load_strict(module: nn.Module, files: WeightFiles, *, device: str, ignore: Iterable[str] = (), where: str) -> None:
+def load_strict(
+    module: nn.Module,
+    files: WeightFiles,
+    *,
+    device: str,
+    ignore: Iterable[str] = (),
+    where: str,
+    changes: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] | None = None,
+) -> None:
     """Put the tensors of safetensors files into a module on the meta device, in the module's dtype.
 
     On the CPU and without a change of dtype the parameters are the mapped file: no memory of their own.
-    ignore: regular expressions of names that may be in the files and are not used.  where: for the error.
-    Raises ModelError with all missing, unexpected and misshapen names, with tensors that are no weights, and with those
-    that hold NaN or infinity, or would in the module's dtype.
+
+    Args:
+        module: on the meta device.
+        files: that hold its tensors.
+        device: a torch device.
+        ignore: regular expressions of names that may be in the files and are not used.
+        where: name of the files in errors.
+        changes: by a tensor's name, what computes its values from those in the files, on the device and in the dtype
+            of the files; the result is cast or quantized afterwards.
+
+    Raises:
+        ModelError: all missing, unexpected and misshapen names, tensors that are no weights, and those that hold NaN or
+            infinity, or would in the module's dtype.
+        ValueError: `changes` names a tensor that the module does not have, or changes a shape.
     """
+    changes = changes or {}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in module.state_dict().items()}
     with ExitStack() as stack:
         opened = {name: stack.enter_context(open_safetensors(files.folder / name, device)) for name in files.names}
@@ -37,16 +58,36 @@ def load_strict(module: nn.Module, files: WeightFiles, *, device: str, ignore: I
         found = {name: tuple(homes[name].get_slice(name).get_shape()) for name in used}
         hint = wrapping_hint(used)
         check_names({name: shape for name, (shape, _) in expected.items()}, found, where=where, hint=hint)
+        check_changes(changes, expected)
         faults: list[tuple[str, str]] = []
         # One by one, so that a change of dtype or a quantization never holds a second copy of the whole.
         for name in used:
             tensor = homes[name].get_tensor(name)
             check_types([(name, tensor)], where=where)
-            if (fault := value_fault(tensor, expected[name][1])) is not None:
+            dtype = expected[name][1]
+            if name in changes and value_fault(tensor) is None:
+                tensor = changed(tensor, changes[name], name)
+            if (fault := value_fault(tensor, dtype)) is not None:
                 faults.append((name, fault))
-            put(module, name, tensor.to(expected[name][1]))
+            put(module, name, tensor.to(dtype))
     if faults:
         raise ModelError(unusable(faults, where))
+
+
+def check_changes(changes: Iterable[str], names: Container[str]) -> None:
+    """Raise ValueError for changes of tensors that a network does not have."""
+    unknown = [name for name in changes if name not in names]
+    if unknown:
+        raise ValueError(f"changes: the network has no {', '.join(unknown)}. Name tensors as the part's files do.")
+
+
+@torch.no_grad()
+def changed(tensor: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor], name: str) -> torch.Tensor:
+    """A tensor after a change, on the same device. Raises ValueError if the shape is another one then."""
+    result = change(tensor)
+    if result.shape != tensor.shape:
+        raise ValueError(f"changes: {name} is {tuple(tensor.shape)}, and {tuple(result.shape)} after its change.")
+    return result.to(tensor.device)
 
 
 def open_safetensors(path: Path, device: str = "cpu") -> safe_open:

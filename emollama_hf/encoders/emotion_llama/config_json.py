@@ -88,6 +88,11 @@ def patches(config: Config) -> int:
     return (image_size(config) // one_side(config.get("vision_config", {}).get("patch_size", 14))) ** 2
 
 
+def image_width(config: Config) -> int:
+    """Width of the image encoder's tokens."""
+    return int(config.get("vision_config", {}).get("hidden_size", 1408))
+
+
 def image_size(config: Config) -> int:
     """Side of the image encoder's square input in pixels."""
     return one_side(config.get("vision_config", {}).get("image_size", 224))

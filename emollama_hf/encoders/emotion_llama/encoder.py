@@ -75,10 +75,11 @@ class EmotionLlamaEncoder(Encoder):
     def use_float32_stream(self, network: Any) -> None:
         from emollama_hf.encoders.emotion_llama.float32_stream import use_float32_stream
 
-        use_float32_stream(network.vision_model)
+        if network.vision_model is not None:
+            use_float32_stream(network.vision_model)
 
-    def quantizable(self, network: Any) -> nn.Module:
-        layers: nn.Module = network.language_model.layers
+    def quantizable(self, network: Any) -> nn.Module | None:
+        layers: nn.Module | None = None if network.language_model is None else network.language_model.layers
         return layers
 
     def kept(self, config: Config) -> dict[str, tuple[int, ...]]:
@@ -96,6 +97,8 @@ class EmotionLlamaEncoder(Encoder):
         """
         from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+        if network.language_model is None:
+            return
         network.language_model.rotary_emb = LlamaRotaryEmbedding(network.config.text_config).to(device)
 
     def activations(self, config: Config, stream_ratio: int) -> Activations:

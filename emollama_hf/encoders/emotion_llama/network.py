@@ -98,24 +98,48 @@ class EmotionLlamaModel(PreTrainedModel):
         features: (B, 2, D) FaceMAE and VideoMAE (the fork's layout), or (B, 3, D) with audio (upstream's).
         Returns (B, n, hidden): image tokens row by row, the features, the class token.
         """
-        expected = self.config.feature_size
-        if features.ndim != 3 or features.shape[1] not in (2, 3) or features.shape[2] != expected:
+        self._check_features(features)  # before EVA, which takes seconds on a CPU
+        return self.project(self.ln_vision(self.image_tokens(pixel_values)), features)
+
+    def project(self, tokens: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """The visual tokens of images that EVA has encoded; needs no image encoder.
+
+        Args:
+            tokens: (B, 1 + patches, width) EVA's tokens behind `ln_vision`, class token first, on the projections'
+                device and of any floating type.
+            features: as `visual_tokens` takes them.
+
+        Returns:
+            (B, n, hidden) as `visual_tokens` returns them, in the type of the projections.
+
+        Raises:
+            ValueError: tokens or features of another shape.
+        """
+        self._check_features(features)
+        width, joined_patches = self.config.vision_config.hidden_size, self.config.patches_per_token
+        if tokens.ndim != 3 or tokens.shape[2] != width or (tokens.shape[1] - 1) % joined_patches:
             raise ValueError(
-                f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for "
-                f"upstream's, got {tuple(features.shape)}"
+                f"tokens: expected (B, 1 + patches, {width}) with the class token first and a number of patches that "
+                f"{joined_patches} divides, got {tuple(tokens.shape)}"
             )
-        # The type of products; a projection's weight may be quantized, a convolution's is not.
-        products = self.vision_model.embeddings.patch_embedding.weight.dtype
-        tokens = self.ln_vision(self.image_tokens(pixel_values)).to(products)
+        # The type of products; a projection's weight may be quantized, its bias is not.
+        tokens = tokens.to(self.image_projection.bias.dtype)
         class_token, patches = tokens[:, :1], tokens[:, 1:]
-        batch, count, width = patches.shape
-        joined = patches.reshape(batch, count // self.config.patches_per_token, width * self.config.patches_per_token)
+        joined = patches.reshape(len(patches), patches.shape[1] // joined_patches, width * joined_patches)
         parts = [self.image_projection(joined)]
         projections = (self.facemae_projection, self.videomae_projection, self.audio_projection)
         for feature, projection in zip(features.to(tokens).unbind(1), projections, strict=False):
             parts.append(projection(feature).unsqueeze(1))
         parts.append(self.class_token_projection(class_token))
         return torch.cat(parts, dim=1)
+
+    def _check_features(self, features: torch.Tensor) -> None:
+        expected = self.config.feature_size
+        if features.ndim != 3 or features.shape[1] not in (2, 3) or features.shape[2] != expected:
+            raise ValueError(
+                f"features: expected (B, 2, {expected}) for the fork's layout or (B, 3, {expected}) for "
+                f"upstream's, got {tuple(features.shape)}"
+            )
 
     def remember(self, most_bytes: int) -> None:
         """How many bytes of visual tokens are remembered from now on; nothing of before. 0 remembers nothing."""
@@ -163,8 +187,10 @@ class EmotionLlamaModel(PreTrainedModel):
         return embedded.masked_scatter(places.to(device).unsqueeze(-1), visual_tokens.to(device))
 
     def blocks(self) -> list[nn.Module]:
-        """The repeated layers in which the work is done."""
-        return [*self.vision_model.encoder.layers, *self.language_model.layers]
+        """The repeated layers in which the work is done, of the image encoder and the decoder that are loaded."""
+        image = [] if self.vision_model is None else self.vision_model.encoder.layers
+        decoder = [] if self.language_model is None else self.language_model.layers
+        return [*image, *decoder]
 
     def forward(
         self,

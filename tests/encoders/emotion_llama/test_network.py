@@ -129,3 +129,26 @@ def test_prompt_of_the_other_layout_is_refused(source: ModelSource, emotion_llam
     assert (ids == VISUAL_ID).sum() == 20
     with pytest.raises(ValueError, match=r"\[20\] places for visual tokens, a clip has 19"):
         emotion_llama(**{**given, "input_ids": torch.from_numpy(ids)[None]})
+
+
+@pytest.mark.parametrize("vectors", [2, 3])
+def test_stored_image_tokens_are_projected_without_an_image_encoder(
+    golden_directory: Path, emotion_llama: EmotionLlamaModel, vectors: int
+) -> None:
+    pixels = emotion_llama.pixels(golden.peak_frame("clip_a"))[None]
+    features = torch.randn(1, vectors, emotion_llama.config.feature_size)
+    alone = EmotionLlamaModel.from_pretrained(golden_directory, subfolder="emotion_llama", dtype=torch.float32)
+    with torch.inference_mode():
+        tokens = emotion_llama.ln_vision(emotion_llama.image_tokens(pixels))
+        expected = emotion_llama.visual_tokens(pixels, features)
+        del alone.vision_model
+        assert torch.equal(alone.project(tokens, features), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (1, 65, 7), (1, 64, 88)])
+def test_image_tokens_of_another_shape_are_refused(emotion_llama: EmotionLlamaModel, shape: tuple[int, ...]) -> None:
+    width = emotion_llama.config.vision_config.hidden_size
+    assert width == 88
+    features = torch.zeros(1, 2, emotion_llama.config.feature_size)
+    with pytest.raises(ValueError, match=rf"tokens: expected \(B, 1 \+ patches, {width}\).*got \(1, "):
+        emotion_llama.project(torch.zeros(shape), features)
