@@ -227,7 +227,8 @@ def _notes(recipe: Recipe, predicted: np.ndarray, rows: ProbeRows, folds: Folds)
     if nameless:
         notes.append(f"{nameless} of {len(predicted)} answers name no class, and count as wrong.")
     if len(folds.names) < len(rows.fold_names):
-        tested = ", ".join(folds.names)
-        notes.append(f"{len(folds.names)} of {len(rows.fold_names)} folds tested ({tested}): {len(predicted)} of "
-                     f"{len(rows)} clips.")  # fmt: skip
+        # Without the folds' names, which may be those of participants: notes are published with the adapter.
+        notes.append(
+            f"{len(folds.names)} of {len(rows.fold_names)} folds tested: {len(predicted)} of {len(rows)} clips."
+        )
     return tuple(notes)

@@ -60,7 +60,7 @@ def test_one_fold_is_reported_of_its_own_rows(rows: ProbeRows, tmp_path: Path) -
     assert result.rows.group_names == ("p02", "p06", "p10")
     assert result.folds.names == ("2",)
     assert "fold 2 of test_fold_num" in repr(result)
-    assert "1 of 4 folds tested (2): 36 of 144 clips." in result.conclusion
+    assert "1 of 4 folds tested: 36 of 144 clips." in result.conclusion
     write_report(tmp_path, result, RECIPES["corrected"], OPTIONS)
     found = pd.read_parquet(tmp_path / "predictions.parquet")
     assert set(found["fold"]) == {"2"}
