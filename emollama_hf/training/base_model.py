@@ -1,4 +1,4 @@
-"""The model that is trained: the frozen base in the number type of the training, LoRA from the published factors or new."""
+"""The model that is trained: the frozen base in one number type, with LoRA from the published factors or new."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders.emotion_llama.encoder import LANGUAGE_HEAD
 from emollama_hf.encoders.emotion_llama.lora import Lora
 from emollama_hf.tensors.quantized import Quantize
@@ -19,7 +20,7 @@ LoraChoice = Literal["continue", "new"]
 
 
 def base_model(
-    source: ModelSource, recipe: Recipe, *, lora: LoraChoice, layout: str, dtype: str, device: str,
+    source: ModelSource, recipe: Recipe, *, lora: LoraChoice, layout: str, dtype: DtypeName, device: str,
     quantize: Quantize | None,
 ) -> TrainableEmotionLlama:  # fmt: skip
     """A model ready to train.
