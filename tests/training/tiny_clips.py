@@ -42,7 +42,7 @@ def stored(clips: int, seed: int = 0) -> Dataset:
     )
 
 
-def asked(texts: tuple[str, ...] = ("mw", "nonmw"), *, chat_template: bool = True) -> Prompting:
+def asked(texts: tuple[str, ...] = ("mw", "ok"), *, chat_template: bool = True) -> Prompting:
     """A prompt of random-tiny with these answers."""
     return prompting(
         open_model("random-tiny"), task="classification", instruction="Is it one or the other?",
@@ -69,13 +69,14 @@ def trained(
     choosing: bool = True,
     chosen_by: int = 0,
     dtype: str = "float32",
+    texts: tuple[str, ...] = ("mw", "ok"),
     **options: Any,
 ) -> tuple[TrainableEmotionLlama, Training, Clips]:
     """A model that was trained on some clips, every other one of the second class.
 
     chosen_by: 0 for the same clips, 1 for the same with their labels exchanged.
     """
-    model, ask = fresh(recipe), asked()
+    model, ask = fresh(recipe), asked(texts)
     ds, rows = stored(clips), np.arange(clips)
     of_clips = Clips(ds, rows, rows % 2, layout="fork")
     choose = Clips(ds, rows, (rows + chosen_by) % 2, layout="fork")
