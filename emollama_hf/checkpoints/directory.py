@@ -7,11 +7,17 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.model_provenance import read_model_provenance, recorded_digest, recorded_origin
+from emollama_hf.checkpoints.model_provenance import (
+    read_model_provenance,
+    recorded_digest,
+    recorded_kept,
+    recorded_origin,
+)
 from emollama_hf.checkpoints.part_files import part_files
-from emollama_hf.checkpoints.source import Changes, ModelSource
+from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder, known_encoders
+from emollama_hf.encoders.adaptation import NEW_LORA, Changes
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
 from emollama_hf.encoders.weight_source import option_flag
@@ -118,6 +124,27 @@ class DirectorySource(ModelSource):
         others = f"^(?!({'|'.join(map(re.escape, wanted))})$)"
         load_strict(kept, weight_files(folder), device=device, ignore=[others], where=str(folder))
         return dict(kept.named_parameters())
+
+    def _lora_file(self, part: str, name: str) -> Path:
+        root = self._kept_files(part, name)
+        file = root / part / name
+        if not file.is_file():
+            raise ModelError(
+                f"model directory {self.name}: {part}/ has no {name}: it was converted before the LoRA factors were "
+                f"kept. Run emollama-hf convert again, with {_flags(find_encoder(part).options)}, or {NEW_LORA}."
+            )
+        recorded = recorded_kept(root, part, name)
+        if recorded is not None and recorded != sha256_file(file):
+            raise ModelError(
+                f"{file} is not the file that was converted with the weights beside it: taken out of these, its "
+                f"factors would leave another model. Fetch or convert the model again, or {NEW_LORA}."
+            )
+        return file
+
+    def _kept_files(self, part: str, name: str) -> Path:
+        """The model directory with a file that is kept beside the part's weights, if it has one."""
+        self._existing(Path(self.name), part)
+        return Path(self.name)
 
     def _settings(self, part: str) -> Path:
         """The part's folder with at least its small files: configuration and tokenizer."""

@@ -46,9 +46,15 @@ class HubSource(DirectorySource):
         return self._existing(self._fetch(small), part)
 
     def _weights(self, part: str) -> Path:
-        root = self._fetch([f"{part}/*", MODEL_PROVENANCE])
+        adaptation = find_encoder(part).adaptation
+        kept = [] if adaptation is None else [f"{part}/{adaptation.lora_file}"]
+        root = self._fetch([f"{part}/*", MODEL_PROVENANCE], but=kept)
         self._existing(root, part)
         return root
+
+    def _kept_files(self, part: str, name: str) -> Path:
+        root = self._fetch([f"{part}/{name}", f"{part}/config.json", MODEL_PROVENANCE])
+        return self._existing(root, part).parent
 
     @property
     def commit(self) -> str | None:
@@ -62,8 +68,8 @@ class HubSource(DirectorySource):
         # nothing. The cache knows the hashes of large files.
         return files_digest((path.name, cached_sha256(path)) for path in part_files(self._weights(part), part))
 
-    def _fetch(self, patterns: list[str]) -> Path:
-        root = snapshot(self.name, self._revision, patterns)
+    def _fetch(self, patterns: list[str], but: Sequence[str] = ()) -> Path:
+        root = snapshot(self.name, self._revision, patterns, but)
         self._revision = root.name
         return root
 
@@ -90,8 +96,10 @@ def tokenizer_folder(encoder: Encoder, root: Path) -> Path:
 
 
 @no_secrets()
-def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
+def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str], but: Sequence[str] = ()) -> Path:
     """A folder with the files of a repository that match, from the cache where they are there.
+
+    but: patterns of files that match as well and are not fetched.
 
     A process asks once which commit a branch is at: rows of one run never come from two, and the Hub is not asked again
     for every row. Raises ModelError if the repository cannot be had.
@@ -116,7 +124,15 @@ def snapshot(repo_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
     where = f"Hub repository {repo_id!r}" + (f" at {revision}" if revision else "")
     commit = _commits.get((repo_id, revision), revision)
     try:
-        found = Path(snapshot_download(repo_id, revision=commit, allow_patterns=list(patterns), tqdm_class=Progress))
+        found = Path(
+            snapshot_download(
+                repo_id,
+                revision=commit,
+                allow_patterns=list(patterns),
+                ignore_patterns=list(but) or None,
+                tqdm_class=Progress,
+            )
+        )
         _commits[repo_id, revision] = found.name  # a snapshot's folder is named after its commit
         return found
     except GatedRepoError as error:

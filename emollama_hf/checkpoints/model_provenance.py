@@ -13,7 +13,7 @@ from typing import Any
 
 from emollama_hf import __version__
 from emollama_hf.checkpoints.part_files import part_files
-from emollama_hf.encoders import known_encoders
+from emollama_hf.encoders import find_encoder, known_encoders
 from emollama_hf.files.digest import combined, files_digest, sha256_file
 from emollama_hf.files.json_text import json_text
 from emollama_hf.files.strict_json import read_object
@@ -128,4 +128,16 @@ def _part_facts(root: Path, part: str) -> dict[str, Any]:
         path.name: {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns, "sha256": hashes[path.name]}
         for path in paths
     }
-    return {"digest": files_digest(hashes.items()), "files": files}
+    facts: dict[str, Any] = {"digest": files_digest(hashes.items()), "files": files}
+    adaptation = find_encoder(part).adaptation
+    if adaptation is not None and (lora := root / part / adaptation.lora_file).is_file():
+        facts["kept"] = {lora.name: {"size": lora.stat().st_size, "sha256": sha256_file(lora)}}
+    return facts
+
+
+def recorded_kept(root: Path, part: str, name: str) -> str | None:
+    """sha256 in provenance.json of a file that is kept beside a part's weights; None if it has none."""
+    try:
+        return str(read_model_provenance(root)["parts"][part]["kept"][name]["sha256"])
+    except (KeyError, TypeError, AttributeError):
+        return None

@@ -10,6 +10,8 @@ from emollama_hf.encoders import find_encoder
 def part_files(root: Path, part: str) -> list[Path]:
     """The files of a part that decide what it computes: weights, configuration, tokenizer.
 
+    LoRA factors that are kept beside the weights into which they are merged are not among them.
+
     Args:
         root: The model directory.
         part: Name of the part's family.
@@ -17,9 +19,13 @@ def part_files(root: Path, part: str) -> list[Path]:
     Returns:
         Their paths, sorted.
     """
-    folder, wanted = root / part, {"config.json", *find_encoder(part).tokenizer_files}
+    encoder = find_encoder(part)
+    folder, wanted = root / part, {"config.json", *encoder.tokenizer_files}
+    kept = None if encoder.adaptation is None else encoder.adaptation.lora_file
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.is_file() and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
+        if path.is_file()
+        and path.name != kept
+        and (path.name in wanted or path.suffix == ".safetensors" or "index.json" in path.name)
     ]

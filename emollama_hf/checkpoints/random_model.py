@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from emollama_hf.checkpoints.source import Changes, ModelSource
+from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder, full_sizes, tiny_sizes
+from emollama_hf.encoders.adaptation import NEW_LORA, Changes
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
+from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import combined, json_digest
 from emollama_hf.tensors.quantized import Quantize
 
@@ -56,6 +59,12 @@ class RandomSource(ModelSource):
         network = empty_network(part, self.config(part), dtype, quantize, without)
         fill_randomly(find_encoder(part).weights(network), device, changes)
         return ready(part, network, device)
+
+    def _lora_file(self, part: str, name: str) -> Path:
+        raise ModelError(
+            f"{self.name} has no LoRA factors: its weights are random and were never trained. Convert a model, or "
+            f"{NEW_LORA}."
+        )
 
     def _load_kept(self, part: str, dtype: DtypeName, device: str) -> dict[str, Any]:
         from emollama_hf.checkpoints.build import empty_tensors

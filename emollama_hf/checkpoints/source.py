@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.adaptation import NEW_LORA, Adaptation, Changes, KeptLora
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer
+from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import combined
 from emollama_hf.tensors.quantized import Quantize
-
-if TYPE_CHECKING:
-    import torch
-
-#: By a tensor's name in a part's files, what computes its values from those in the files.
-Changes: TypeAlias = "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]"
 
 
 class ModelSource(ABC):
@@ -135,3 +132,23 @@ class ModelSource(ABC):
             ModelError: the files do not hold all of them, or in other shapes.
         """
         return self._load_kept(part, dtype, device)
+
+    def load_lora(self, part: str) -> KeptLora:
+        """The LoRA factors that are merged into a part's weights, so that training can go on from them.
+
+        Args:
+            part: name of the family of weights.
+
+        Raises:
+            ModelError: the model does not have them: it is random, or was converted before they were kept.
+        """
+        adaptation = find_encoder(part).adaptation
+        if adaptation is None:
+            raise ModelError(f"{part} has no LoRA: adapters of this family are unknown. Name another part.")
+        return self._load_lora(part, adaptation)
+
+    def _load_lora(self, part: str, adaptation: Adaptation) -> KeptLora:
+        return adaptation.kept_lora(self._lora_file(part, adaptation.lora_file), self.config(part))
+
+    def _lora_file(self, part: str, name: str) -> Path:
+        raise ModelError(f"{self.name} has no LoRA factors. Name a converted model, or {NEW_LORA}.")

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from emollama_hf.checkpoints.model_provenance import write_model_provenance
 from emollama_hf.encoders import find_encoder, known_encoders
+from emollama_hf.encoders.conversion import KeptFile
 from emollama_hf.files.digest import hash_file, remember
 from emollama_hf.files.json_text import json_text
 from emollama_hf.files.work_directory import work_directory
@@ -32,12 +33,14 @@ class PartContent:
 
     config: config.json, without a dtype.  tensors: names and values in the order of the file.
     copied: files that are copied beside the weights.  settings: JSON files beside config.json, by name.
+    kept: safetensors files beside the weights, by name, which the network does not read.
     """
 
     config: Mapping[str, Any]
     tensors: Iterable[tuple[str, torch.Tensor]]
     copied: Sequence[Path] = ()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kept: Mapping[str, KeptFile] = field(default_factory=dict)
 
 
 def write_model(
@@ -80,6 +83,10 @@ def write_part(folder: Path, content: PartContent, written: Callable[[int], None
     (folder / "config.json").write_text(json_text({**content.config, "dtype": dtype}), encoding="utf-8")
     for name, settings in content.settings.items():
         (folder / name).write_text(json_text(settings), encoding="utf-8")
+    for name, kept in content.kept.items():
+        tensors = {key: tensor.contiguous() for key, tensor in kept.tensors.items()}
+        save_file(tensors, folder / name, metadata={**kept.metadata, "format": "pt"})
+        written(sum(tensor.nbytes for tensor in tensors.values()))
     for file in content.copied:
         shutil.copyfile(file, folder / file.name)
     for file in folder.glob("*.safetensors"):

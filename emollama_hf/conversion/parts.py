@@ -13,7 +13,7 @@ from emollama_hf.checkpoints.write import PartContent
 from emollama_hf.conversion.sources import Source, raise_all
 from emollama_hf.encoders import find_encoder, known_encoders
 from emollama_hf.encoders.config_checks import Config
-from emollama_hf.encoders.conversion import Recipe
+from emollama_hf.encoders.conversion import KeptFile, Recipe
 from emollama_hf.encoders.encoder import Encoder
 from emollama_hf.encoders.sections import Values
 from emollama_hf.encoders.weight_source import WeightDirectory
@@ -71,7 +71,9 @@ def check_values(sources: Mapping[str, Source], request: Request) -> None:
 def result_bytes(sources: Mapping[str, Source], request: Request) -> int:
     """Bytes of all tensors of the result, of sources that were checked."""
     outlines = {kind: _outline(source) for kind, source in sources.items()}
-    return sum(tensor.nbytes for kind in sources for _, tensor in _tensors(kind, outlines, request))
+    weights = sum(tensor.nbytes for kind in sources for _, tensor in _tensors(kind, outlines, request))
+    kept = [file for encoder in known_encoders() for file in _kept(encoder, outlines, request).values()]
+    return weights + sum(tensor.nbytes for file in kept for tensor in file.tensors.values())
 
 
 def parts_that_do_not_fit(sources: Collection[str], configs: Mapping[str, Config]) -> list[str]:
@@ -104,7 +106,14 @@ def part_contents(sources: Mapping[str, Source], request: Request) -> Iterator[t
         config = request.configs[encoder.name]
         made = (pair for kind in present for pair in _tensors(kind, states, request))
         copied, settings = _files_beside(encoder, config, sources)
-        yield encoder.name, PartContent(config, _finite(encoder.name, made), copied, settings)
+        yield (
+            encoder.name,
+            PartContent(config, _finite(encoder.name, made), copied, settings, _kept(encoder, states, request)),
+        )
+
+
+def _kept(encoder: Encoder, states: Mapping[str, State], request: Request) -> Mapping[str, KeptFile]:
+    return {} if encoder.conversion is None else encoder.conversion.kept(states, request.options)
 
 
 def _files_beside(

@@ -33,6 +33,19 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class KeptFile:
+    """A safetensors file that a conversion writes beside a part's weights, and the part's network does not read.
+
+    Attributes:
+        tensors: by name, as the source has them.
+        metadata: of the file.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    metadata: Mapping[str, str]
+
+
 class Conversion(ABC):
     """From one or more sources to one part: sizes, then names and values, each source in its own terms."""
 
@@ -82,6 +95,15 @@ class Conversion(ABC):
 
         Returns:
             JSON-able values, which provenance.json records and `tensors` is given.
+        """
+        return {}
+
+    def kept(self, states: Mapping[str, State], options: Mapping[str, Any]) -> dict[str, KeptFile]:
+        """Files beside the part's weights, by name, with what would be lost in them.
+
+        Args:
+            states: state dicts by option, checked.
+            options: what `settled` has found.
         """
         return {}
 

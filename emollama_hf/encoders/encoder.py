@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from emollama_hf.computing.number_types import MIXED, DtypeName
+from emollama_hf.encoders.adaptation import Adaptation
 from emollama_hf.encoders.config_checks import Config, Keys, checked
 from emollama_hf.encoders.conversion import Conversion
 from emollama_hf.encoders.credit import Credit
@@ -72,6 +73,8 @@ class Encoder(ABC):
     full: ClassVar[Config]
     #: How `convert` makes it; None for a family whose folder comes ready.
     conversion: ClassVar[Conversion | None] = None
+    #: How adapters change it; None for a family without LoRA.
+    adaptation: ClassVar[Adaptation | None] = None
     #: Whether it mixes number types under "float16-mixed"; the others compute in float32 then.
     mixes_types: ClassVar[bool] = False
     #: Whether its `quantizable` layers may keep their weights in 4 or 8 bits.

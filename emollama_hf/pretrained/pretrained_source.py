@@ -9,9 +9,10 @@ from typing import Any
 from emollama_hf.checkpoints.directory import read_header
 from emollama_hf.checkpoints.hub import cached_sha256
 from emollama_hf.checkpoints.model_provenance import file_facts
-from emollama_hf.checkpoints.source import Changes, ModelSource
+from emollama_hf.checkpoints.source import ModelSource
 from emollama_hf.computing.number_types import DtypeName, product_type
 from emollama_hf.encoders import find_encoder
+from emollama_hf.encoders.adaptation import Changes
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.pretrained_encoder import ModelFiles, PretrainedEncoder
 from emollama_hf.encoders.prompt_tokenizer import PromptTokenizer

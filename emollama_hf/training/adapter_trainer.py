@@ -20,7 +20,7 @@ from emollama_hf.training.trainable import TrainableEmotionLlama
 _TENSORS = "trained.safetensors"
 
 
-class AdapterTrainer(Trainer):  # type: ignore[misc]
+class AdapterTrainer(Trainer):
     """Trains what requires gradients; a state on the disk is that, the optimiser's and the generators', no base weight.
 
     Args:
@@ -63,9 +63,10 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         if self.lr_scheduler is None:
-            recipe = self.recipe
+            recipe, chosen = self.recipe, self.optimizer if optimizer is None else optimizer
+            assert chosen is not None  # the Trainer makes it first
             self.lr_scheduler = LambdaLR(
-                self.optimizer if optimizer is None else optimizer,
+                chosen,
                 lambda step: rate_factor(step, num_training_steps, recipe),
             )
         return self.lr_scheduler
@@ -76,12 +77,12 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         """The loss alone: nobody reads the scores of a vocabulary."""
         inputs = self._prepare_inputs(inputs)
         with torch.no_grad(), self.compute_loss_context_manager():
-            loss = self.compute_loss(model, inputs)
+            loss: Any = self.compute_loss(model, inputs)
         return loss.detach(), None, None
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         if self.args.should_save:
-            folder = Path(output_dir or self.args.output_dir)
+            folder = Path(str(output_dir or self.args.output_dir))
             folder.mkdir(parents=True, exist_ok=True)
             save_file(self.trainable.trained_tensors(), folder / _TENSORS)
 
@@ -89,7 +90,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.trainable.set_trained(load_file(Path(resume_from_checkpoint) / _TENSORS))
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        folder = Path(self.args.output_dir)
+        folder = Path(str(self.args.output_dir))
         with saving(folder, self.state.global_step):
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()

@@ -1,4 +1,4 @@
-"""The model that is trained: the frozen base in the number type of the training, LoRA from the published factors or new."""
+"""The model that is trained: the frozen base in one number type, with LoRA from the published factors or new."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Literal
 import torch
 
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders.emotion_llama.encoder import LANGUAGE_HEAD
 from emollama_hf.encoders.emotion_llama.lora import Lora
+from emollama_hf.encoders.emotion_llama.trained_names import decoder_weight
 from emollama_hf.tensors.quantized import Quantize
 from emollama_hf.training.recipe import Recipe
 from emollama_hf.training.trainable import TrainableEmotionLlama
@@ -19,7 +21,7 @@ LoraChoice = Literal["continue", "new"]
 
 
 def base_model(
-    source: ModelSource, recipe: Recipe, *, lora: LoraChoice, layout: str, dtype: str, device: str,
+    source: ModelSource, recipe: Recipe, *, lora: LoraChoice, layout: str, dtype: DtypeName, device: str,
     quantize: Quantize | None,
 ) -> TrainableEmotionLlama:  # fmt: skip
     """A model ready to train.
@@ -44,7 +46,7 @@ def base_model(
         kept = source.load_lora(PART)
         alpha = kept.alpha
         rank = next(iter(kept.factors.values())).a.shape[0]
-        changes = {name.replace("model.", "language_model.", 1): _without(one) for name, one in kept.factors.items()}
+        changes = {decoder_weight(name): _without(one) for name, one in kept.factors.items()}
     network = source.load(
         PART,
         dtype=dtype,

@@ -18,7 +18,7 @@ from emollama_hf.training.trainable import TrainableEmotionLlama
 _TENSORS, _FACTS = "best.safetensors", "best.json"
 
 
-class BestEpoch(TrainerCallback):  # type: ignore[misc]
+class BestEpoch(TrainerCallback):
     """Keeps the tensors of the epoch with the lowest loss on the rows that choose.
 
     A run that was killed and goes on before that epoch computes it again, and keeps what the first try kept.

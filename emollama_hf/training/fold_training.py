@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from emollama_hf.training.watch import Watch
 _STATES = 2
 #: Optimiser steps between two losses that are logged.
 _LOG_STEPS = 10
+_HISTORY = ("step", "epoch", "loss", "eval_loss", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -111,20 +111,15 @@ def train(
     if chosen is not None:
         model.set_trained(best.tensors())
     trainer.model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
-    history = [
-        {name: entry[name] for name in ("step", "epoch", "loss", "eval_loss", "learning_rate") if name in entry}
+    history: list[dict[str, Any]] = [
+        {name: value for name, value in entry.items() if name in _HISTORY}
         for entry in trainer.state.log_history
         if "loss" in entry or "eval_loss" in entry
     ]
     return Training(chosen, trainer.state.global_step, history)
 
 
-def forget_states(folder: Path) -> None:
-    """Remove the saved states of a training that is finished."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-class _SaveEpochs(TrainerCallback):  # type: ignore[misc]
+class _SaveEpochs(TrainerCallback):
     """A state at the end of each epoch beside those by steps: what chose the epoch need not be computed again."""
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:

@@ -11,8 +11,9 @@ from torch import nn
 from emollama_hf.encoders.emotion_llama.answer_sequence import NOT_TRAINED
 from emollama_hf.encoders.emotion_llama.lora import TARGETS, Lora
 from emollama_hf.encoders.emotion_llama.network import EmotionLlamaModel
+from emollama_hf.encoders.emotion_llama.peft_names import ADAPTER, TRAINED_PROJECTIONS, original_name
 from emollama_hf.encoders.emotion_llama.rounded_rotary import RoundedWhileTraining
-from emollama_hf.encoders.emotion_llama.trained_names import ADAPTER, TRAINED_PROJECTIONS, original_name
+from emollama_hf.encoders.emotion_llama.trained_names import LORA_PREFIX
 from emollama_hf.training.loss import answer_loss
 
 
@@ -84,7 +85,7 @@ class TrainableEmotionLlama(nn.Module):
         """Go on from published factors, by the names of the layers in a Llama checkpoint."""
         own = self.trained()
         for layer, lora in factors.items():
-            name = f"llama_model.base_model.model.{layer.removesuffix('.weight')}"
+            name = f"{LORA_PREFIX}{layer.removesuffix('.weight')}"
             own[f"{name}.lora_A.weight"].copy_(lora.a)
             own[f"{name}.lora_B.weight"].copy_(lora.b)
 

@@ -19,7 +19,7 @@ logger = package_logger(__name__)
 REPORT_S = 30.0
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class Watch(TrainerCallback):
     """Loss, steps a second and time left of a training.
 
     Args:

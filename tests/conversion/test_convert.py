@@ -54,6 +54,7 @@ def test_the_result_is_safetensors_and_small_files_only(model: Path) -> None:
         "videomae/config.json",
         "videomae/model.safetensors",
         "emotion_llama/config.json",
+        "emotion_llama/lora.safetensors",
         "emotion_llama/model.safetensors",
         "emotion_llama/processor_config.json",
         "emotion_llama/special_tokens_map.json",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emollama_hf.encoders.blocks import block_values
 from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.emotion_llama.adaptation import EmotionLlamaAdaptation
 from emollama_hf.encoders.emotion_llama.config_json import (
     FULL,
     TINY,
@@ -47,6 +48,7 @@ class EmotionLlamaEncoder(Encoder):
     keys = KEYS
     tiny, full = TINY, FULL
     conversion = EmotionLlamaConversion()
+    adaptation = EmotionLlamaAdaptation()
     mixes_types = True
     quantizes = True
     beside = ("facemae", "videomae")

@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaModel
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.emotion_llama.lora import Lora
 from emollama_hf.encoders.emotion_llama.sources import UNUSED_OF_LLAMA
+from emollama_hf.encoders.emotion_llama.trained_names import decoder_weight
 from emollama_hf.encoders.recognise import check_looks_like
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
@@ -42,7 +43,7 @@ def llama_tensors(
         if name == HEAD and config.get("tie_word_embeddings", False):
             continue  # it is the table of embeddings, and one file cannot hold a tensor twice
         tensor = lora[name].merged_into(state[name]) if name in lora else state[name]
-        yield (name if name == HEAD else name.replace("model.", "language_model.", 1)), tensor
+        yield (name if name == HEAD else decoder_weight(name)), tensor
 
 
 def decoder_shapes(config: Config) -> dict[str, Shape]:

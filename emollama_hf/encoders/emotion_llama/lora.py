@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from emollama_hf.encoders.emotion_llama.trained_names import LORA_PREFIX, lora_layer
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.tensor_names import Shape
 
 #: The layers that the published configurations train.
 TARGETS = ("q_proj", "v_proj")
-_PREFIX = "llama_model.base_model.model."
 #: The name of the first of two factors.
 FACTOR = re.compile(r"\.lora_A\.weight$")
 
@@ -33,7 +33,18 @@ class Lora:
         Rounding the sum to float16 moves hidden states as far as another order of the original's own sums does
         (`python -m benchmarks.lora_types`).
         """
-        return torch.addmm(weight.float(), self.b.float(), self.a.float(), alpha=self.scale)
+        return self._added_to(weight, self.scale)
+
+    def removed_from(self, weight: torch.Tensor) -> torch.Tensor:
+        """weight - scale * B A, computed and returned in float32: the base of a merged weight, (out, in).
+
+        To rounding: of the merged weight as it was stored.
+        """
+        return self._added_to(weight, -self.scale)
+
+    def _added_to(self, weight: torch.Tensor, scale: float) -> torch.Tensor:
+        a, b = (factor.to(weight.device, torch.float32) for factor in (self.a, self.b))
+        return torch.addmm(weight.float(), b, a, alpha=scale)
 
 
 def lora_factors(state: Mapping[str, torch.Tensor], alpha: float) -> dict[str, Lora]:
@@ -45,8 +56,7 @@ def lora_factors(state: Mapping[str, torch.Tensor], alpha: float) -> dict[str, L
     for name in state:
         if FACTOR.search(name):
             a, b = state[name], state[name.replace("lora_A", "lora_B")]
-            layer = name.removeprefix(_PREFIX).removesuffix(".lora_A.weight")
-            factors[f"{layer}.weight"] = Lora(a, b, alpha / a.shape[0])
+            factors[f"{lora_layer(name)}.weight"] = Lora(a, b, alpha / a.shape[0])
     return factors
 
 
@@ -58,13 +68,20 @@ def lora_shapes(
     found: the checkpoint's, whose first factor tells the rank.  decoder: of the Llama checkpoint's linear layers.
     """
     ranks = (shape[0] for name, shape in found.items() if FACTOR.search(name) and len(shape) == 2)
-    rank = max(1, next(ranks, 1))  # none and empty factors are then listed as what does not fit
+    return factor_shapes(decoder, targets, max(1, next(ranks, 1)))  # none and empty ones are then listed as misfits
+
+
+def factor_shapes(decoder: Mapping[str, Shape], targets: Iterable[str], rank: int) -> dict[str, Shape]:
+    """Names and shapes of the factors of some layers.
+
+    decoder: of the Llama checkpoint's linear layers.  targets: last names of the layers.
+    """
     shapes: dict[str, Shape] = {}
     for name, shape in decoder.items():
         layer = name.removesuffix(".weight")
         if layer.rpartition(".")[2] in tuple(targets):
-            shapes[f"{_PREFIX}{layer}.lora_A.weight"] = (rank, shape[1])
-            shapes[f"{_PREFIX}{layer}.lora_B.weight"] = (shape[0], rank)
+            shapes[f"{LORA_PREFIX}{layer}.lora_A.weight"] = (rank, shape[1])
+            shapes[f"{LORA_PREFIX}{layer}.lora_B.weight"] = (shape[0], rank)
     return shapes
 
 

@@ -10,17 +10,9 @@ from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.emotion_llama.llama import decoder_shapes
 from emollama_hf.encoders.emotion_llama.lora import TARGETS, lora_shapes
 from emollama_hf.encoders.emotion_llama.sources import UNUSED_OF_PROJECTIONS
+from emollama_hf.encoders.emotion_llama.trained_names import PROJECTIONS, projection_inputs
 from emollama_hf.encoders.recognise import check_looks_like
 from emollama_hf.tensors.tensor_names import Shape, check_names, split_unused
-
-#: The checkpoint's linear layers by their names here.
-PROJECTIONS = {
-    "llama_proj": "image_projection",
-    "feats_llama_proj1": "facemae_projection",
-    "feats_llama_proj2": "videomae_projection",
-    "feats_llama_proj3": "audio_projection",
-    "cls_tk_llama_proj": "class_token_projection",
-}
 
 
 def projection_tensors(
@@ -47,16 +39,8 @@ def projection_tensors(
 
 
 def _expected(config: Config, found: Mapping[str, Shape], targets: Iterable[str]) -> dict[str, Shape]:
-    image_width = config["vision_config"]["hidden_size"]
-    hidden, feature = config["text_config"]["hidden_size"], config["feature_size"]
-    inputs = {
-        "llama_proj": image_width * config["patches_per_token"],
-        "feats_llama_proj1": feature,
-        "feats_llama_proj2": feature,
-        "feats_llama_proj3": feature,
-        "cls_tk_llama_proj": image_width,
-    }
+    hidden = config["text_config"]["hidden_size"]
     shapes: dict[str, Shape] = {}
-    for name, width in inputs.items():
+    for name, width in projection_inputs(config).items():
         shapes |= {f"{name}.weight": (hidden, width), f"{name}.bias": (hidden,)}
     return shapes | lora_shapes(found, decoder_shapes(config["text_config"]), targets)

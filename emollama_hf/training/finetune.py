@@ -1,0 +1,314 @@
+"""`emollama_hf.finetune`: from labelled clips to an adapter and its scores on people that it has not seen.
+
+rows, frozen work once ─► one training a fold ─► adapter directories ─► predictions and report
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+
+from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.checkpoints.adapter import write_adapter
+from emollama_hf.computing.exact_float32 import exact_float32
+from emollama_hf.computing.extra_library import extra_library
+from emollama_hf.computing.process import resolve_device
+from emollama_hf.console.logs import package_logger
+from emollama_hf.console.safe_errors import no_secrets
+from emollama_hf.files.digest import json_digest
+from emollama_hf.probing.result import ProbeResult
+from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
+from emollama_hf.training.adapter_facts import adapter_facts, base_facts, lora_facts, recipe_json
+from emollama_hf.training.base_model import LoraChoice, base_model
+from emollama_hf.training.class_weights import class_weights
+from emollama_hf.training.finetuned import Finetuned
+from emollama_hf.training.fold_run import FoldOutcome, Setting, finished_fold, run_fold
+from emollama_hf.training.processes import Processes
+from emollama_hf.training.prompting import PART, TASK, instruction_of, prompting
+from emollama_hf.training.recipe import FAULTS, Recipe, chosen_recipe
+from emollama_hf.training.report import ReportOptions, finetuned_report, write_report
+from emollama_hf.training.run_folder import RunFolder, open_run_folder
+from emollama_hf.training.split import Split, split_rows
+from emollama_hf.training.target_texts import target_texts
+from emollama_hf.training.training_data import TrainingData, training_data
+from emollama_hf.training.training_error import TrainingError
+
+logger = package_logger(__name__)
+
+#: The value of `fold` that trains on each fold in turn.
+ALL = "all"
+_LORA = ("continue", "new")
+
+
+@no_secrets()
+def finetune(
+    ds: Dataset | str | os.PathLike[str],
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    label: str,
+    group: str | None = None,
+    fold_column: str | None = None,
+    fold: str | int | None = None,
+    recipe: str = "corrected",
+    positive: str | None = None,
+    lora: str | None = None,
+    layout: str = "fork",
+    task: str = TASK,
+    instruction: str | None = None,
+    quantize: Quantize | None = None,
+    device: str = "auto",
+    revision: str | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
+    work: str | os.PathLike[str] | None = None,
+    split: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Any] = (),
+    report_to: str | Sequence[str] = (),
+    **overrides: Any,
+) -> Finetuned:
+    """Train Emotion-LLaMA to answer with the label of a clip, and test it on people that it has not seen.
+
+    What stays frozen is computed once: image tokens and feature vectors of every clip lie in the work store, and an
+    epoch costs the decoder alone. A call that was killed goes on at its last saved step when it is made again.
+
+    Args:
+        ds: A data set with `video`, or with `peak_frame`, `facemae` and `videomae`; or what `emollama_hf.load` and
+            `extract` open: a feature set, a folder of clips with a table of labels, a data set on the Hub.
+        model: Model directory, Hub id, "random-tiny" or "random-full".
+        out: Folder to write, new or of the same training. Holds adapter.safetensors and provenance.json, with
+            fold="all" one folder of these a fold; predictions.parquet and report/ of what was held out.
+        label: Column of the labels: texts, whole numbers, truth values or classes.
+        group: Column of the participants, none of whom is both trained and tested on; None: each row is its own.
+        fold_column: Column of the folds.
+        fold: The value whose rows are held out and scored; "all" for each in turn; None trains on every row.
+        recipe: "corrected", or "as_published" with its known faults, for comparison.
+        positive: Class of the scores, F1 and AUC-PR; None: the class with the fewest rows.
+        lora: "continue" trains the published LoRA further; "new" a LoRA on top of the model as it is. None: "continue",
+            and "new" of random models, which have none.
+        layout: "fork" (vectors of FaceMAE and VideoMAE) or "upstream" (and of HuBERT).
+        task, instruction: Of the prompt. None: the published instruction for labels mw and nonmw, else the like for
+            the labels.
+        quantize: "4bit" or "8bit" keeps the frozen decoder's linear layers in so many bits.
+        device: "auto", "cpu" or "cuda". Several GPUs: `accelerate launch` of a program or of `emollama-hf finetune`.
+        revision, tokenizer: Of the model.
+        work: Folder of the work store with what is computed once; None: in the cache of `datasets`.
+        split: Of a data set.
+        labels: Table of labels of a folder of clips.
+        callbacks, report_to: Of transformers' Trainer, such as report_to="tensorboard".
+        **overrides: Values of the recipe by the names of `Recipe`'s attributes: learning_rate, max_steps, epochs,
+            batch_size, accumulation, lora_dropout, class_weights, target_texts, chat_template, dtype, seed, ...
+
+    Returns:
+        Where the adapters lie, and the report of what was held out.
+
+    Raises:
+        ValueError: Rows, labels, groups, folds or options that cannot be trained with; before anything is trained.
+        ModelError: The model lacks a part, or the factors to go on from.
+        TrainingError: While training: a full disk, out of GPU memory, a loss that is no number. What was saved stays.
+
+    Example:
+        >>> done = finetune(ds, "emotion-llama-hf", "adapter", label="mw_label", group="participant_id",
+        ...                 fold_column="test_fold_num", fold=0)
+        >>> done.report.table.shape
+        (2, 38)
+    """
+    for library, what in (("peft", "train"), ("accelerate", "train"), ("sklearn", "train"), ("matplotlib", "train")):
+        extra_library(library, extra=what, purpose="training")
+    values = chosen_recipe(recipe, overrides)
+    choice = _checked_choices(lora, quantize, fold, fold_column)
+    source = open_model(model, revision=revision, tokenizer=tokenizer)
+    lora_choice: LoraChoice = choice or ("new" if source.is_random else "continue")
+    if lora_choice == "continue":
+        source.load_lora(PART)  # said now, and not after the clips were read
+    place = resolve_device(device)
+    dtype = _dtype(values, place)
+    processes = Processes(cpu=place == "cpu")
+    if values.name == "as_published" and processes.is_first:
+        for fault in FAULTS:
+            logger.warning("recipe as_published: %s", fault)
+    with processes.first_alone():
+        data = training_data(
+            ds, source, label=label, group=group, fold_column=fold_column, positive=positive, layout=layout,
+            store_dtype="float32" if dtype == "float32" else "float16", device=device, work=work, split=split,
+            labels=labels,
+        )  # fmt: skip
+    classes = data.rows.labels.classes
+    texts = target_texts(values.target_texts, classes, source.tokenizer(PART), published=values.name == "as_published")
+    asked = prompting(
+        source, task=task, instruction=instruction_of(classes, instruction), chat_template=values.chat_template,
+        layout=layout, texts=texts,
+    )  # fmt: skip
+    splits = _splits(data, fold, inner=not values.chooses_on_test, seed=values.seed)
+    weights = {
+        name: class_weights(
+            values.class_weights, data.rows.labels,
+            np.arange(len(data.rows)) if values.weights_from_all else one.fit,
+        )
+        for name, one in splits.items()
+    }  # fmt: skip
+    base = base_facts(source)
+    identity = {
+        "recipe": recipe_json(values),
+        "rows": data.digest,
+        "label": label,
+        "folds": list(splits),
+        "fold_column": fold_column,
+        "group": group,
+        "base": base["parts"],
+        "lora": lora_choice,
+        "prompt": [asked.task, asked.instruction, layout],
+        "dtype": dtype,
+        "quantize": quantize,
+    }
+    folder = open_run_folder(out, identity)
+    if processes.is_first:
+        folder.begin()
+    processes.wait()
+    setting = Setting(
+        data.ds, data.rows.labels, values, asked, source.tokenizer(PART), layout, dtype, place, tuple(callbacks),
+        (report_to,) if isinstance(report_to, str) else tuple(report_to),
+    )  # fmt: skip
+    making = _Making(source, lora_choice, quantize, setting)
+    outcomes: dict[str, FoldOutcome] = {}
+    tensors: dict[str, dict[str, torch.Tensor]] = {}
+    with exact_float32():
+        for name, one in splits.items():
+            states = folder.states(name)
+            if finished_fold(states) is None:
+                run_fold(
+                    making.fresh(), setting, one, weights[name], folder=states, title=_title(name),
+                    writes=processes.is_first,
+                )  # fmt: skip
+                processes.wait()
+            found = finished_fold(states)
+            assert found is not None
+            outcomes[name], tensors[name] = found
+    if not processes.is_first:
+        return Finetuned(folder.path, _adapters(folder, splits), None)
+    lora_told = lora_facts(*making.rank_and_alpha(tensors), continued=lora_choice == "continue")
+    options = ReportOptions(
+        label=label, fold_column=fold_column or "", group=group, positive=positive, place=data.place,
+        fingerprint=data.fingerprint, dataset_rows=data.dataset_rows, random=source.is_random,
+        facts={"base": base, "run": json_digest(identity)},
+    )  # fmt: skip
+    for name, adapter in zip(splits, _adapters(folder, splits), strict=True):
+        one = splits[name]
+        result = _report(data, {name: one}, outcomes, values, options)
+        facts = adapter_facts(
+            data.rows, one, values, asked, weights[name], label=label, layout=layout, base=base, lora=lora_told,
+            fold=None if name == _EVERYTHING else name, fold_column=fold_column, fingerprint=data.fingerprint,
+            run=json_digest(identity), outcome=outcomes[name].facts, dtype=dtype, quantize=quantize, result=result,
+        )  # fmt: skip
+        write_adapter(adapter, tensors[name], facts)
+    report = _report(data, splits, outcomes, values, options)
+    if report is not None:
+        write_report(folder.path, report, values, options)
+    return Finetuned(folder.path, _adapters(folder, splits), report)
+
+
+#: The name of a training on every row, which holds nothing out.
+_EVERYTHING = "everything"
+
+
+@dataclass(eq=False)
+class _Making:
+    """Makes the model of each fold: loaded once, with the same tensors to begin with each time."""
+
+    source: ModelSource
+    lora: LoraChoice
+    quantize: Quantize | None
+    setting: Setting
+    _model: Any = None
+    _initial: Any = None
+
+    def fresh(self) -> Any:
+        if self._model is None:
+            setting = self.setting
+            self._model = base_model(
+                self.source, setting.recipe, lora=self.lora, layout=setting.layout, dtype=setting.dtype,
+                device=setting.device, quantize=self.quantize,
+            )  # fmt: skip
+            self._initial = self._model.trained_tensors()
+        self._model.set_trained(self._initial)
+        return self._model
+
+    def rank_and_alpha(self, tensors: dict[str, dict[str, torch.Tensor]]) -> tuple[int, float]:
+        rank = next(one.shape[0] for name, one in next(iter(tensors.values())).items() if ".lora_A." in name)
+        alpha = self.source.load_lora(PART).alpha if self.lora == "continue" else self.setting.recipe.lora_alpha
+        return int(rank), float(alpha)
+
+
+def _checked_choices(
+    lora: str | None, quantize: str | None, fold: str | int | None, fold_column: str | None
+) -> LoraChoice | None:
+    if lora not in (None, *_LORA):
+        raise TrainingError(f"lora={lora!r} is unknown. Valid: {', '.join(_LORA)}.")
+    if quantize not in (None, *QUANTIZATIONS):
+        raise TrainingError(f"quantize={quantize!r} is unknown. Valid: {', '.join(QUANTIZATIONS)}.")
+    if fold is not None and fold_column is None:
+        raise TrainingError(f"fold={fold!r} is a value of a column of folds: name it (fold_column=, --fold-column).")
+    if fold is None and fold_column is not None:
+        raise TrainingError(
+            f"fold_column={fold_column!r} without a fold would hold nothing out. Name the fold that is tested (fold=), "
+            "or fold='all' for each in turn; leave fold_column out to train on every row."
+        )
+    return lora  # type: ignore[return-value]
+
+
+def _dtype(recipe: Recipe, device: str) -> str:
+    """The number type of products; "auto" is the recipe's on a GPU."""
+    if recipe.dtype != "auto":
+        return recipe.dtype
+    if device == "cpu":
+        return "float32"
+    return "float16" if recipe.name == "as_published" else "bfloat16"
+
+
+def _splits(data: TrainingData, fold: str | int | None, *, inner: bool, seed: int) -> dict[str, Split]:
+    """By the name of each fold which rows are fitted, choose and are held out."""
+    if fold is None:
+        return {_EVERYTHING: split_rows(data.rows, None, inner=inner, seed=seed)}
+    names = data.rows.fold_names if fold == ALL else (str(fold),)
+    return {name: split_rows(data.rows, name, inner=inner, seed=seed) for name in names}
+
+
+def _adapters(folder: RunFolder, splits: dict[str, Split]) -> tuple[Path, ...]:
+    if len(splits) == 1:
+        return (folder.path,)
+    return tuple(folder.path / f"fold-{one}" for one in _file_names(list(splits)))
+
+
+def _file_names(folds: Sequence[str]) -> list[str]:
+    """Names of folds as parts of file names; by their number where two would be the same."""
+    named = [re.sub(r"[^A-Za-z0-9._-]", "_", fold)[:60] for fold in folds]
+    return named if len({one.lower() for one in named}) == len(named) else [str(number) for number in range(len(folds))]
+
+
+def _title(name: str) -> str:
+    return name if name == _EVERYTHING else f"fold {name}"
+
+
+def _report(
+    data: TrainingData, splits: dict[str, Split], outcomes: dict[str, FoldOutcome], recipe: Recipe,
+    options: ReportOptions,
+) -> ProbeResult | None:  # fmt: skip
+    """Scores of the rows that some folds have held out; None where nothing was."""
+    tested = [(one.test, outcomes[name].scored) for name, one in splits.items() if len(one.test)]
+    if not tested:
+        return None
+    positions = np.concatenate([test for test, _ in tested])
+    probabilities = np.concatenate([scored.probabilities for _, scored in tested if scored is not None])
+    predicted = np.concatenate([scored.predicted for _, scored in tested if scored is not None])
+    order = np.argsort(positions)
+    return finetuned_report(
+        data.rows, positions[order], probabilities[order], predicted[order], recipe, options, clips=data.ds
+    )
