@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,13 @@ from tests.training.tested_rows import OPTIONS, clips, informed, rows_of
 LORA = "llama_model.base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
 
 
-def provenance(*, recipe: str = "corrected", random: bool = False) -> dict[str, Any]:
+def provenance(**options: Any) -> dict[str, Any]:
     """What an adapter says of itself, with names that must stay here: of a folder, a clip and a participant."""
+    return deepcopy(_provenance(**options))
+
+
+@cache
+def _provenance(*, recipe: str = "corrected", random: bool = False) -> dict[str, Any]:
     ds = clips()
     folds = [f"anna{number}" for number in ds["test_fold_num"]]
     ds = ds.remove_columns("test_fold_num").add_column("test_fold_num", folds)
