@@ -1,0 +1,65 @@
+"""`emollama-hf finetune`: labelled clips in, an adapter and its scores on people that it has not seen out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import emollama_hf
+from emollama_hf.commands.extract import quiet_unless_terminal
+from emollama_hf.commands.probe_table import print_result
+from emollama_hf.commands.recipe_values import typed_recipe
+from emollama_hf.commands.report import Screen, console
+from emollama_hf.training.recipe import FAULTS, chosen_recipe
+
+
+def run_finetune(
+    source: str, model: str, out: Path, *, options: Mapping[str, Any], recipe_values: Mapping[str, Any]
+) -> None:
+    """Train, print progress, the table and what to do next.
+
+    Args:
+        source: Data set, feature set or folder of clips.
+        model: Of the base.
+        out: The folder to write.
+        options: As `emollama_hf.finetune`; None for its default.
+        recipe_values: By the names of `Recipe`'s attributes, as they were typed; None for the recipe's.
+
+    Raises:
+        ValueError: As `emollama_hf.finetune`.
+    """
+    quiet_unless_terminal()
+    values = typed_recipe(recipe_values)
+    recipe = chosen_recipe(options["recipe"], values)
+    screen = console()
+    if recipe.name == "as_published":
+        screen.print("The recipe as it was published, for comparison. Its known faults:")
+        for fault in FAULTS:
+            screen.print(f"- {fault}")
+        screen.print()
+    given = {name: value for name, value in options.items() if value is not None}
+    done = emollama_hf.finetune(source, model, out, **given, **values)
+    if done.report is not None:
+        print_result(screen, done.report, written=f"Wrote {done.directory}: report/ and predictions.parquet.")
+        screen.print()
+    for adapter in done.adapters:
+        screen.print(f"Adapter: {adapter}")
+    _print_next(screen, source, model, done.adapters[0], options, compared=len(done.adapters) > 1, out=out)
+
+
+def _print_next(
+    screen: Screen, source: str, model: str, adapter: Path, options: Mapping[str, Any], *, compared: bool, out: Path
+) -> None:
+    """Commands that use an adapter, with the names of this training."""
+    lines = [
+        ["extract", source, "--model", model, "--adapter", str(adapter), "--out", "FEATURES"],
+        ["push-adapter", str(adapter), "ORG/NAME"],
+    ]
+    if compared and options["group"] is not None:
+        names = ["--label", options["label"], "--group", options["group"], "--fold", options["fold_column"]]
+        lines.append(["probe", "FEATURES", *names, "--adapter", str(out)])
+    screen.print("\nNext:")
+    for line in lines:
+        screen.print(f"  emollama-hf {shlex.join(line)}")
