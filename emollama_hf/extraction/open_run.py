@@ -25,7 +25,7 @@ from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.model_stage import stages_with_weights
 from emollama_hf.stages.named_encoder import NamedEncoder
-from emollama_hf.stages.pipeline import build_pipeline
+from emollama_hf.stages.pipeline import Pipeline, build_pipeline
 from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.work_store import INSIDE_OUT, WorkStore
 
@@ -76,6 +76,39 @@ def open_run(
     ds = undecoded(ds)
     named = named_columns((include,) if isinstance(include, str) else include, ds.column_names)
     check_included(ds, named, out=destination)
+    pipeline = checked_pipeline(ds, model, stages=stages, encoders=encoders, on_error=on_error, keep=keep, **options)
+    root = default_work() if destination is None else destination / INSIDE_OUT
+    run = Run(ds, pipeline, destination, WorkStore(root), include=named, existing=existing, retry_failed=retry_failed)
+    if not look_only:
+        run.check_existing()
+    return run
+
+
+def default_work() -> Path:
+    """Where the work store lies if nobody names a directory: in the cache of `datasets`."""
+    return Path(HF_DATASETS_CACHE) / "emollama_hf"
+
+
+def checked_pipeline(
+    ds: Dataset,
+    model: str | os.PathLike[str] | None,
+    *,
+    stages: Sequence[str | Stage] | None,
+    encoders: Mapping[str, GivenEncoder] | None = None,
+    on_error: str,
+    keep: Iterable[str],
+    **options: Any,
+) -> Pipeline:
+    """The stages of one run over a data set, with the weights that are there now.
+
+    Args:
+        ds: the rows, videos undecoded.
+        model, stages, encoders, on_error, keep, options: as for `extract`.
+
+    Raises:
+        ValueError: as `build_pipeline`; a stage cannot read the data set's columns, or would replace one of them.
+        ModelError: no model was named, there is none of that name, or two of its parts do not fit each other.
+    """
     pipeline = build_pipeline(
         model, stages=stages, encoders=encoders, present=ds.column_names, keep=keep, on_error=on_error, **options
     )
@@ -90,9 +123,4 @@ def open_run(
         stage.check_columns(ds.column_names)
         stage.check_features(ds.features)
     _ = pipeline.features  # a model that is not there is an error now and not after the clips were read
-    pipeline = pipeline.pinned()
-    root = Path(HF_DATASETS_CACHE) / "emollama_hf" if destination is None else destination / INSIDE_OUT
-    run = Run(ds, pipeline, destination, WorkStore(root), include=named, existing=existing, retry_failed=retry_failed)
-    if not look_only:
-        run.check_existing()
-    return run
+    return pipeline.pinned()

@@ -41,6 +41,35 @@ class InnerSplit:
     held: np.ndarray
 
 
+#: What can be done where a column's folds cannot be used.
+_MADE_INSTEAD = "leave fold out, and folds are made by group"
+
+
+def given_folds(
+    rows: ProbeRows, column: str, group_column: str, *, option: str = "fold", otherwise: str = _MADE_INSTEAD
+) -> Folds:
+    """The folds that a column gives.
+
+    Args:
+        rows: The rows with their groups and folds.
+        column: That gives the folds, for messages.
+        group_column: The column of the groups, for messages.
+        option: The argument that named the column.
+        otherwise: What messages suggest beside another column.
+
+    Returns:
+        The folds; every row is in the test part of one of them.
+
+    Raises:
+        ProbeError: A group in two folds, one fold, or a training part that lacks a class.
+    """
+    assert rows.folds is not None
+    folds = Folds(rows.folds, rows.fold_names, given=True)
+    _check_given(rows, folds, f"{option}={column!r}", column, group_column, otherwise)
+    _check_parts(rows, folds, f"Correct {column!r}")
+    return folds
+
+
 def make_folds(rows: ProbeRows, *, count: int, seed: int, fold_column: str | None, group_column: str) -> Folds:
     """The folds of a probe: the given ones, or new ones stratified by label.
 
@@ -65,16 +94,14 @@ def make_folds(rows: ProbeRows, *, count: int, seed: int, fold_column: str | Non
             "were not trained on. Name the column of the participants (group=)."
         )
     if rows.folds is not None:
-        folds = Folds(rows.folds, rows.fold_names, given=True)
-        _check_given(rows, folds, str(fold_column), group_column)
-    else:
-        if groups < count:
-            raise ProbeError(
-                f"group={group_column!r} has {groups} groups, which do not suffice for {count} folds. "
-                f"Ask for at most {groups} (folds={groups}, --folds {groups})."
-            )
-        folds = Folds(_made(rows, count, seed), tuple(str(fold) for fold in range(count)), given=False)
-    _check_parts(rows, folds)
+        return given_folds(rows, str(fold_column), group_column)
+    if groups < count:
+        raise ProbeError(
+            f"group={group_column!r} has {groups} groups, which do not suffice for {count} folds. "
+            f"Ask for at most {groups} (folds={groups}, --folds {groups})."
+        )
+    folds = Folds(_made(rows, count, seed), tuple(str(fold) for fold in range(count)), given=False)
+    _check_parts(rows, folds, "Ask for other folds (folds=, seed=)")
     return folds
 
 
@@ -128,11 +155,13 @@ def _made(rows: ProbeRows, count: int, seed: int) -> np.ndarray:
     return numbers
 
 
-def _check_given(rows: ProbeRows, folds: Folds, fold_column: str, group_column: str) -> None:
+def _check_given(
+    rows: ProbeRows, folds: Folds, named: str, fold_column: str, group_column: str, otherwise: str
+) -> None:
     if len(folds.names) < 2:
         raise ProbeError(
-            f"fold={fold_column!r} has one value only, {folds.names[0]!r}: nothing would be left to train on. Name "
-            "another column, or leave it out, and folds are made."
+            f"{named} has one value only, {folds.names[0]!r}: nothing would be left to train on. Name another column, "
+            f"or {otherwise}."
         )
     pairs = np.unique(np.stack([rows.groups, folds.numbers]), axis=1)
     groups, counts = np.unique(pairs[0], return_counts=True)
@@ -143,12 +172,11 @@ def _check_given(rows: ProbeRows, folds: Folds, fold_column: str, group_column: 
         others = f" (and {len(divided) - 1} more groups)" if len(divided) > 1 else ""
         raise ProbeError(
             f"group {rows.group_names[first]!r} of {group_column!r} is in the folds {few_and_more(of_first)}{others}: "
-            f"a classifier would be tested on people that it has seen. Correct {fold_column!r}, or leave fold out, and "
-            "folds are made by group."
+            f"a classifier would be tested on people that it has seen. Correct {fold_column!r}, or {otherwise}."
         )
 
 
-def _check_parts(rows: ProbeRows, folds: Folds) -> None:
+def _check_parts(rows: ProbeRows, folds: Folds, remedy: str) -> None:
     classes = rows.labels.classes
     for fold, (train, test) in enumerate(folds):
         lacking = sorted(set(range(len(classes))) - set(rows.labels.numbers[train].tolist()))
@@ -159,5 +187,5 @@ def _check_parts(rows: ProbeRows, folds: Folds) -> None:
             names = few_and_more([classes[number] for number in lacking], show=repr)
             raise ProbeError(
                 f"the training part of fold {folds.names[fold]} has no row of class {names}: all of them are in its "
-                "test part. Ask for other folds (folds=, seed=), or leave the class out."
+                f"test part. {remedy}, or leave the class out."
             )

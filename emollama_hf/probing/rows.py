@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow.compute as pc
 from datasets import ClassLabel, Dataset
 
 from emollama_hf import schema
+from emollama_hf.feature_set.feature_rows import piece_rows
 from emollama_hf.probing.label_values import Labels, read_labels, whole_numbers
-from emollama_hf.probing.options import ProbeOptions
 from emollama_hf.probing.probe_error import ProbeError, check_column
 from emollama_hf.text.few_of_many import few_and_more
 
@@ -21,6 +21,22 @@ from emollama_hf.text.few_of_many import few_and_more
 _ROWS_AT_ONCE = 1000
 #: The number of a `ClassLabel` that stands for no label in data sets that hide those of their test split.
 NO_LABEL = -1
+
+
+class RowColumns(Protocol):
+    """Which columns hold labels, groups and folds, and which class is the positive one; `ProbeOptions` has them.
+
+    A group of None: each row is a group of its own.
+    """
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def fold(self) -> str | None: ...
+    @property
+    def positive(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -45,13 +61,14 @@ class ProbeRows:
         return len(self.indices)
 
 
-def read_rows(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> ProbeRows:
-    """The rows that have a label, a group, a fold where folds are given, and every feature column that is probed.
+def read_rows(ds: Dataset, features: Sequence[str], options: RowColumns, *, use: str = "probed") -> ProbeRows:
+    """The rows that have a label, a group, a fold where folds are given, and every feature column that is used.
 
     Args:
         ds: The data set.
         features: Columns whose nulls leave a row out: all columns are compared on the same rows.
         options: Which columns hold labels, groups and folds.
+        use: What the rows are read for, as messages say it: "probed", "trained on".
 
     Returns:
         The rows.
@@ -66,21 +83,25 @@ def read_rows(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> Pr
     reasons = _reasons(ds, features, options)
     if len(reasons) == len(ds):
         kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(reasons.values()).most_common())
-        raise ProbeError(f"none of the {len(ds)} rows can be probed{f': {kinds}' if kinds else ''}.")
+        raise ProbeError(f"none of the {len(ds)} rows can be {use}{f': {kinds}' if kinds else ''}.")
     indices = np.array([row for row in range(len(ds)) if row not in reasons], np.int64)
     labels = read_labels(
         _picked(column_values(ds, options.label), indices), ds.features[options.label], column=options.label,
         positive=options.positive,
     )  # fmt: skip
-    groups, group_names = _numbered(_picked(column_values(ds, options.group), indices), options.group, "group")
+    names = row_names(ds)
+    picked = tuple(names[row] for row in indices)
+    if options.group is None:
+        groups, group_names = np.arange(len(indices)), list(picked)
+    else:
+        groups, group_names = _numbered(_picked(column_values(ds, options.group), indices), options.group, "group")
     folds: np.ndarray | None = None
     fold_names: list[str] = []
     if options.fold is not None:
         folds, fold_names = _numbered(_picked(column_values(ds, options.fold), indices), options.fold, "fold")
-    names = row_names(ds)
     return ProbeRows(
         indices=indices,
-        names=tuple(names[row] for row in indices),
+        names=picked,
         labels=labels,
         groups=groups,
         group_names=tuple(group_names),
@@ -108,16 +129,16 @@ def row_names(ds: Dataset) -> list[str]:
 
 
 def null_rows(ds: Dataset, name: str) -> Iterator[int]:
-    """Positions of the rows in which a column is null; reads no more than a thousand rows at a time."""
-    first = 0
-    for table in ds.select_columns([name]).with_format("arrow").iter(batch_size=_ROWS_AT_ONCE):
+    """Positions of the rows in which a column is null; reads no more than a thousand rows at a time, and few large."""
+    first, some = 0, ds.select_columns([name])
+    for table in some.with_format("arrow").iter(batch_size=min(_ROWS_AT_ONCE, piece_rows(some.features))):
         column = table.column(0)
         if column.null_count:
             yield from (first + row for row, null in enumerate(pc.is_null(column).to_pylist()) if null)
         first += table.num_rows
 
 
-def _reasons(ds: Dataset, features: Sequence[str], options: ProbeOptions) -> dict[int, str]:
+def _reasons(ds: Dataset, features: Sequence[str], options: RowColumns) -> dict[int, str]:
     """Why rows are left out, by position: the first reason that holds."""
     reasons: dict[int, str] = {}
     if schema.STATUS in ds.column_names:
