@@ -76,7 +76,7 @@ def test_one_step_of_the_optimiser(source: ModelSource, chat_template: bool) -> 
         change = expected - start
         spread = max(float(change.std()), float(np.abs(change).mean()))  # a bias may move alike throughout
         ratios[name] = spread_ratio(tensor.numpy(), expected, spread)
-    assert max(ratios.values()) < 1e-3, ratios
+    assert max(ratios.values()) < 1e-2, ratios
     loss = model(**batch)["loss"].item()
     assert abs(loss - old["loss_after_one_step"]) < LIMIT * old["loss_after_one_step"]
 
