@@ -31,6 +31,10 @@ def probe(
         list[str] | None,
         typer.Option(help=_CONTROL),
     ] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder that finetune wrote with --fold all: a row of the table; again for more."),
+    ] = None,
     positive: Annotated[str | None, typer.Option(help="Class of F1 and AUC-PR. Default: the rarest.")] = None,
     metric: Annotated[
         str, typer.Option(help="To judge by: auc_roc, auc_pr, f1, balanced_accuracy or kappa.")
@@ -58,7 +62,7 @@ def probe(
 
     run_probe(
         dataset, out=out, label=label, group=group, fold=fold, columns=columns, combine=combine or (), by=by,
-        control=control or (), positive=positive, metric=metric, folds=folds, permutations=permutations,
-        resamples=resamples, seeds=seeds, max_epochs=max_epochs, seed=seed, device=device, allow_random=allow_random,
-        split=split, config_name=config, revision=revision,
+        control=control or (), adapter=adapter, positive=positive, metric=metric, folds=folds,
+        permutations=permutations, resamples=resamples, seeds=seeds, max_epochs=max_epochs, seed=seed, device=device,
+        allow_random=allow_random, split=split, config_name=config, revision=revision,
     )  # fmt: skip

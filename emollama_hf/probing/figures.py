@@ -56,7 +56,9 @@ def precision_recall(result: ProbeResult) -> bytes:
     truth = labels.numbers == labels.positive
     views = [name for name in result.order if name not in (CHANCE, CONTROL)][:MOST_CURVES]
     drawn = [*views, *([CONTROL] if CONTROL in result.outcomes else [])]
-    legend = 1.0 + 0.075 * max(len(shown_name(name)) for name in drawn)
+    if not truth.any():
+        drawn = []  # a single fold without a row of the positive class has no recall
+    legend = 1.0 + 0.075 * max((len(shown_name(name)) for name in drawn), default=0)
     with svg_figure(3.9 + legend, 3.5) as (figure, svg):
         axes = figure.subplots()
         for number, name in enumerate(drawn):
@@ -78,8 +80,9 @@ def confusion(result: ProbeResult) -> bytes:
     """Which class the best view predicts for rows of which class: counts, and shares of each true class."""
     best, order = result.order[0], result.rows.labels.shown_order
     classes = [result.rows.labels.classes[number] for number in order]
-    counts = confusion_counts(result.outcomes[best].predictions(result.rows))[np.ix_(order, order)]
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    all_counts = confusion_counts(result.outcomes[best].predictions(result.rows))  # the last column: no class named
+    counts = all_counts[np.ix_(order, order)]
+    shares = counts / np.maximum(all_counts[list(order)].sum(axis=1, keepdims=True), 1)
     side = max(2.4, 0.75 * len(classes))
     with svg_figure(side + 0.6, side) as (figure, svg):
         axes = figure.subplots()

@@ -17,10 +17,10 @@ class Outcome:
 
     Attributes:
         view: Its name; "chance" and "control" are no views of feature columns.
-        model: What predicted: "logistic regression", "BiLSTM", or "constant".
+        model: What predicted: "logistic regression", "BiLSTM", "finetuned", or "constant".
         shape: Of one row, in words: "1024", "309 x 4096".
         probabilities: (n, classes) float64.
-        predicted: (n,) int64, the class of the highest probability.
+        predicted: (n,) int64, the class of the highest probability; `NO_CLASS` for an answer that names no class.
         by_seed: (seeds, n, classes), the predictions of each network whose mean they are; None of one fit.
         permuted: For each permutation its labels (n,) and the predictions of classifiers trained on them.
         choices: JSON-able, what was chosen on inner splits: strength or epochs of each fold.

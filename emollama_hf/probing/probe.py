@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,20 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from emollama_hf import __version__
 from emollama_hf.computing.extra_library import extra_library
 from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
-from emollama_hf.feature_set.run_description import library_versions
 from emollama_hf.probing.conclusion import above
 from emollama_hf.probing.control import control_columns
 from emollama_hf.probing.control_alone import compare_alone
 from emollama_hf.probing.control_values import ControlColumn, read_control
+from emollama_hf.probing.finetuned_views import (
+    Adapters,
+    check_not_random_finetuned,
+    finetuned_outcome,
+    open_finetuned,
+)
 from emollama_hf.probing.folds import Folds, make_folds
 from emollama_hf.probing.options import ProbeOptions, names_tuple
 from emollama_hf.probing.out_of_fold import OutOfFold
@@ -30,13 +33,12 @@ from emollama_hf.probing.probe_error import ProbeError, check_column
 from emollama_hf.probing.random_weights import check_not_random, random_columns_of_dataset, random_columns_of_place
 from emollama_hf.probing.result import ProbeResult
 from emollama_hf.probing.rows import ProbeRows, read_rows
-from emollama_hf.probing.scoring import Scoring, read_levels
+from emollama_hf.probing.scored_outcomes import result_origin, scored_outcomes
+from emollama_hf.probing.scoring import read_levels
 from emollama_hf.probing.views import CHANCE, CONTROL, View, choose_views
 from emollama_hf.sharing.load import load
 
 logger = package_logger(__name__)
-
-LIBRARIES = ("datasets", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 
 
 @no_secrets()
@@ -52,6 +54,7 @@ def probe(
     seed: int = 0,
     folds: int = 5,
     control: str | Sequence[str] = (),
+    adapter: Adapters = None,
     positive: str | None = None,
     metric: str = "auc_roc",
     permutations: int = 3,
@@ -86,6 +89,8 @@ def probe(
         control: Columns of numbers or categories that might give the label away without any feature, such as "room".
             The control has by itself the facts of a clip that the data set holds: frame count, frames a second,
             duration, face coverage, and whether there is sound.
+        adapter: A folder that `finetune` wrote with `fold="all"`, or several: what the trained models said of clips of
+            people they had not been trained on is a row of the table, if labels, groups and folds are the same.
         positive: Class that F1, AUC-PR and AUC-ROC are of, against all others. None: the class with the fewest rows.
             Balanced accuracy and kappa are of all classes: judge by these (metric=) where there are more than two.
         metric: By which columns are judged: "auc_roc", "auc_pr", "f1", "balanced_accuracy" or "kappa".
@@ -122,26 +127,22 @@ def probe(
         extra_library(library, extra="probe", purpose="a probe")
     opened, random, place = _open(ds, split=split, config_name=config_name, revision=revision)
     views = choose_views(opened.features, options)
-    options = options.for_views(len(views))
+    finetuned = open_finetuned(adapter, [view.name for view in views])
+    options = options.for_views(len(views) + len(finetuned))
     probed = tuple(dict.fromkeys(column for view in views for column in view.columns))
     random_columns = check_not_random(probed, random, allowed=allow_random)
+    random_columns += check_not_random_finetuned(finetuned, allowed=allow_random)
     if by is not None:
         check_column(by, opened.column_names, option="by")
     facts = control_columns(opened, options)
     rows = read_rows(opened, probed, options)
     made = make_folds(rows, count=folds, seed=seed, fold_column=fold, group_column=group)
+    trained = {name: finetuned_outcome(name, one, rows, made, label=label) for name, one in finetuned.items()}
     levels, level_names = (None, []) if by is None else read_levels(opened, by, rows)
     control_read = read_control(opened, facts, rows.indices)
-    outcomes = _outcomes(opened, rows, made, views, control_read, options)
-    scoring = Scoring(rows, made.numbers, made.names, options, levels, level_names)
-    scores = {name: scoring.score(outcome) for name, outcome in outcomes.items()}
-    origin = {
-        "emollama_hf": __version__,
-        "python": platform.python_version(),
-        "libraries": library_versions(LIBRARIES),
-        "dataset": {"place": place, "fingerprint": opened._fingerprint, "rows": len(opened)},
-    }
-    comparisons = tuple(scoring.compare())
+    outcomes = trained | _outcomes(opened, rows, made, views, control_read, options)
+    scores, comparisons = scored_outcomes(rows, made, outcomes, options, levels=levels, level_names=level_names)
+    origin = result_origin(place=place, fingerprint=opened._fingerprint, rows=len(opened))
     leaks = any(
         above(one) for one in comparisons if (one.first, one.second, one.metric) == (CONTROL, CHANCE, metric)
     )  # fmt: skip

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emollama_hf.measures.predictions import NO_CLASS
 from emollama_hf.probing.conclusion import conclude, ranked_views
 from emollama_hf.probing.folds import Folds
 from emollama_hf.probing.options import METRICS, ProbeOptions
@@ -37,6 +38,7 @@ class ProbeResult:
             above chance.
         random: Probed columns of random weights, which mean nothing.
         origin: JSON-able: the data set's place and fingerprint, and the versions of the libraries.
+        notes: Sentences that the conclusion begins with, such as known faults of how a model was trained.
     """
 
     options: ProbeOptions
@@ -49,6 +51,7 @@ class ProbeResult:
     control_alone: tuple[Comparison, ...]
     random: tuple[str, ...]
     origin: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         from emollama_hf.probing.table_text import table_text
@@ -73,7 +76,7 @@ class ProbeResult:
             groups=len(self.rows.group_names), named=self.options.control, alone=self.control_alone,
         )  # fmt: skip
         random = f" {', '.join(self.random)}: of random weights, which mean nothing." if self.random else ""
-        return said + random
+        return " ".join([*self.notes, said]) + random
 
     @property
     def table(self) -> pd.DataFrame:
@@ -105,7 +108,8 @@ class ProbeResult:
     @property
     def predictions(self) -> pd.DataFrame:
         """A row for each view and probed row: `row` (position in the data set), `name`, `column`, `fold`, `group`,
-        `truth`, `predicted`, and a probability for each class, `p_CLASS`, that of the positive class first.
+        `truth`, `predicted` (null for an answer that names no class), and a probability for each class, `p_CLASS`,
+        that of the positive class first.
         """
         import pandas as pd
 
@@ -120,7 +124,7 @@ class ProbeResult:
                 "fold": [self.folds.names[fold] for fold in self.folds.numbers],
                 "group": [rows.group_names[group] for group in rows.groups],
                 "truth": [classes[number] for number in rows.labels.numbers],
-                "predicted": [classes[number] for number in outcome.predicted],
+                "predicted": [None if number == NO_CLASS else classes[number] for number in outcome.predicted],
                 **{f"p_{classes[number]}": outcome.probabilities[:, number] for number in rows.labels.shown_order},
             }
             frames.append(pd.DataFrame(frame))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,6 +59,23 @@ class ProbeRows:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def only(self, positions: np.ndarray) -> ProbeRows:
+        """Some of the rows: their groups are numbered anew, the classes and the folds' names stay as they are.
+
+        Args:
+            positions: (m,) positions among these rows.
+        """
+        present, groups = np.unique(self.groups[positions], return_inverse=True)
+        return replace(
+            self,
+            indices=self.indices[positions],
+            names=tuple(self.names[row] for row in positions),
+            labels=replace(self.labels, numbers=self.labels.numbers[positions]),
+            groups=groups.astype(np.int64),
+            group_names=tuple(self.group_names[group] for group in present),
+            folds=None if self.folds is None else self.folds[positions],
+        )
 
 
 def read_rows(ds: Dataset, features: Sequence[str], options: RowColumns, *, use: str = "probed") -> ProbeRows:

@@ -86,6 +86,7 @@ def result_json(result: ProbeResult) -> dict[str, Any]:
         "random_weights": list(result.random),
         "views": {name: {**_outcome_json(result, name), **_scores_json(result.scores[name])} for name in result.order},
         "differences": [_comparison_json(one) for one in result.comparisons],
+        "notes": list(result.notes),
         "conclusion": result.conclusion,
     }
     known: dict[str, Any] = _without_nan(described)

@@ -18,15 +18,21 @@ def heading(result: ProbeResult) -> str:
     """What was probed: rows, labels, groups and folds, which class is the positive one, and what was left out."""
     rows, options = result.rows, result.options
     counts = ", ".join(f"{count} {name}" for name, count in rows.labels.counts().items())
-    folds = f"{len(result.folds.names)} folds " + (
-        f"by {options.fold}" if result.folds.given else f"made by {options.group} (seed {options.seed})"
-    )
+    folds = _folds_text(result)
     left = ", ".join(f"{count} {reason}" for reason, count in rows.left_out.items())
     return (
         f"{options.label} of {len(rows)} rows ({counts}), {len(rows.group_names)} groups by {options.group}, {folds}. "
         + _positive_text(result)
         + (f" Left out: {left}." if left else "")
     )
+
+
+def _folds_text(result: ProbeResult) -> str:
+    """ "4 folds by test_fold_num", "fold 0 of test_fold_num" where one was tested, or how folds were made."""
+    options, names = result.options, result.folds.names
+    if not result.folds.given:
+        return f"{len(names)} folds made by {options.group} (seed {options.seed})"
+    return f"{len(names)} folds by {options.fold}" if len(names) > 1 else f"fold {names[0]} of {options.fold}"
 
 
 def _positive_text(result: ProbeResult) -> str:

@@ -22,6 +22,8 @@ from tests.hub.faults import Fault
 from tests.hub.repositories import Commit, File, Refused, Repository
 
 USER = "researcher"
+#: Repositories of data sets and of models; those of models have no folder of their own in addresses.
+KIND, FOLDER = "(?:datasets|models)", "(?:/datasets)?"
 
 
 @dataclass(frozen=True)
@@ -155,22 +157,22 @@ class _Handler(BaseHTTPRequestHandler):
             ("GET", r"/api/whoami-v2", self._whoami),
             ("POST", r"/api/validate-yaml", self._validate),
             ("POST", r"/api/repos/create", self._create),
-            ("GET", r"/api/datasets/([^/]+/[^/]+)", self._info),
-            ("GET", r"/api/datasets/([^/]+/[^/]+)/revision/(.+)", self._info),
-            ("GET", r"/api/datasets/([^/]+/[^/]+)/refs", self._refs),
-            ("GET", r"/api/datasets/([^/]+/[^/]+)/tree/([^/]+)/?(.*)", self._tree),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/paths-info/(.+)", self._paths_info),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/preupload/(.+)", self._preupload),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/commit/(.+)", self._commit),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/branch/(.+)", self._branch),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/tag/(.+)", self._tag),
-            ("DELETE", r"/api/datasets/([^/]+/[^/]+)/tag/(.+)", self._delete_tag),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/super-squash/(.+)", self._squash),
-            ("GET", r"/api/datasets/([^/]+/[^/]+)/lfs-files", self._lfs_files),
-            ("POST", r"/api/datasets/([^/]+/[^/]+)/lfs-files/batch", self._erase),
-            ("POST", r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", self._lfs_batch),
+            ("GET", rf"/api/{KIND}/([^/]+/[^/]+)", self._info),
+            ("GET", rf"/api/{KIND}/([^/]+/[^/]+)/revision/(.+)", self._info),
+            ("GET", rf"/api/{KIND}/([^/]+/[^/]+)/refs", self._refs),
+            ("GET", rf"/api/{KIND}/([^/]+/[^/]+)/tree/([^/]+)/?(.*)", self._tree),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/paths-info/(.+)", self._paths_info),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/preupload/(.+)", self._preupload),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/commit/(.+)", self._commit),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/branch/(.+)", self._branch),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/tag/(.+)", self._tag),
+            ("DELETE", rf"/api/{KIND}/([^/]+/[^/]+)/tag/(.+)", self._delete_tag),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/super-squash/(.+)", self._squash),
+            ("GET", rf"/api/{KIND}/([^/]+/[^/]+)/lfs-files", self._lfs_files),
+            ("POST", rf"/api/{KIND}/([^/]+/[^/]+)/lfs-files/batch", self._erase),
+            ("POST", rf"{FOLDER}/([^/]+/[^/]+)\.git/info/lfs/objects/batch", self._lfs_batch),
             ("PUT", r"/lfs/([^/]+/[^/]+)/([0-9a-f]{64})", self._upload),
-            ("GET", r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self._resolve),
+            ("GET", rf"{FOLDER}/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self._resolve),
         ]
         method = "GET" if self.command == "HEAD" else self.command
         for wanted, pattern, answer in routes:
@@ -217,7 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"{asked.get('organization') or USER}/{asked['name']}"
         if not self._is_known():
             raise Refused(401, "", "Invalid username or password.")
-        url = {"url": f"{self.hub.endpoint}/datasets/{name}"}
+        folder = "/datasets" if asked.get("type") == "dataset" else ""
+        url = {"url": f"{self.hub.endpoint}{folder}/{name}"}
         if name in self.hub.repositories:
             return 409, json.dumps({"error": "You already created this dataset repo", **url}).encode(), {}
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
@@ -291,9 +294,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _commit(self, name: str, revision: str, *, body: bytes) -> Any:
         lines = [json.loads(line) for line in body.splitlines() if line]
         commit = self._repo(name, write=True).add_commit(revision, lines)
+        folder = "/datasets" if self.path.startswith("/api/datasets/") else ""
         return {
             "success": True, "commitOid": commit.oid, "hookOutput": "",
-            "commitUrl": f"{self.hub.endpoint}/datasets/{name}/commit/{commit.oid}",
+            "commitUrl": f"{self.hub.endpoint}{folder}/{name}/commit/{commit.oid}",
         }  # fmt: skip
 
     def _branch(self, name: str, branch: str, *, body: bytes) -> Any:
@@ -350,7 +354,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 206, part, headers
 
 
-LICENSES = ("other", "unknown", "mit", "apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0")
+LICENSES = ("other", "llama2", "unknown", "mit", "apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0")
 
 
 def _invalid(message: str) -> tuple[int, bytes, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""A data set repository on the Hub. Readers see commits, so that a state is never seen in half."""
+"""A repository on the Hub. Readers see commits, so that a state is never seen in half."""
 
 from __future__ import annotations
 
@@ -52,15 +52,20 @@ FORBIDDEN = (401, 403)
 class HubPlace(Place):
     """repo_id: `owner/name`. revision: a branch to publish to, or any revision to read; by default main.
 
-    The token is the one that `hf auth login` has stored, or HF_TOKEN: huggingface_hub finds it by itself.
+    repo_type: "dataset", or "model" for weights. token: by default the one that `hf auth login` has stored, or
+    HF_TOKEN: huggingface_hub finds it by itself.
     """
 
-    def __init__(self, repo_id: str, revision: str | None = None) -> None:
+    def __init__(
+        self, repo_id: str, revision: str | None = None, *, repo_type: str = REPO_TYPE, token: str | None = None
+    ) -> None:
         self.repo_id = repo_id
+        self._type = repo_type
         self.revision = revision
         self.name = repo_id if revision is None else f"{repo_id}@{revision}"
         self.title = repo_id.split("/")[1]
-        self._api = HfApi(library_name="emollama_hf")
+        self._token = token
+        self._api = HfApi(library_name="emollama_hf", token=token)
         self._private = True
 
     @cached_property
@@ -69,7 +74,7 @@ class HubPlace(Place):
         if constants.HF_HUB_OFFLINE:
             return self.revision or self._cached_commit() or MAIN
         try:
-            info = self._ask(lambda: self._api.repo_info(self.repo_id, repo_type=REPO_TYPE, revision=self.revision))
+            info = self._ask(lambda: self._api.repo_info(self.repo_id, repo_type=self._type, revision=self.revision))
         except _Absent:
             return None
         return info.sha or self.revision or MAIN
@@ -86,8 +91,9 @@ class HubPlace(Place):
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
-        system = HfFileSystem(skip_instance_cache=True)
-        place = f"datasets/{self.repo_id}@{self.commit}/{path}"
+        system = HfFileSystem(skip_instance_cache=True, token=self._token)
+        prefix = constants.REPO_TYPES_URL_PREFIXES.get(self._type, "")
+        place = f"{prefix}{self.repo_id}@{self.commit}/{path}"
         file = self._ask(lambda: system.open(place, "rb", block_size=2**20))
         with file:
             yield cast(BinaryIO, file)
@@ -101,24 +107,24 @@ class HubPlace(Place):
             raise ShareError(
                 f"HF_HUB_OFFLINE is set, so nothing can be sent to {self.repo_id}. Unset it, or push to a directory."
             )
-        if get_token() is None:
+        if self._token is None and get_token() is None:
             raise ShareError("no login to the Hub was found. Run hf auth login, or set HF_TOKEN.")
         info = self._repository()
         if info is not None and private and info.private is False:
             raise ShareError(
-                f"{self.repo_id} is public, and features of people are pushed to private repositories unless you say "
-                f"otherwise. Make it private on its page, or pass private=False (--public)."
+                f"{self.repo_id} is public, and what is computed of people is pushed to private repositories unless "
+                f"you say otherwise. Make it private on its page, or pass private=False (--public)."
             )
 
     def publish(self, changes: Changes, message: str, *, tag: str | None = None) -> None:
         if self._repository() is None:
             self._ask(
-                lambda: self._api.create_repo(self.repo_id, repo_type=REPO_TYPE, private=self._private, exist_ok=True)
+                lambda: self._api.create_repo(self.repo_id, repo_type=self._type, private=self._private, exist_ok=True)
             )
         if self.commit is None and self.revision is not None:
             self._ask(
                 lambda: self._api.create_branch(
-                    self.repo_id, repo_type=REPO_TYPE, branch=cast(str, self.revision), exist_ok=True
+                    self.repo_id, repo_type=self._type, branch=cast(str, self.revision), exist_ok=True
                 )
             )
         if changes.write or changes.delete:
@@ -144,7 +150,7 @@ class HubPlace(Place):
 
     def _files(self, paths: Sequence[str]) -> list[RepoFile]:
         found = self._ask(
-            lambda: self._api.get_paths_info(self.repo_id, list(paths), repo_type=REPO_TYPE, revision=self.commit)
+            lambda: self._api.get_paths_info(self.repo_id, list(paths), repo_type=self._type, revision=self.commit)
         )
         return [entry for entry in found if isinstance(entry, RepoFile)]
 
@@ -152,7 +158,7 @@ class HubPlace(Place):
 
     def other_refs(self) -> list[str]:
         """Branches and tags beside the one that is published to: they go on holding what was there."""
-        refs = self._ask(lambda: self._api.list_repo_refs(self.repo_id, repo_type=REPO_TYPE))
+        refs = self._ask(lambda: self._api.list_repo_refs(self.repo_id, repo_type=self._type))
         names = [ref.name for ref in (*refs.branches, *refs.tags)]
         return [name for name in names if name != (self.revision or MAIN)]
 
@@ -160,29 +166,31 @@ class HubPlace(Place):
         """Make the branch one commit, without the ones before it."""
         self._ask(
             lambda: self._api.super_squash_history(
-                self.repo_id, repo_type=REPO_TYPE, branch=self.revision or MAIN, commit_message=message
+                self.repo_id, repo_type=self._type, branch=self.revision or MAIN, commit_message=message
             )
         )
         self.__dict__.pop("commit", None)
 
     def erase_unnamed(self) -> int:
         """Delete for good the contents of feature files that no branch and no tag names any more; how many."""
-        refs = self._ask(lambda: self._api.list_repo_refs(self.repo_id, repo_type=REPO_TYPE))
+        refs = self._ask(lambda: self._api.list_repo_refs(self.repo_id, repo_type=self._type))
         named: set[str] = set()
         for ref in (*refs.branches, *refs.tags):
             named |= {sha256 for sha256 in self._tree(ref.target_commit).values() if sha256 is not None}
-        stored = self._ask(lambda: list(self._api.list_lfs_files(self.repo_id, repo_type=REPO_TYPE)))
+        stored = self._ask(lambda: list(self._api.list_lfs_files(self.repo_id, repo_type=self._type)))
         gone = [
             file for file in stored if file.oid not in named and OWN_FILE.fullmatch(PurePosixPath(file.filename).name)
         ]
         if gone:
-            self._ask(lambda: self._api.permanently_delete_lfs_files(self.repo_id, gone, repo_type=REPO_TYPE))
+            self._ask(lambda: self._api.permanently_delete_lfs_files(self.repo_id, gone, repo_type=self._type))
         return len(gone)
 
     def _tree(self, revision: str) -> dict[str, str | None]:
         """sha256 of each file of a revision; None for small ones."""
         found = self._ask(
-            lambda: list(self._api.list_repo_tree(self.repo_id, repo_type=REPO_TYPE, revision=revision, recursive=True))
+            lambda: list(
+                self._api.list_repo_tree(self.repo_id, repo_type=self._type, revision=revision, recursive=True)
+            )
         )
         files = [entry for entry in found if isinstance(entry, RepoFile)]
         return {file.path: None if file.lfs is None else file.lfs.sha256 for file in files}
@@ -196,7 +204,7 @@ class HubPlace(Place):
         ]
         done = self._ask(
             lambda: self._api.create_commit(
-                self.repo_id, operations, commit_message=message, repo_type=REPO_TYPE, revision=self.revision,
+                self.repo_id, operations, commit_message=message, repo_type=self._type, revision=self.revision,
                 parent_commit=self.commit if constants.REGEX_COMMIT_OID.fullmatch(self.commit or "") else None,
             )
         )  # fmt: skip
@@ -204,7 +212,7 @@ class HubPlace(Place):
 
     def _tag(self, tag: str) -> None:
         try:
-            self._api.create_tag(self.repo_id, repo_type=REPO_TYPE, tag=tag, revision=self.commit)
+            self._api.create_tag(self.repo_id, repo_type=self._type, tag=tag, revision=self.commit)
         except HfHubHTTPError as error:
             if error.response is not None and error.response.status_code == 409:
                 raise ShareError(
@@ -216,19 +224,19 @@ class HubPlace(Place):
     def _cached_commit(self) -> str | None:
         """The commit that was looked at last, on this machine."""
         folder = (
-            Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=self.repo_id, repo_type=REPO_TYPE) / "snapshots"
+            Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=self.repo_id, repo_type=self._type) / "snapshots"
         )
         found = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime)
         return found[-1].name if found else None
 
     def _repository(self) -> Any:
         try:
-            return self._ask(lambda: self._api.repo_info(self.repo_id, repo_type=REPO_TYPE))
+            return self._ask(lambda: self._api.repo_info(self.repo_id, repo_type=self._type))
         except _Absent:
             return None
 
     def _download(self, path: str) -> Path:
-        found = self._api.hf_hub_download(self.repo_id, path, repo_type=REPO_TYPE, revision=self.commit)
+        found = self._api.hf_hub_download(self.repo_id, path, repo_type=self._type, revision=self.commit)
         return Path(found)
 
     def _ask(self, question: Callable[[], T]) -> T:
