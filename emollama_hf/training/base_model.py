@@ -53,9 +53,9 @@ def base_model(
         device=device,
         quantize=quantize,
         changes=changes,
-        without=("vision_model",),  # type: ignore[arg-type]
+        without=("vision_model",),
     )
-    head = source.load_kept(PART, dtype=dtype, device=device).get(LANGUAGE_HEAD)  # type: ignore[arg-type]
+    head = source.load_kept(PART, dtype=dtype, device=device).get(LANGUAGE_HEAD)
     if head is None:  # the table of embeddings serves as one
         head = network.language_model.embed_tokens.weight
     torch.manual_seed(recipe.seed)  # of new factors

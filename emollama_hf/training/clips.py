@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
-from datasets import Dataset
 from torch.utils.data import Dataset as TorchDataset
 
-from emollama_hf import schema
 from emollama_hf.encoders.emotion_llama.answer_sequence import answer_batch
-from emollama_hf.stages.decoder_stage import LAYOUTS
 
-#: Column of EVA's tokens.
-IMAGE_TOKENS = "image_tokens"
+
+class StoredRows(Protocol):
+    """What training reads of its rows."""
+
+    @property
+    def features(self) -> np.ndarray:
+        """(rows, 2, D) or (rows, 3, D) float32."""
+
+    def tokens(self, row: int) -> np.ndarray:
+        """(1 + patches, width) of a row, a copy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,36 +37,24 @@ class Clip:
 
 
 class Clips(TorchDataset[Clip]):
-    """Some rows of a data set, read from its mapped file when they are asked for.
+    """Some rows of a training, whose image tokens are read from their file when they are asked for.
 
     Args:
-        ds: with the columns image_tokens, facemae, videomae, and hubert in the layout upstream.
-        positions: (n,) of the rows in `ds`.
-        labels: (rows of ds,) class numbers.
-        layout: "fork" or "upstream".
+        data: the rows, such as `TrainingData`.
+        positions: (n,) of the rows.
+        labels: (rows,) class numbers of all rows.
     """
 
-    def __init__(self, ds: Dataset, positions: np.ndarray, labels: np.ndarray, *, layout: str) -> None:
-        self._vectors = LAYOUTS[layout]
-        present = [name for name in (IMAGE_TOKENS, *self._vectors) if name in ds.column_names]
-        self._ds = ds.select_columns(present).with_format("numpy")
-        self._positions, self._labels = positions, labels
+    def __init__(self, data: StoredRows, positions: np.ndarray, labels: np.ndarray) -> None:
+        self._data, self._positions, self._labels = data, positions, labels
 
     def __len__(self) -> int:
         return len(self._positions)
 
     def __getitem__(self, index: int) -> Clip:
-        position = int(self._positions[index])
-        row: Mapping[str, Any] = self._ds[position]
-        vectors = [row.get(name) for name in self._vectors]
-        width = len(vectors[0])  # type: ignore[arg-type]
-        # As upstream does for clips without sound.
-        stacked = np.stack([np.zeros(width, np.float32) if one is None else one for one in vectors])
-        return Clip(
-            torch.from_numpy(np.ascontiguousarray(row[IMAGE_TOKENS])),
-            torch.from_numpy(stacked.astype(np.float32)),
-            int(self._labels[position]),
-        )
+        row = int(self._positions[index])
+        tokens, features = torch.from_numpy(self._data.tokens(row)), torch.from_numpy(self._data.features[row])
+        return Clip(tokens, features, int(self._labels[row]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +83,3 @@ class Collate:
             "labels": torch.from_numpy(batch.labels),
             "weights": torch.tensor([self.weights[clip.label] for clip in clips], dtype=torch.float32),
         }
-
-
-def has_sound(ds: Dataset) -> bool:
-    """Whether the rows have vectors of HuBERT."""
-    return schema.HUBERT in ds.column_names

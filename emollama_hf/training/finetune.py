@@ -20,6 +20,7 @@ from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.adapter import write_adapter
 from emollama_hf.computing.exact_float32 import exact_float32
 from emollama_hf.computing.extra_library import extra_library
+from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
@@ -36,15 +37,13 @@ from emollama_hf.training.prompting import PART, TASK, instruction_of, prompting
 from emollama_hf.training.recipe import FAULTS, Recipe, chosen_recipe
 from emollama_hf.training.report import ReportOptions, finetuned_report, write_report
 from emollama_hf.training.run_folder import RunFolder, open_run_folder
-from emollama_hf.training.split import Split, split_rows
+from emollama_hf.training.split import Split, chosen_folds, parts
 from emollama_hf.training.target_texts import target_texts
 from emollama_hf.training.training_data import TrainingData, training_data
 from emollama_hf.training.training_error import TrainingError
 
 logger = package_logger(__name__)
 
-#: The value of `fold` that trains on each fold in turn.
-ALL = "all"
 _LORA = ("continue", "new")
 
 
@@ -137,21 +136,26 @@ def finetune(
             logger.warning("recipe as_published: %s", fault)
     with processes.first_alone():
         data = training_data(
-            ds, source, label=label, group=group, fold_column=fold_column, positive=positive, layout=layout,
-            store_dtype="float32" if dtype == "float32" else "float16", device=device, work=work, split=split,
+            ds, model, revision=revision, label=label, group=group, fold_column=fold_column, positive=positive,
+            layout=layout, store_dtype="float32" if dtype == "float32" else "float16", device=device, work=work, split=split,
             labels=labels,
         )  # fmt: skip
     classes = data.rows.labels.classes
-    texts = target_texts(values.target_texts, classes, source.tokenizer(PART), published=values.name == "as_published")
+    texts = target_texts(values.target_texts, classes, source.tokenizer(PART), recipe=values.name).texts
     asked = prompting(
         source, task=task, instruction=instruction_of(classes, instruction), chat_template=values.chat_template,
         layout=layout, texts=texts,
     )  # fmt: skip
-    splits = _splits(data, fold, inner=not values.chooses_on_test, seed=values.seed)
+    splits = {
+        _EVERYTHING if name is None else name: parts(
+            data.rows, name, chosen_by=values.epoch_chosen_by, grouped=group is not None, seed=values.seed
+        )
+        for name in chosen_folds(data.rows, fold)
+    }
     weights = {
         name: class_weights(
             values.class_weights, data.rows.labels,
-            np.arange(len(data.rows)) if values.weights_from_all else one.fit,
+            np.arange(len(data.rows)) if values.weights_from_all else one.training_part,
         )
         for name, one in splits.items()
     }  # fmt: skip
@@ -174,10 +178,10 @@ def finetune(
         folder.begin()
     processes.wait()
     setting = Setting(
-        data.ds, data.rows.labels, values, asked, source.tokenizer(PART), layout, dtype, place, tuple(callbacks),
+        data, values, asked, source.tokenizer(PART), dtype, place, tuple(callbacks),
         (report_to,) if isinstance(report_to, str) else tuple(report_to),
     )  # fmt: skip
-    making = _Making(source, lora_choice, quantize, setting)
+    making = _Making(source, lora_choice, quantize, layout, setting)
     outcomes: dict[str, FoldOutcome] = {}
     tensors: dict[str, dict[str, torch.Tensor]] = {}
     with exact_float32():
@@ -196,8 +200,8 @@ def finetune(
         return Finetuned(folder.path, _adapters(folder, splits), None)
     lora_told = lora_facts(*making.rank_and_alpha(tensors), continued=lora_choice == "continue")
     options = ReportOptions(
-        label=label, fold_column=fold_column or "", group=group, positive=positive, place=data.place,
-        fingerprint=data.fingerprint, dataset_rows=data.dataset_rows, random=source.is_random,
+        label=label, fold_column=fold_column or "", group=group, positive=positive, place=_place(ds),
+        fingerprint=data.digest, dataset_rows=len(data) + sum(data.rows.left_out.values()), random=source.is_random,
         facts={"base": base, "run": json_digest(identity)},
     )  # fmt: skip
     for name, adapter in zip(splits, _adapters(folder, splits), strict=True):
@@ -205,7 +209,7 @@ def finetune(
         result = _report(data, {name: one}, outcomes, values, options)
         facts = adapter_facts(
             data.rows, one, values, asked, weights[name], label=label, layout=layout, base=base, lora=lora_told,
-            fold=None if name == _EVERYTHING else name, fold_column=fold_column, fingerprint=data.fingerprint,
+            fold=None if name == _EVERYTHING else name, fold_column=fold_column, fingerprint=data.digest,
             run=json_digest(identity), outcome=outcomes[name].facts, dtype=dtype, quantize=quantize, result=result,
         )  # fmt: skip
         write_adapter(adapter, tensors[name], facts)
@@ -226,6 +230,7 @@ class _Making:
     source: ModelSource
     lora: LoraChoice
     quantize: Quantize | None
+    layout: str
     setting: Setting
     _model: Any = None
     _initial: Any = None
@@ -234,7 +239,7 @@ class _Making:
         if self._model is None:
             setting = self.setting
             self._model = base_model(
-                self.source, setting.recipe, lora=self.lora, layout=setting.layout, dtype=setting.dtype,
+                self.source, setting.recipe, lora=self.lora, layout=self.layout, dtype=setting.dtype,
                 device=setting.device, quantize=self.quantize,
             )  # fmt: skip
             self._initial = self._model.trained_tensors()
@@ -264,21 +269,20 @@ def _checked_choices(
     return lora  # type: ignore[return-value]
 
 
-def _dtype(recipe: Recipe, device: str) -> str:
+def _dtype(recipe: Recipe, device: str) -> DtypeName:
     """The number type of products; "auto" is the recipe's on a GPU."""
     if recipe.dtype != "auto":
-        return recipe.dtype
+        return recipe.dtype  # type: ignore[return-value]
     if device == "cpu":
         return "float32"
     return "float16" if recipe.name == "as_published" else "bfloat16"
 
 
-def _splits(data: TrainingData, fold: str | int | None, *, inner: bool, seed: int) -> dict[str, Split]:
-    """By the name of each fold which rows are fitted, choose and are held out."""
-    if fold is None:
-        return {_EVERYTHING: split_rows(data.rows, None, inner=inner, seed=seed)}
-    names = data.rows.fold_names if fold == ALL else (str(fold),)
-    return {name: split_rows(data.rows, name, inner=inner, seed=seed) for name in names}
+def _place(ds: object) -> str | None:
+    """The name of a place, without the folders around it; None for a data set in memory."""
+    if not isinstance(ds, str | os.PathLike):
+        return None
+    return Path(ds).resolve().name if Path(ds).exists() else os.fspath(ds)
 
 
 def _adapters(folder: RunFolder, splits: dict[str, Split]) -> tuple[Path, ...]:

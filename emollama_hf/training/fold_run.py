@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from safetensors.torch import load_file, save_file
 
+from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.console.logs import package_logger
 from emollama_hf.files.atomic_write import atomic_path, write_files
 from emollama_hf.files.json_text import json_text
 from emollama_hf.files.strict_json import read_object
-from emollama_hf.probing.label_values import Labels
 from emollama_hf.training.clips import Clips, Collate
 from emollama_hf.training.fold_training import train
 from emollama_hf.training.prompting import Prompting, published_scored_texts
@@ -29,6 +28,7 @@ from emollama_hf.training.saved_states import saving, states
 from emollama_hf.training.scoring import Scored, score_as_published, score_by_likelihood
 from emollama_hf.training.split import Split
 from emollama_hf.training.trainable import TrainableEmotionLlama
+from emollama_hf.training.training_data import TrainingData
 
 logger = package_logger(__name__)
 
@@ -40,31 +40,27 @@ class Setting:
     """What all folds of a training share.
 
     Attributes:
-        ds: the rows, with stored image tokens and vectors.
-        labels: their classes.
+        data: the rows, with stored image tokens and vectors.
         recipe: the values.
         prompting: prompt and answers.
         tokenizer: of the model.
-        layout: "fork" or "upstream".
         dtype: of products: "float32", "bfloat16" or "float16".
         device: "cpu" or a CUDA device.
         callbacks, report_to: as for transformers' Trainer.
     """
 
-    ds: Dataset
-    labels: Labels
+    data: TrainingData
     recipe: Recipe
     prompting: Prompting
     tokenizer: Any
-    layout: str
-    dtype: str
+    dtype: DtypeName
     device: str
     callbacks: Sequence[Any] = ()
     report_to: Sequence[str] = ()
 
     def clips(self, positions: np.ndarray) -> Clips:
         """Some of the rows, as they are trained on and scored."""
-        return Clips(self.ds, positions, self.labels.numbers, layout=self.layout)
+        return Clips(self.data, positions, self.data.rows.labels.numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +104,12 @@ def run_fold(
     collate = Collate(prompting.opened, prompting.answers, weights, prompting.pad_id)
     # As published, clips that choose have the weight 1.
     choosing = Collate(
-        prompting.opened, prompting.answers, np.ones_like(weights) if recipe.chooses_on_test else weights,
+        prompting.opened, prompting.answers, np.ones_like(weights) if recipe.name == "as_published" else weights,
         prompting.pad_id,
     )  # fmt: skip
-    held = split.test if recipe.chooses_on_test else split.held
     training = train(
-        model, setting.clips(split.fit), setting.clips(held) if len(held) else None, collate, choosing, recipe,
-        folder=folder, title=title, dtype=setting.dtype, device=setting.device, callbacks=setting.callbacks,
+        model, setting.clips(split.fit), setting.clips(split.held) if len(split.held) else None, collate, choosing,
+        recipe, folder=folder, title=title, dtype=setting.dtype, device=setting.device, callbacks=setting.callbacks,
         report_to=setting.report_to,
     )  # fmt: skip
     facts: dict[str, Any] = {"chosen": training.chosen, "steps": training.steps, "history": training.history}
@@ -154,7 +149,7 @@ def _scored(model: TrainableEmotionLlama, setting: Setting, positions: np.ndarra
     logger.info("scoring %d held-out clips", len(clips))
     if recipe.name == "as_published":
         return score_as_published(
-            model, clips, prompting.opened, setting.tokenizer, published_scored_texts(setting.labels.classes),
+            model, clips, prompting.opened, setting.tokenizer, published_scored_texts(setting.data.rows.labels.classes),
             batch_size=recipe.batch_size, products=products,
         )  # fmt: skip
     return score_by_likelihood(

@@ -43,6 +43,7 @@ def with_frozen_work(
     device: str = "auto",
     dtype: str = "auto",
     work: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
 ) -> Dataset:
     """A data set with the columns that training reads; computes those that it lacks, as far as no store has them.
 
@@ -53,6 +54,7 @@ def with_frozen_work(
             there to compute them).
         store_dtype: of image tokens that are computed here: "float16" or "float32".
         device, dtype: of that computation, as for `extract`.
+        revision: of a model on the Hub.
         work: directory with the work store that is used, such as the `out` of `extract`. None: in the cache of
             `datasets`.
 
@@ -64,7 +66,7 @@ def with_frozen_work(
         ValueError, ModelError, StoreError: as `extract`.
     """
     check_computable(ds.column_names)
-    options: dict[str, Any] = {"device": device, "dtype": dtype, "on_error": "null"}
+    options: dict[str, Any] = {"revision": revision, "device": device, "dtype": dtype, "on_error": "null"}
     stages: list[Stage] = [
         stage(model, **options)
         for column, stage in ((schema.FACEMAE, FaceMAEEmbed), (schema.VIDEOMAE, VideoMAEEmbed))
@@ -76,7 +78,7 @@ def with_frozen_work(
     if schema.IMAGE_TOKENS not in ds.column_names:
         stages.append(ImageTokens(model, store_dtype=store_dtype, **options))
     if not stages:
-        open_model(model)  # a model that is not there is an error now
+        open_model(model, revision=revision)  # a model that is not there is an error now
         return ds
     ds = undecoded(ds)
     keep = [schema.IMAGE_TOKENS] if schema.IMAGE_TOKENS not in ds.column_names else []

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emollama_hf.console.logs import package_logger
 from emollama_hf.probing.folds import given_folds, inner_split
 from emollama_hf.probing.probe_error import ProbeError
 from emollama_hf.probing.rows import ProbeRows
 from emollama_hf.text.few_of_many import few_and_more
 from emollama_hf.training.training_error import TrainingError
+
+logger = package_logger(__name__)
 
 #: The value of `fold` that stands for each of them in turn.
 ALL = "all"
@@ -36,14 +39,15 @@ class Split:
         return np.union1d(self.fit, np.setdiff1d(self.held, self.test))
 
 
-def parts(rows: ProbeRows, fold: str | int | None, *, inner: bool, seed: int) -> Split:
+def parts(rows: ProbeRows, fold: str | int | None, *, chosen_by: str, grouped: bool, seed: int) -> Split:
     """Divide rows for one training.
 
     Args:
         rows: with their groups, and with folds if `fold` is given.
         fold: value of the fold column whose rows are tested on; None: none are.
-        inner: whether the best epoch is chosen by an inner split of the training part, by group, about four fifths
-            against one. False: by the test part, as published.
+        chosen_by: "inner": the best epoch is chosen by an inner split of the training part, by group, about four fifths
+            against one; "test": by the test part, as published; "last": by none.
+        grouped: whether a column gives the groups. Where none does and too few rows are there to choose, nothing does.
         seed: of the inner split.
 
     Returns:
@@ -53,7 +57,7 @@ def parts(rows: ProbeRows, fold: str | int | None, *, inner: bool, seed: int) ->
         TrainingError: there is no such fold, or no inner split with every class on both sides.
 
     Example:
-        >>> split = parts(rows, "0", inner=True, seed=42)
+        >>> split = parts(rows, "0", chosen_by="inner", grouped=True, seed=42)
         >>> len(split.fit), len(split.held), len(split.test)
         (21, 6, 9)
     """
@@ -64,16 +68,21 @@ def parts(rows: ProbeRows, fold: str | int | None, *, inner: bool, seed: int) ->
         (name,) = chosen_folds(rows, fold)
         is_test = rows.folds == rows.fold_names.index(str(name))
         train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
-    if not inner:
-        return Split(train, test, test)
+    if chosen_by != "inner":
+        return Split(train, test if chosen_by == "test" else everything[:0], test)
     labels, groups = rows.labels.numbers[train], rows.groups[train]
     within = inner_split(labels, groups, seed=seed)
+    if within is None and not grouped:
+        logger.warning(
+            "%d rows are too few for some of them to choose the best epoch: the last epoch counts.", len(train)
+        )
+        return Split(train, everything[:0], test)
     if within is None:
         count, part = len(np.unique(groups)), "the data set" if fold is None else f"the training part of fold {fold}"
         raise TrainingError(
             f"{part} ({len(train)} rows of {count} {'group' if count == 1 else 'groups'}) cannot be divided by group "
             "so that every class is on both sides, and nothing could choose the best epoch. Train on more groups, "
-            "name another column of groups (group=), or leave group out."
+            "name another column of groups (group=), or take the last epoch (epoch_chosen_by='last')."
         )
     return Split(train[within.fit], train[within.held], test)
 

@@ -144,6 +144,7 @@ def training_data(
     work: str | os.PathLike[str] | None = None,
     split: str | None = None,
     labels: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
 ) -> TrainingData:
     """The rows of a training with their frozen work, which is computed as far as it is not known.
 
@@ -153,7 +154,7 @@ def training_data(
         ds, split, labels: as `open_clips` takes them.
         model: model directory, Hub id or "random-tiny".
         label, group, fold_column, positive: see `TrainedColumns`.
-        layout, store_dtype, device, dtype, work: as `with_frozen_work` takes them.
+        layout, store_dtype, device, dtype, work, revision: as `with_frozen_work` takes them.
 
     Returns:
         The rows with a label, a group, a fold, image tokens and feature vectors. The others are counted in
@@ -178,10 +179,11 @@ def training_data(
     _read(opened, (), columns)  # hours of work are not for labels that cannot be trained on
     wanted = [*COLUMNS, *schema.ROW_NAMES, schema.STATUS, schema.ERROR, label, group, fold_column]
     opened = opened.select_columns([name for name in opened.column_names if name in wanted])
-    config = open_model(model).config(PART)
+    config = open_model(model, revision=revision).config(PART)
     _check_widths(opened, config, layout)
     done = with_frozen_work(
-        opened, model, layout=layout, store_dtype=store_dtype, device=device, dtype=dtype, work=work
+        opened, model, layout=layout, store_dtype=store_dtype, device=device, dtype=dtype, work=work,
+        revision=revision,
     )  # fmt: skip
     read = [name for name in (schema.IMAGE_TOKENS, *LAYOUTS[layout]) if name in done.column_names]
     rows = _read(done, read, columns)

@@ -27,7 +27,7 @@ def test_the_corrected_recipe_shares_none_of_the_faults() -> None:
 
 
 def _faulty(recipe: Recipe) -> list[bool]:
-    return [recipe.chooses_on_test, recipe.weights_from_all, recipe.divides_by_weights, recipe.drops_last]
+    return [recipe.epoch_chosen_by == "test", recipe.weights_from_all, recipe.divides_by_weights, recipe.drops_last]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def _faulty(recipe: Recipe) -> list[bool]:
         ({"betas": (0.9,)}, "betas="),
         ({"betas": (0.9, 1.0)}, "betas=1.0"),
         ({"dtype": "float16-mixed"}, "dtype='float16-mixed' is unknown"),
+        ({"epoch_chosen_by": "train"}, "epoch_chosen_by='train' is unknown"),
         ({"schedule": "step"}, "schedule='step' is unknown"),
         ({"max_steps": 0}, "max_steps=0"),
     ],

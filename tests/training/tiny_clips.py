@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Array2D, Dataset, Features, List, Value
 
 from emollama_hf.checkpoints import open_model
 from emollama_hf.encoders.emotion_llama.config_json import feature_size, image_width, patches
@@ -21,25 +20,17 @@ from emollama_hf.training.trainable import TrainableEmotionLlama
 QUICK = {"learning_rate": 1e-2, "batch_size": 4, "accumulation": 1, "lora_rank": 4, "gradient_checkpointing": False}
 
 
-def stored(clips: int, seed: int = 0) -> Dataset:
+class Stored:
     """Image tokens and vectors of some clips, drawn: no two are alike."""
-    config = open_model("random-tiny").config("emotion_llama")
-    tokens, width, size = 1 + patches(config), image_width(config), feature_size(config)
-    rng = np.random.default_rng(seed)
-    return Dataset.from_dict(
-        {
-            "image_tokens": rng.normal(size=(clips, tokens, width)).astype(np.float32).tolist(),
-            "facemae": rng.normal(size=(clips, size)).astype(np.float32).tolist(),
-            "videomae": rng.normal(size=(clips, size)).astype(np.float32).tolist(),
-        },
-        features=Features(
-            {
-                "image_tokens": Array2D((tokens, width), "float32"),
-                "facemae": List(Value("float32"), length=size),
-                "videomae": List(Value("float32"), length=size),
-            }
-        ),
-    )
+
+    def __init__(self, clips: int, seed: int = 0) -> None:
+        config = open_model("random-tiny").config("emotion_llama")
+        rng = np.random.default_rng(seed)
+        self.features = rng.normal(size=(clips, 2, feature_size(config))).astype(np.float32)
+        self._tokens = rng.normal(size=(clips, 1 + patches(config), image_width(config))).astype(np.float32)
+
+    def tokens(self, row: int) -> np.ndarray:
+        return self._tokens[row].copy()
 
 
 def asked(texts: tuple[str, ...] = ("mw", "ok"), *, chat_template: bool = True) -> Prompting:
@@ -77,9 +68,9 @@ def trained(
     chosen_by: 0 for the same clips, 1 for the same with their labels exchanged.
     """
     model, ask = fresh(recipe), asked(texts)
-    ds, rows = stored(clips), np.arange(clips)
-    of_clips = Clips(ds, rows, rows % 2, layout="fork")
-    choose = Clips(ds, rows, (rows + chosen_by) % 2, layout="fork")
+    ds, rows = Stored(clips), np.arange(clips)
+    of_clips = Clips(ds, rows, rows % 2)
+    choose = Clips(ds, rows, (rows + chosen_by) % 2)
     collate = Collate(ask.opened, ask.answers, np.ones(2), ask.pad_id)
     done = train(
         model, of_clips, choose if choosing else None, collate, collate, recipe, folder=folder, title="fold 0",
