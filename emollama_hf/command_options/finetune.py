@@ -51,6 +51,13 @@ def finetune(
     report_to: Annotated[
         list[str] | None, typer.Option(help="tensorboard, or another logger of transformers; again for more.")
     ] = None,
+    epoch_chosen_by: Annotated[
+        str | None,
+        typer.Option(
+            help="inner: by training rows that are set aside; test: by the tested ones, as published; last: no choice.",
+            rich_help_panel=_RECIPE,
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Of AdamW, after the warm-up.", rich_help_panel=_RECIPE)
     ] = None,
@@ -125,7 +132,7 @@ def finetune(
             "revision": revision, "tokenizer": tokenizer, "report_to": tuple(report_to or ()),
         },
         recipe_values={
-            "learning_rate": learning_rate, "epochs": epochs, "max_steps": max_steps, "batch_size": batch_size,
+            "epoch_chosen_by": epoch_chosen_by, "learning_rate": learning_rate, "epochs": epochs, "max_steps": max_steps, "batch_size": batch_size,
             "accumulation": accumulation, "warmup": warmup, "schedule": schedule, "weight_decay": weight_decay,
             "betas": betas, "eps": eps, "clip_norm": clip_norm, "lora_rank": lora_rank, "lora_alpha": lora_alpha,
             "lora_dropout": lora_dropout, "class_weights": class_weights, "target_texts": target_texts,
