@@ -132,11 +132,11 @@ def finetune(
             "revision": revision, "tokenizer": tokenizer, "report_to": tuple(report_to or ()),
         },
         recipe_values={
-            "epoch_chosen_by": epoch_chosen_by, "learning_rate": learning_rate, "epochs": epochs, "max_steps": max_steps, "batch_size": batch_size,
-            "accumulation": accumulation, "warmup": warmup, "schedule": schedule, "weight_decay": weight_decay,
-            "betas": betas, "eps": eps, "clip_norm": clip_norm, "lora_rank": lora_rank, "lora_alpha": lora_alpha,
-            "lora_dropout": lora_dropout, "class_weights": class_weights, "target_texts": target_texts,
-            "chat_template": chat_template, "dtype": dtype, "gradient_checkpointing": gradient_checkpointing,
-            "save_steps": save_steps, "seed": seed,
+            "epoch_chosen_by": epoch_chosen_by, "learning_rate": learning_rate, "epochs": epochs,
+            "max_steps": max_steps, "batch_size": batch_size, "accumulation": accumulation, "warmup": warmup,
+            "schedule": schedule, "weight_decay": weight_decay, "betas": betas, "eps": eps, "clip_norm": clip_norm,
+            "lora_rank": lora_rank, "lora_alpha": lora_alpha, "lora_dropout": lora_dropout,
+            "class_weights": class_weights, "target_texts": target_texts, "chat_template": chat_template,
+            "dtype": dtype, "gradient_checkpointing": gradient_checkpointing, "save_steps": save_steps, "seed": seed,
         },
     )  # fmt: skip

@@ -90,10 +90,8 @@ def _opening(labels: Mapping[str, Any], *, random: bool) -> str:
 
 
 def _use(facts: Mapping[str, Any], repo: str) -> str:
-    base, labels, prompt = facts.get("base", {}), facts.get("labels", {}), facts.get("prompt", {})
-    texts = ", ".join(map(literal, labels.get("texts", [])))
-    model, task = literal(base.get("name") or "emotion-llama-hf"), literal(prompt.get("task", "emotion"))
-    predict = f"EmotionPredict({model}, adapter={literal(repo)}, labels=[{texts}], task={task}, instruction=...)"
+    model = literal(facts.get("base", {}).get("name") or "emotion-llama-hf")
+    predict = f'EmotionPredict({model}, adapter={literal(repo)}, method="likelihood")'
     return f"""```python
 import emollama_hf
 embed = emollama_hf.EmoLlamaEmbed({model}, adapter={literal(repo)})  # hidden states as features
@@ -101,7 +99,7 @@ ds = ds.map(embed, batched=True, batch_size=16)
 ```
 
 {model} is the directory that `emollama-hf convert` writes from the original's checkpoints; its digests must be those
-that the adapter was trained on. Answers to the instruction below: {code(predict)}.
+that the adapter was trained on. {code(predict)} asks what it was trained to answer.
 """
 
 
