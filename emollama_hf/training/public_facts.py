@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
 
+from emollama_hf.checkpoints.adapter_facts import ADAPTER_WEIGHTS
 from emollama_hf.measures.scores import METRICS
 from emollama_hf.privacy.local_paths import find_local_path
 from emollama_hf.privacy.secret_texts import find_secret
@@ -140,6 +141,7 @@ _PUBLIC: dict[str, Any] = {
     "format": _number,
     "kind": _text,
     "emollama_hf": _text,
+    "files": {ADAPTER_WEIGHTS: _digest},
     "lora": {"r": _number, "alpha": _number, "targets": _texts, "on": _text},
     "base": {
         "name": _base_name,
