@@ -11,7 +11,8 @@ import emollama_hf
 from emollama_hf.commands.extract import quiet_unless_terminal
 from emollama_hf.commands.probe_table import print_result
 from emollama_hf.commands.recipe_values import typed_recipe
-from emollama_hf.commands.report import Screen, console
+from emollama_hf.commands.report import console
+from emollama_hf.training.finetuned import Finetuned
 from emollama_hf.training.recipe import FAULTS, chosen_recipe
 
 
@@ -46,20 +47,20 @@ def run_finetune(
         screen.print()
     for adapter in done.adapters:
         screen.print(f"Adapter: {adapter}")
-    _print_next(screen, source, model, done.adapters[0], options, compared=len(done.adapters) > 1, out=out)
-
-
-def _print_next(
-    screen: Screen, source: str, model: str, adapter: Path, options: Mapping[str, Any], *, compared: bool, out: Path
-) -> None:
-    """Commands that use an adapter, with the names of this training."""
-    lines = [
-        ["extract", source, "--model", model, "--adapter", str(adapter), "--out", "FEATURES"],
-        ["push-adapter", str(adapter), "ORG/NAME"],
-    ]
-    if compared and options["group"] is not None:
-        names = ["--label", options["label"], "--group", options["group"], "--fold", options["fold_column"]]
-        lines.append(["probe", "FEATURES", *names, "--adapter", str(out)])
     screen.print("\nNext:")
-    for line in lines:
+    for line in _next(source, model, done, options):
         screen.print(f"  emollama-hf {shlex.join(line)}")
+
+
+def _next(source: str, model: str, done: Finetuned, options: Mapping[str, Any]) -> list[list[str]]:
+    """Commands that use an adapter, with the names of this training."""
+    adapter = str(done.adapters[0])
+    lines = [
+        ["extract", source, "--model", model, "--adapter", adapter, "--out", "TRAINED"],
+        ["push-adapter", adapter, "ORG/NAME"],
+    ]
+    if len(done.adapters) > 1 and options["group"] is not None:
+        # Of frozen features: those of an adapter have seen the labels of the clips that it was trained on.
+        names = ["--label", options["label"], "--group", options["group"], "--fold", options["fold_column"]]
+        lines.append(["probe", "FEATURES", *names, "--adapter", str(done.directory)])
+    return lines
