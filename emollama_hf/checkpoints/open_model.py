@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from emollama_hf.checkpoints.adapted import AdaptedSource
+from emollama_hf.checkpoints.adapter import open_adapter
 from emollama_hf.checkpoints.directory import DirectorySource
 from emollama_hf.checkpoints.hub import HubSource, hub_tokenizer, tokenizer_folder
 from emollama_hf.checkpoints.model_provenance import MODEL_PROVENANCE
@@ -24,17 +26,23 @@ def open_model(
     *,
     revision: str | None = None,
     tokenizer: str | os.PathLike[str] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
 ) -> ModelSource:
-    """A model by name. Cheap: no torch, no weights, nothing from the network.
+    """A model by name. Cheap: no torch, no weights, nothing from the network but an adapter.
 
     name: a model directory, the Hub id of one, "random-tiny" or "random-full".
     revision: of a Hub id.
     tokenizer: a directory or Hub id with Llama-2's tokenizer files, used instead of the model's own.
-    Raises ModelError if there is no such model; of a Hub id that shows when a part is first asked for.
+    adapter: a directory as `finetune` writes it, or the Hub id of one: the model as it was trained further.
+    Raises ModelError if there is no such model or adapter; of a model's Hub id that shows when a part is first asked
+    for, and that the adapter was trained for another model when a part's digest or weights are.
 
         >>> open_model("random-full").width("emotion_llama")
         4096
     """
+    if adapter is not None:
+        trained = open_adapter(adapter)
+        return AdaptedSource(open_model(name, revision=revision, tokenizer=tokenizer), trained)
     name = os.fspath(name)
     if not name.strip():
         raise ModelError("model='' is empty. Name a model directory, a Hub id, random-tiny or random-full.")

@@ -134,8 +134,8 @@ class Adaptation(ABC):
         """The factors of an adapter's tensors, which were checked."""
 
     @abstractmethod
-    def factor_names(self, names: Iterable[str]) -> list[str]:
-        """Of an adapter's names, those of LoRA factors."""
+    def ranks(self, shapes: Mapping[str, Shape]) -> set[int]:
+        """Ranks of an adapter's LoRA factors, by names and shapes of its tensors."""
 
     @abstractmethod
     def changed_names(self, names: Iterable[str]) -> list[str]:

@@ -65,8 +65,9 @@ class EmotionLlamaAdaptation(Adaptation):
 
         return KeptLora(lora.alpha, lora_factors(tensors, lora.alpha))
 
-    def factor_names(self, names: Iterable[str]) -> list[str]:
-        return [name for name in names if is_factor(name)]
+    def ranks(self, shapes: Mapping[str, Shape]) -> set[int]:
+        factors = {name: shape for name, shape in shapes.items() if is_factor(name) and len(shape) == 2}
+        return {shape[0] if ".lora_A." in name else shape[1] for name, shape in factors.items()}
 
     def changed_names(self, names: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(map(changed_weight, names)))
