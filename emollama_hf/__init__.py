@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         sample_frames,
         videomae_embed,
     )
+    from emollama_hf.training.finetune import finetune
 
 try:
     __version__ = version("emollama_hf")
@@ -87,6 +88,7 @@ _HOMES = {
     "evaluate": "emollama_hf.evaluation.evaluate",
     "extract": "emollama_hf.extraction.extract",
     "load": "emollama_hf.sharing.load",
+    "finetune": "emollama_hf.training.finetune",
     "probe": "emollama_hf.probing.probe",
     "push": "emollama_hf.sharing.push",
 }
@@ -123,6 +125,7 @@ __all__ = [
     "evaluate",
     "extract",
     "facemae_embed",
+    "finetune",
     "hubert_embed",
     "load",
     "probe",
