@@ -137,7 +137,8 @@ def finetune(
     with processes.first_alone():
         data = training_data(
             ds, model, revision=revision, label=label, group=group, fold_column=fold_column, positive=positive,
-            layout=layout, store_dtype="float32" if dtype == "float32" else "float16", device=device, work=work, split=split,
+            layout=layout, store_dtype="float32" if dtype == "float32" else "float16", device=device, work=work,
+            split=split,
             labels=labels,
         )  # fmt: skip
     classes = data.rows.labels.classes

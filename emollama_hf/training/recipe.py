@@ -63,7 +63,7 @@ class Recipe:
         warmup: share of the steps in which the learning rate rises.
         schedule: "constant", "linear" (to 0) or "cosine", after the warm-up.
         weight_decay: of weights with two axes or more; never of biases and norms.
-        betas, eps: of AdamW.
+        betas, eps: of AdamW; clipping scales gradients down, and eps stays far below them.
         clip_norm: gradients of a longer norm are scaled to it; None for no clipping.
         lora_rank: of a new LoRA; a published one keeps its own.
         lora_alpha: of a new LoRA; its scale is alpha / rank.
@@ -91,7 +91,7 @@ class Recipe:
     schedule: str = "cosine"
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
+    eps: float = 1e-12
     clip_norm: float | None = 1.0
     lora_rank: int = 64
     lora_alpha: float = 16.0
@@ -158,6 +158,7 @@ RECIPES: dict[str, Recipe] = {
         accumulation=1,
         warmup=0.0,
         schedule="constant",
+        eps=1e-8,
         clip_norm=None,
         epoch_chosen_by="test",
     ),

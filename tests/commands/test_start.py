@@ -46,8 +46,9 @@ def test_every_command_is_here() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_starts_ends_and_imports_what_it_needs(command: str, tmp_path: Path) -> None:
     arguments, status, allowed = COMMANDS[command]
+    named = [command.replace("_", "-"), *arguments]
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM, command.replace("_", "-"), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=200,
+        [sys.executable, "-c", PROGRAM, *named], cwd=tmp_path, capture_output=True, text=True, timeout=200,
         env={**os.environ, "COLUMNS": "120"},
     )  # fmt: skip
     assert ran.returncode == status, ran.stdout + ran.stderr

@@ -137,10 +137,10 @@ def test_tokens_that_are_not_finite_are_named_when_they_are_read() -> None:
 def test_a_fold_that_does_not_exist_is_named_with_those_that_do() -> None:
     rows = training_data(labelled(), TINY, **NAMED).rows
     with pytest.raises(TrainingError, match=r"fold='7': there is no such fold\. Choose one of 0, 1, 2, 3, or 'all'"):
-        parts(rows, "7", inner=True, seed=0)
+        parts(rows, "7", chosen_by="inner", grouped=True, seed=0)
     unfolded = training_data(labelled(), TINY, **NAMED | {"fold_column": None}).rows
     with pytest.raises(TrainingError, match=r"Name it \(fold_column=, --fold-column\)"):
-        parts(unfolded, 0, inner=True, seed=0)
+        parts(unfolded, 0, chosen_by="inner", grouped=True, seed=0)
 
 
 @pytest.mark.parametrize("fold", [None, 0])
@@ -148,4 +148,4 @@ def test_groups_that_cannot_be_divided_once_more_are_counted(fold: int | None) -
     rows = training_data(labelled(groups=2, folds=2), TINY, **NAMED).rows
     with pytest.raises(TrainingError, match="cannot be divided by group"):
         parts(training_data(labelled(groups=1), TINY, **NAMED | {"fold_column": None}).rows if fold is None else rows,
-              fold, inner=True, seed=0)  # fmt: skip
+              fold, chosen_by="inner", grouped=True, seed=0)  # fmt: skip
