@@ -22,7 +22,7 @@ QUICK = ("--max-steps", "2", "--batch-size", "8", "--accumulation", "1", "--lora
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("rows") / "rows"
-    labelled(groups=12, rows_of_group=6).save_to_disk(str(path))
+    labelled(groups=8, rows_of_group=6, folds=2).save_to_disk(str(path))
     return str(path)
 
 
@@ -37,14 +37,14 @@ def trained(rows: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 
 def test_a_table_a_conclusion_and_what_is_next(trained: tuple[Path, str]) -> None:
     out, said = trained
-    assert said.startswith("mw_label of 72 rows")
+    assert said.startswith("mw_label of 48 rows")
     assert "emollama-hf probe FEATURES --label mw_label --group participant_id --fold test_fold_num" in said
     assert f"emollama-hf push-adapter {out / 'fold-0'} ORG/NAME" in said
     assert "of random weights, which mean nothing" in said
     found = pd.read_parquet(out / "predictions.parquet")
-    assert len(found) == 72
-    assert set(found["fold"]) == {"0", "1", "2", "3"}
-    facts = json.loads((out / "fold-2" / "provenance.json").read_text())
+    assert len(found) == 48
+    assert set(found["fold"]) == {"0", "1"}
+    facts = json.loads((out / "fold-1" / "provenance.json").read_text())
     assert facts["training"]["class_weights"] == {"MW": 1.6, "NonMW": 0.7}
     assert facts["labels"]["texts"] == ["here", "away"]
     assert facts["training"]["options"]["max_steps"] == 2
@@ -71,7 +71,7 @@ def test_an_adapter_is_pushed(trained: tuple[Path, str], tmp_path: Path) -> None
     assert "org/adapter (private): adapter.safetensors, provenance.json, README.md" in told.stdout
     assert 'EmoLlamaEmbed(model, adapter="org/adapter")' in told.stdout
     refused = run("push-adapter", str(trained[0]), "org/adapter", status=1)
-    assert "holds the adapters of 4 folds" in refused.stderr
+    assert "holds the adapters of 2 folds" in refused.stderr
 
 
 def test_the_published_recipe_lists_its_faults_first_and_one_fold_is_an_adapter(rows: str, tmp_path: Path) -> None:
