@@ -55,8 +55,9 @@ def run_finetune(
 def _next(source: str, model: str, done: Finetuned, options: Mapping[str, Any]) -> list[list[str]]:
     """Commands that use an adapter, with the names of this training."""
     adapter = str(done.adapters[0])
+    labels = [] if options["labels"] is None else ["--labels", str(options["labels"])]
     lines = [
-        ["extract", source, "--model", model, "--adapter", adapter, "--out", "TRAINED"],
+        ["extract", source, *labels, "--model", model, "--adapter", adapter, "--out", "TRAINED"],
         ["push-adapter", adapter, "ORG/NAME"],
     ]
     if len(done.adapters) > 1 and options["group"] is not None:
