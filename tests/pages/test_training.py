@@ -12,7 +12,7 @@ from tests.pages.reader import Reader, reading_in
 CHECKOUT = Path(__file__).parents[2]
 PAGE = CHECKOUT / "docs" / "training.md"
 REPLACED = {
-    "corpus('training-clips', movement=3)": "corpus('training-clips', 12, 2)",
+    "corpus('training-clips', movement=3)": "corpus('training-clips', 8, 2)",
     "--epochs 4": "--max-steps 2",
 }
 NOT_RUN = {"pip install '.[train]'": "nothing is installed by a test"}
@@ -26,5 +26,5 @@ def test_every_command_runs(tmp_path: Path) -> None:
         reader.read(PAGE)
         reader.run_on_hub(server, tmp_path / "home")
         assert server.repo("org/mindwandering-adapter").private
-    assert len(pd.read_parquet(world / "finetuned" / "predictions.parquet")) == 24
+    assert len(pd.read_parquet(world / "finetuned" / "predictions.parquet")) == 16
     assert (world / "trained-features" / "provenance.json").is_file()
