@@ -76,7 +76,8 @@ def extract(
     keep: Annotated[
         list[str] | None,
         typer.Option(
-            help="Also write facemae_frames, videomae_frames, peak_frame (faces!), hubert_sequence (a voice!)."
+            help="Also write facemae_frames, videomae_frames, peak_frame, image_tokens (faces!), hubert_sequence "
+            "(a voice!)."
         ),
     ] = None,
     include: Annotated[

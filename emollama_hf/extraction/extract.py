@@ -75,7 +75,8 @@ def extract(
     address: of the cluster, HOST:PORT or "auto"; by default the one that this process has joined or RAY_ADDRESS names,
         else Ray is started on this machine for the time of the run.
     on_error: "null" (a failed clip gets nulls and its status) or "raise".
-    keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame.
+    keep: columns of faces to return and write all the same: facemae_frames, videomae_frames, peak_frame, and
+        image_tokens.
     include: columns of `ds` to write to `out` all the same: lists, arrays, structures and long texts, which are left
         out otherwise; "p*" names all of p0, p1, ... Recordings, pictures, bytes, and numbers that look like some are
         never written: the data set that is returned has them.

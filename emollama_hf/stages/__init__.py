@@ -16,6 +16,7 @@ from emollama_hf.stages.face_embed import FaceEmbed
 from emollama_hf.stages.facemae import FaceMAEEmbed
 from emollama_hf.stages.generate_answer import GenerateAnswer
 from emollama_hf.stages.hubert import HubertEmbed
+from emollama_hf.stages.image_tokens import ImageTokens
 from emollama_hf.stages.known_stages import add_built_in, register
 from emollama_hf.stages.model_stage import ModelStage
 from emollama_hf.stages.named_encoder import named_stage
@@ -32,6 +33,7 @@ STAGES: tuple[type[Stage], ...] = (
     EmoLlamaEmbed,
     EmotionPredict,
     GenerateAnswer,
+    ImageTokens,  # for training alone: last, so that messages about an option name the stages of features first
 )
 add_built_in(STAGES, check_contract, named_stage)
 
@@ -45,6 +47,7 @@ __all__ = [
     "FaceMAEEmbed",
     "GenerateAnswer",
     "HubertEmbed",
+    "ImageTokens",
     "ModelStage",
     "SampleFrames",
     "Stage",

@@ -18,6 +18,12 @@ from emollama_hf.training.trainable import TrainableEmotionLlama
 _TENSORS, _FACTS = "best.safetensors", "best.json"
 
 
+def forget_best(folder: Path) -> None:
+    """Remove what is kept of the best epoch."""
+    for name in (_FACTS, _TENSORS):
+        (folder / name).unlink(missing_ok=True)
+
+
 class BestEpoch(TrainerCallback):
     """Keeps the tensors of the epoch with the lowest loss on the rows that choose.
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from datasets import Dataset
 
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.adapter import write_adapter
+from emollama_hf.checkpoints.adapter_facts import ADAPTER_WEIGHTS
 from emollama_hf.computing.exact_float32 import exact_float32
 from emollama_hf.computing.extra_library import extra_library
 from emollama_hf.computing.number_types import DtypeName
@@ -31,12 +33,21 @@ from emollama_hf.training.adapter_facts import adapter_facts, base_facts, lora_f
 from emollama_hf.training.base_model import LoraChoice, base_model
 from emollama_hf.training.class_weights import class_weights
 from emollama_hf.training.finetuned import Finetuned
-from emollama_hf.training.fold_run import FoldOutcome, Setting, finished_fold, run_fold
+from emollama_hf.training.fold_run import (
+    FoldOutcome,
+    Setting,
+    finished_fold,
+    finished_tensors,
+    is_settled,
+    run_fold,
+    settle,
+)
 from emollama_hf.training.processes import Processes
 from emollama_hf.training.prompting import PART, TASK, instruction_of, prompting
 from emollama_hf.training.recipe import FAULTS, Recipe, chosen_recipe
 from emollama_hf.training.report import ReportOptions, finetuned_report, write_report
 from emollama_hf.training.run_folder import RunFolder, open_run_folder
+from emollama_hf.training.saved_states import saving
 from emollama_hf.training.split import Split, chosen_folds, parts
 from emollama_hf.training.target_texts import target_texts
 from emollama_hf.training.training_data import TrainingData, training_data
@@ -183,41 +194,47 @@ def finetune(
         (report_to,) if isinstance(report_to, str) else tuple(report_to),
     )  # fmt: skip
     making = _Making(source, lora_choice, quantize, layout, setting)
+    run = json_digest(identity)
+    options = ReportOptions(
+        label=label, fold_column=fold_column or "", group=group, positive=positive, place=_place(ds),
+        fingerprint=data.digest, dataset_rows=len(data) + sum(data.rows.left_out.values()), random=source.is_random,
+        facts={"base": base, "run": run},
+    )  # fmt: skip
     outcomes: dict[str, FoldOutcome] = {}
-    tensors: dict[str, dict[str, torch.Tensor]] = {}
-    with exact_float32():
-        for name, one in splits.items():
-            states = folder.states(name)
-            if finished_fold(states) is None:
+    adapters = _adapters(folder, splits)
+    for (name, one), adapter in zip(splits.items(), adapters, strict=True):
+        states = folder.states(name)
+        if processes.is_first and is_settled(states) and not (adapter / ADAPTER_WEIGHTS).is_file():
+            shutil.rmtree(states)  # somebody has removed the adapter
+        processes.wait()
+        if finished_fold(states) is None:
+            with exact_float32():
                 run_fold(
                     making.fresh(), setting, one, weights[name], folder=states, title=_title(name),
                     writes=processes.is_first,
                 )  # fmt: skip
-                processes.wait()
-            found = finished_fold(states)
-            assert found is not None
-            outcomes[name], tensors[name] = found
+        processes.wait()
+        found = finished_fold(states)
+        assert found is not None  # the first process has written it
+        outcomes[name] = found
+        if processes.is_first and not is_settled(states):
+            tensors = finished_tensors(states)
+            facts = adapter_facts(
+                data.rows, one, values, asked, weights[name], label=label, layout=layout, base=base,
+                lora=lora_facts(*making.rank_and_alpha(tensors), continued=lora_choice == "continue"),
+                fold=None if name == _EVERYTHING else name, fold_column=fold_column, fingerprint=data.digest, run=run,
+                outcome=found.facts, dtype=dtype, quantize=quantize,
+                result=_report(data, {name: one}, outcomes, values, options),
+            )  # fmt: skip
+            with saving(states, found.facts["steps"]):
+                write_adapter(adapter, tensors, facts)
+            settle(states)
     if not processes.is_first:
-        return Finetuned(folder.path, _adapters(folder, splits), None)
-    lora_told = lora_facts(*making.rank_and_alpha(tensors), continued=lora_choice == "continue")
-    options = ReportOptions(
-        label=label, fold_column=fold_column or "", group=group, positive=positive, place=_place(ds),
-        fingerprint=data.digest, dataset_rows=len(data) + sum(data.rows.left_out.values()), random=source.is_random,
-        facts={"base": base, "run": json_digest(identity)},
-    )  # fmt: skip
-    for name, adapter in zip(splits, _adapters(folder, splits), strict=True):
-        one = splits[name]
-        result = _report(data, {name: one}, outcomes, values, options)
-        facts = adapter_facts(
-            data.rows, one, values, asked, weights[name], label=label, layout=layout, base=base, lora=lora_told,
-            fold=None if name == _EVERYTHING else name, fold_column=fold_column, fingerprint=data.digest,
-            run=json_digest(identity), outcome=outcomes[name].facts, dtype=dtype, quantize=quantize, result=result,
-        )  # fmt: skip
-        write_adapter(adapter, tensors[name], facts)
+        return Finetuned(folder.path, adapters, None)
     report = _report(data, splits, outcomes, values, options)
     if report is not None:
         write_report(folder.path, report, values, options)
-    return Finetuned(folder.path, _adapters(folder, splits), report)
+    return Finetuned(folder.path, adapters, report)
 
 
 #: The name of a training on every row, which holds nothing out.
@@ -247,8 +264,8 @@ class _Making:
         self._model.set_trained(self._initial)
         return self._model
 
-    def rank_and_alpha(self, tensors: dict[str, dict[str, torch.Tensor]]) -> tuple[int, float]:
-        rank = next(one.shape[0] for name, one in next(iter(tensors.values())).items() if ".lora_A." in name)
+    def rank_and_alpha(self, tensors: Mapping[str, torch.Tensor]) -> tuple[int, float]:
+        rank = next(one.shape[0] for name, one in tensors.items() if ".lora_A." in name)
         alpha = self.source.load_lora(PART).alpha if self.lora == "continue" else self.setting.recipe.lora_alpha
         return int(rank), float(alpha)
 

@@ -1,6 +1,7 @@
 """One fold of a training: fitted, its best epoch chosen, and the held-out clips scored.
 
-fit ─► states ─► best epoch ─► trained.safetensors ─► scores of the held-out clips ─► outcome.json, last
+fit ─► states ─► best epoch ─► trained.safetensors ─► scores of the held-out clips ─► outcome.json
+adapter directory written ─► `settle`: outcome.json stays, the tensors are the adapter's
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from emollama_hf.console.logs import package_logger
 from emollama_hf.files.atomic_write import atomic_path, write_files
 from emollama_hf.files.json_text import json_text
 from emollama_hf.files.strict_json import read_object
+from emollama_hf.training.best_epoch import forget_best
 from emollama_hf.training.clips import Clips, Collate
 from emollama_hf.training.fold_training import train
 from emollama_hf.training.prompting import Prompting, published_scored_texts
@@ -128,11 +130,10 @@ def run_fold(
     return FoldOutcome(scored, facts)
 
 
-def finished_fold(folder: Path) -> tuple[FoldOutcome, dict[str, torch.Tensor]] | None:
-    """The outcome of a fold that was finished, and its trained tensors; None where it was not."""
+def finished_fold(folder: Path) -> FoldOutcome | None:
+    """The outcome of a fold whose training and scoring are finished; None where they are not."""
     try:
         found = read_object(folder / _OUTCOME)
-        tensors = load_file(folder / _TENSORS)
     except (OSError, ValueError):
         return None
     scores, answers = found.pop("scores", None), found.pop("answers", None)
@@ -140,7 +141,24 @@ def finished_fold(folder: Path) -> tuple[FoldOutcome, dict[str, torch.Tensor]] |
     if scores is not None:
         values = np.array([[-np.inf if one is None else one for one in row] for row in scores], np.float64)
         scored = Scored(values, None if answers is None else tuple(answers))
-    return FoldOutcome(scored, found), tensors
+    return FoldOutcome(scored, found)
+
+
+def finished_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """The trained tensors of a finished fold that was not settled."""
+    found: dict[str, torch.Tensor] = load_file(folder / _TENSORS)
+    return found
+
+
+def is_settled(folder: Path) -> bool:
+    """Whether a finished fold's tensors lie in its adapter directory alone."""
+    return (folder / _OUTCOME).is_file() and not (folder / _TENSORS).is_file()
+
+
+def settle(folder: Path) -> None:
+    """Remove the tensors of a finished fold whose adapter directory is written: 300 MB each at real size."""
+    forget_best(folder)
+    (folder / _TENSORS).unlink(missing_ok=True)
 
 
 def _scored(model: TrainableEmotionLlama, setting: Setting, positions: np.ndarray) -> Scored:

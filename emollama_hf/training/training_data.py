@@ -100,11 +100,12 @@ class TrainingData:
             TrainingError: they have another shape, or are not finite.
         """
         value = self._stored(row)
-        if value.shape != self.token_shape or value.dtype.kind != "f" or not np.isfinite(value).all():
+        if row not in self._checked and not self._is_usable(value):
             raise TrainingError(
                 f"row {self.rows.names[row]!r}: image_tokens hold {value.dtype} of shape {value.shape} or values that "
                 f"are not finite, expected {self.token_shape} finite numbers. Remove the column to compute it here."
             )
+        self._checked.add(row)
         return value.copy()
 
     @cached_property
@@ -120,6 +121,14 @@ class TrainingData:
         arrays = itertools.chain([rows.labels.numbers, rows.groups, folds, self.features], first)
         texts = [json.dumps(list(some)) for some in names]
         return combined(*texts, *(f"{one.dtype} {one.shape} {sha256(one.tobytes()).hexdigest()}" for one in arrays))
+
+    @cached_property
+    def _checked(self) -> set[int]:
+        """Rows whose tokens were read before: to check them takes longer than to read them."""
+        return set()
+
+    def _is_usable(self, tokens: np.ndarray) -> bool:
+        return tokens.shape == self.token_shape and tokens.dtype.kind == "f" and bool(np.isfinite(tokens).all())
 
     def _stored(self, row: int) -> np.ndarray:
         return np.asarray(Rows.from_batch(self._tokens[row : row + 1]).value(schema.IMAGE_TOKENS, 0))

@@ -22,6 +22,7 @@ from emollama_hf import (
     SampleFrames,
     VideoMAEEmbed,
 )
+from emollama_hf.stages import ImageTokens
 from emollama_hf.stages.known_columns import columns_of
 from emollama_hf.stages.stage import Stage
 from tests.encoders import golden
@@ -82,6 +83,13 @@ def hubert_outputs(cls: type[HubertEmbed], model: Path) -> Iterator[tuple[str, d
     yield "layers", cls("random-tiny", layers=(0, 1), **CPU)(heard)
     yield "frames", cls("random-tiny", level="frame", **CPU)(heard)
     yield "silence", cls("random-tiny", no_audio="silence", **CPU)({"video": [str(FOLDER / "pan_zoom.mp4")]})
+
+
+def token_outputs(cls: type[ImageTokens], model: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Pictures of two clips, and one rounded as it is stored."""
+    peaks = [golden.peak_frame(clip) for clip in golden.CLIPS[:2]]
+    yield "float32", cls(model, store_dtype="float32", **CPU)({"peak_frame": peaks})
+    yield "float16", cls(model, **CPU)({"peak_frame": peaks[:1]})
 
 
 def emollama_outputs(cls: type[EmoLlamaEmbed], model: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,6 +153,7 @@ RECIPES: dict[type[Stage], Recipe] = {
     EmoLlamaEmbed: emollama_outputs,
     EmotionPredict: emotion_outputs,
     GenerateAnswer: answer_outputs,
+    ImageTokens: token_outputs,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from datasets import load_dataset
+from datasets import Array2D, load_dataset
 
 from emollama_hf import ClipError, EmoLlamaEmbed, extract, push
 from emollama_hf.checkpoints import open_model
@@ -17,6 +17,7 @@ from emollama_hf.computing.available_memory import Memory
 from emollama_hf.errors import ModelError
 from emollama_hf.planning import memory_check
 from emollama_hf.stages.image_tokens import BEHIND_IMAGE_ENCODER, ImageTokens
+from emollama_hf.stages.known_columns import feature_columns, sensitive_columns
 from tests.encoders import golden
 from tests.encoders.golden import CLIPS, ENCODER_LIMIT, assert_reproduced
 from tests.extraction.crops import OPTIONS, crops
@@ -85,6 +86,13 @@ def test_tokens_stay_in_the_store_and_are_computed_once(tmp_path: Path, monkeypa
     direct = ImageTokens("random-tiny")({"peak_frame": list(again["peak_frame"])})["image_tokens"]
     np.testing.assert_array_equal(np.array(again.with_format("numpy")["image_tokens"][:]), direct)
     assert direct.shape == (2, 65, 40)
+
+
+def test_the_stage_is_known_by_name(tmp_path: Path) -> None:
+    ds = extract(crops(tmp_path / "clips", 1), "random-tiny", stages=["image_tokens"], keep="image_tokens", **OPTIONS)
+    assert ds.features["image_tokens"] == Array2D((65, 40), "float16")
+    assert "image_tokens" in sensitive_columns()
+    assert "image_tokens" not in feature_columns()
 
 
 def test_tokens_are_not_pushed_unasked(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, Features, Image, concatenate_datasets
 
 from emollama_hf import EmoLlamaEmbed, extract, load
 from emollama_hf.stages.image_tokens import ImageTokens
@@ -113,6 +114,19 @@ def test_frozen_work_is_computed_once_and_is_what_the_decoder_would_see(
         vectors = torch.from_numpy(data.features[2:3])
         expected = network.visual_tokens(network.pixels(picture)[None], vectors)
         assert torch.equal(network.project(torch.from_numpy(data.tokens(2))[None], vectors), expected)
+
+
+def test_a_row_without_a_peak_frame_is_left_out(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pictures = [PIL.Image.fromarray(random.integers(0, 255, (24, 24, 3), np.uint8)) for _ in range(7)]
+    whole = labelled(groups=2).remove_columns(["image_tokens"])
+    peaks = Dataset.from_dict({"peak_frame": [*pictures, None]}, features=Features({"peak_frame": Image()}))
+    ds = concatenate_datasets([whole, peaks], axis=1)
+    data = training_data(ds, TINY, work=tmp_path, **FROM_CLIPS)
+    assert data.rows.left_out == {"failed (bad_frames)": 1}
+    assert data.rows.indices.tolist() == list(range(7))
+    direct = ImageTokens(TINY, device="cpu")({"peak_frame": pictures})["image_tokens"]
+    np.testing.assert_array_equal(np.stack([data.tokens(row) for row in range(7)]), direct)
 
 
 def test_a_folder_of_clips_with_a_table_of_labels(tmp_path: Path) -> None:
