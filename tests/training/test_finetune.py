@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,51 @@ def test_eight_clips_are_learned_by_heart(tmp_path: Path) -> None:
     predict = emollama_hf.EmotionPredict("random-tiny", adapter=tmp_path / "out", method="likelihood")
     found = predict({name: list(ds[name]) for name in ("peak_frame", "facemae", "videomae")})["emotion"]
     assert list(found) == [{"MW": "mw", "NonMW": "ok"}[label] for label in ds["mw_label"]]
+
+
+@pytest.mark.parametrize("options", [{"dtype": "bfloat16"}, {"quantize": "4bit"}, {"quantize": "8bit"}])
+def test_half_products_and_quantized_bases_learn_too(tmp_path: Path, options: dict[str, Any]) -> None:
+    done = finetune(people(), tmp_path / "out", fold=0, epochs=8, **options)
+    assert done.report is not None
+    assert done.report.table.iloc[0]["f1"] == 1.0
+    facts = json.loads((tmp_path / "out" / "provenance.json").read_text())["training"]
+    assert facts["dtype"] == options.get("dtype", "float32")
+    assert facts["quantize"] == options.get("quantize")
+
+
+def test_losses_go_to_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    finetune(people(), tmp_path / "out", fold=0, epochs=1, report_to="tensorboard")
+    assert list((tmp_path / "out" / ".training").rglob("events.out.tfevents.*"))
+
+
+LAUNCHED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from tests.training.test_finetune import finetune, people
+done = finetune(people(), Path(sys.argv[1]), fold="all", epochs=8, device="cpu", batch_size=2)
+print("REPORT", done.report is None)
+"""
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    """As on two GPUs: each has half of a batch, the first writes."""
+    program = tmp_path / "train.py"
+    program.write_text(LAUNCHED)
+    # What `accelerate launch` starts for several GPUs.
+    command = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    done = subprocess.run(
+        [sys.executable, *command, str(program), str(tmp_path / "out"), str(Path(__file__).parents[2])],
+        capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert sorted(line for line in done.stdout.splitlines() if line.startswith("REPORT")) == [
+        "REPORT False", "REPORT True",
+    ]  # fmt: skip
+    facts = json.loads((tmp_path / "out" / "fold-0" / "provenance.json").read_text())
+    assert facts["training"]["steps"] == 24
+    assert facts["results"]["metrics"]["f1"]["value"] == 1.0
 
 
 def test_a_second_call_finds_everything(tmp_path: Path) -> None:
