@@ -146,6 +146,14 @@ class DirectorySource(ModelSource):
         self._existing(Path(self.name), part)
         return Path(self.name)
 
+    def whole(self, part: str) -> Path:
+        """The directory with all of a part's files, but the LoRA factors that are kept beside weights.
+
+        Raises:
+            ModelError: the model does not have the part.
+        """
+        return self._weights(part)
+
     def _settings(self, part: str) -> Path:
         """The part's folder with at least its small files: configuration and tokenizer."""
         return self._existing(Path(self.name), part)

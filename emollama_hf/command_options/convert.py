@@ -30,8 +30,14 @@ def convert(
     dtype: Annotated[
         str | None, typer.Option(help="float32, float16 or bfloat16 for every tensor. Default: as the sources have it.")
     ] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="What finetune trained, a directory or Hub id: merged into the result.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model directory or Hub id to merge the adapter into, instead of the sources.")
+    ] = None,
 ) -> None:
-    """Make a model directory from the original's checkpoints.
+    """Make a model directory from the original's checkpoints, or from another one with --model and --adapter.
 
     Each source is a path, a URL of any fsspec scheme, or hf://OWNER/NAME and a path below it.
 
@@ -43,4 +49,6 @@ def convert(
         "facemae": facemae, "videomae": videomae, "hubert": hubert,
         "eva": eva, "emotion_llama": emotion_llama, "llama": llama,
     }  # fmt: skip
-    run_convert(out, sources, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
+    run_convert(
+        out, sources, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype, model=model, adapter=adapter
+    )

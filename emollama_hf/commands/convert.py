@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from emollama_hf.checkpoints.model_provenance import read_model_provenance
 from emollama_hf.commands.report import console, table
-from emollama_hf.conversion.convert import run_conversion
+from emollama_hf.conversion.convert import run_adapted_conversion
 from emollama_hf.encoders import known_encoders
 from emollama_hf.errors import ModelError
 from emollama_hf.files.given_path import given_path
@@ -29,6 +29,8 @@ def run_convert(
     lora_alpha: Sequence[float] | None,
     architecture: Path | None,
     dtype: str | None,
+    model: str | None = None,
+    adapter: str | None = None,
 ) -> None:
     """Convert and print a summary."""
     target = Path(os.path.abspath(given_path(out, error=ModelError)))  # "." names another folder once it was replaced
@@ -40,9 +42,11 @@ def run_convert(
     bar = Progress(*columns, console=screen, transient=True)
     with bar if sys.stderr.isatty() else nullcontext():
         task = bar.add_task("converting", total=None)
-        run_conversion(
+        run_adapted_conversion(
             target,
             locations,
+            model=model,
+            adapter=adapter,
             lora_alpha=lora_alpha,
             architecture=sizes,
             dtype=dtype,
@@ -78,6 +82,10 @@ def show_conversion(out: Path) -> None:
     for conversion in (encoder.conversion for encoder in known_encoders()):
         for line in [] if conversion is None else conversion.summary(provenance["options"]):
             screen.print(f"\n{line}", markup=False)
+    if "merged" in provenance:
+        merged = provenance["merged"]
+        into = f" into {merged['model']['name']}" if merged["model"]["name"] else ""
+        screen.print(f"\nThe adapter {merged['adapter']['name']} was merged{into}.", markup=False)
     for name in provenance["licenses"]:
         screen.print(f"Licence copied: {name}", markup=False)
     for notice in provenance["notices"]:

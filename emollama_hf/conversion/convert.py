@@ -7,10 +7,9 @@ Every source is checked before the first byte is written: by names, shapes and t
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.filesize import decimal
-from safetensors import SafetensorError
 
+from emollama_hf.checkpoints.adapter import open_adapter
 from emollama_hf.checkpoints.directory import incomplete_parts
 from emollama_hf.checkpoints.model_provenance import conversion_facts, write_model_provenance
 from emollama_hf.checkpoints.write import write_part
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
+from emollama_hf.conversion.adapter_merge import check_request, check_sources_of, merge_adapter
 from emollama_hf.conversion.hyperparameters import checked_sections, part_configs
 from emollama_hf.conversion.licences import copy_licences
 from emollama_hf.conversion.parts import (
@@ -36,6 +35,7 @@ from emollama_hf.conversion.parts import (
     parts_that_do_not_fit,
     result_bytes,
 )
+from emollama_hf.conversion.result_disk import Progress, check_room, counter, disk_errors
 from emollama_hf.conversion.sources import open_sources
 from emollama_hf.encoders import find_source, known_encoders, weight_sources
 from emollama_hf.encoders.sections import Values
@@ -48,9 +48,6 @@ from emollama_hf.text.secrets import without_secrets_inside
 logger = package_logger(__name__)
 
 DTYPES = ("float32", "float16", "bfloat16")
-
-#: Called with the bytes that were written and their total.
-Progress = Callable[[int, int], None]
 
 
 @no_secrets()
@@ -76,7 +73,7 @@ def run_conversion(
     given, sections = {"lora_alpha": lora_alpha}, checked_sections(architecture)
     settled = _settled(given, sections, {})
     configs = part_configs(architecture)
-    with work_directory(out) as work, _disk_errors(work, out):
+    with work_directory(out) as work, disk_errors(work, out):
         staging = work / ".sources"
         sources = open_sources(locations, configs, staging)
         configs = part_configs(architecture, {kind: source.extra for kind, source in sources.items()})
@@ -86,11 +83,11 @@ def run_conversion(
         request = replace(request, options=settled)
         unfit = parts_that_do_not_fit(sources, configs)
         total = result_bytes(sources, request)
-        _check_room(work, total)
+        check_room(work, total)
         with _hashing_thread() as hashing:
             hashes = {kind: source.hashes(hashing) for kind, source in sources.items()}
             check_values(sources, request)  # reads what the hashes read, at the same time
-            written = _counter(progress, total)
+            written = counter(progress, total)
             for part, content in part_contents(sources, request):
                 write_part(work / part, content, written)
             facts = conversion_facts(
@@ -113,6 +110,48 @@ def run_conversion(
 
 
 @no_secrets()
+def run_adapted_conversion(
+    out: Path,
+    locations: Mapping[str, str],
+    *,
+    model: str | None,
+    adapter: str | None,
+    lora_alpha: float | Iterable[float] | None = None,
+    architecture: Mapping[str, Any] | None = None,
+    dtype: str | torch.dtype | None = None,
+    progress: Progress = lambda done, total: None,
+) -> list[str]:
+    """`run_conversion`, and an adapter that is merged into its result or into a model directory.
+
+    Returns:
+        What `run_conversion` returns; nothing for a model directory.
+    """
+    if model is None and adapter is None:
+        return run_conversion(
+            out, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype, progress=progress
+        )
+    check_request(locations, model, adapter, {"lora_alpha": lora_alpha, "architecture": architecture, "dtype": dtype})
+    assert adapter is not None
+    trained = open_adapter(adapter)
+    if model is not None:
+        merge_adapter(out, model, trained, progress=progress)
+        return []
+    check_sources_of(trained, locations)
+    with work_directory(out) as work:
+        base = work / "base"
+        unfit = run_conversion(
+            base, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype, progress=progress
+        )
+        merged = work / "merged"
+        merge_adapter(merged, str(base), trained, dtype=_dtype(dtype), move=True, progress=progress)
+        shutil.rmtree(base)  # what is left of it: the part that was merged
+        for path in list(merged.iterdir()):
+            path.rename(work / path.name)
+        merged.rmdir()
+    return unfit
+
+
+@no_secrets()
 def convert(
     *,
     out: str | os.PathLike[str],
@@ -125,6 +164,8 @@ def convert(
     lora_alpha: float | None = None,
     architecture: Mapping[str, Any] | None = None,
     dtype: str | torch.dtype | None = None,
+    model: str | os.PathLike[str] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
 ) -> Path:
     """A model directory from the original's checkpoints.
 
@@ -139,6 +180,10 @@ def convert(
         `llama`, `lora`, as the training programs name them. The decoder's sizes come from its config.json.
     dtype: "float32", "float16" or "bfloat16" for every tensor; None keeps the sources' dtypes, and float32 for what
         is computed: the q and v projections that LoRA is merged into, and EVA's interpolated position table.
+    adapter: what `finetune` trained, a directory or Hub id, to merge into the result.
+    model: the model directory or Hub id that the adapter was trained for, instead of the original's files: the parts
+        that the adapter does not change are copied. With the original's files and an adapter, these are converted
+        first, which takes twice the disk until the adapter is merged.
 
     Returns `out`. Nothing is there before everything is; what an interrupted call left is cleared by the next one.
     Memory beside mapped files stays at the size of one file of the result (2 GB), whatever the sizes of the sources.
@@ -160,7 +205,15 @@ def convert(
     }
     locations = {kind: os.fspath(location) for kind, location in given.items() if location is not None}
     target = given_path(out, error=ModelError)
-    unfit = run_conversion(target, locations, lora_alpha=lora_alpha, architecture=architecture, dtype=dtype)
+    unfit = run_adapted_conversion(
+        target,
+        locations,
+        model=None if model is None else os.fspath(model),
+        adapter=None if adapter is None else os.fspath(adapter),
+        lora_alpha=lora_alpha,
+        architecture=architecture,
+        dtype=dtype,
+    )
     for sentence in unfit:
         logger.warning("%s", sentence)
     return target
@@ -187,26 +240,6 @@ def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:
     return dtype
 
 
-def _check_room(work: Path, needed: int) -> None:
-    free = shutil.disk_usage(work).free
-    if free < needed:
-        raise ModelError(
-            f"{work.parent} has {decimal(free)} free, the result needs {decimal(needed)}. "
-            "Make room, or choose another disk for --out."
-        )
-
-
-def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def written(size: int) -> None:
-        nonlocal done
-        done += size
-        progress(done, total)
-
-    return written
-
-
 @contextmanager
 def _hashing_thread() -> Iterator[ThreadPoolExecutor]:
     """One thread; hashes that nobody waits for any more are not begun."""
@@ -215,16 +248,3 @@ def _hashing_thread() -> Iterator[ThreadPoolExecutor]:
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _disk_errors(work: Path, out: Path) -> Iterator[None]:
-    """A disk that fills up, or a folder that may not be written to, as one line."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        # safetensors passes the system's error on as text.
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in str(error)
-        reason = "the disk is full" if full else " ".join(str(error).split())
-        advice = f"Make room on the disk of {work.parent}, or choose another for --out" if full else "Mend that first"
-        raise ModelError(f"{out} was not written: {reason}. Nothing was left behind. {advice}.") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.conversion import KeptFile
 from emollama_hf.errors import ModelError
 from emollama_hf.tensors.tensor_names import Shape
 
@@ -132,6 +133,15 @@ class Adaptation(ABC):
     @abstractmethod
     def lora_of(self, tensors: Mapping[str, torch.Tensor], lora: LoraFacts) -> KeptLora:
         """The factors of an adapter's tensors, which were checked."""
+
+    @abstractmethod
+    def kept_file(self, tensors: Mapping[str, torch.Tensor], lora: LoraFacts) -> KeptFile:
+        """`lora_file` of a model into which an adapter was merged.
+
+        Args:
+            tensors: of the adapter.
+            lora: what the adapter says of itself.
+        """
 
     @abstractmethod
     def ranks(self, shapes: Mapping[str, Shape]) -> set[int]:

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from emollama_hf.checkpoints import open_model
+from emollama_hf.conversion.pickle_file import read_checkpoint
 from emollama_hf.encoders.emotion_llama.lora import Lora
 from emollama_hf.encoders.emotion_llama.trained_names import decoder_weight
 from emollama_hf.errors import ModelError
@@ -184,3 +185,26 @@ def test_on_the_hub_it_is_fetched_when_it_is_asked_for(model: Path, tmp_path: Pa
 
 def test_no_factors_are_kept_where_none_were_merged(tmp_path: Path) -> None:
     assert not kept(golden.convert_golden(tmp_path / "model", llama=None)).exists()
+
+
+def test_a_checkpoint_of_the_originals_own_training_converts_like_the_published_one(tmp_path: Path) -> None:
+    """checkpoint_best.pth: the same entries, the trained tensors with other values, the state of another epoch."""
+    published = read_checkpoint(golden.SOURCES["emotion_llama"])
+    generator = torch.Generator().manual_seed(0)
+    trained = {
+        name: tensor + 0.1 * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in published["model"].items()
+        if "lora_" in name or "llama_proj" in name
+    }
+    best = {**published, "model": {**published["model"], **trained}, "epoch": 12}
+    torch.save(best, tmp_path / "checkpoint_best.pth")
+    model = golden.convert_golden(tmp_path / "model", emotion_llama=tmp_path / "checkpoint_best.pth")
+    found, base = load_file(model / "emotion_llama" / "model.safetensors"), golden.source_states()["llama"]
+    assert torch.equal(found["image_projection.weight"], trained["llama_proj.weight"])
+    lora = open_model(model).load_lora("emotion_llama")
+    assert lora.alpha == 2.0
+    for name, factor in lora.factors.items():
+        prefix = f"llama_model.base_model.model.{name.removesuffix('.weight')}"
+        a, b = (trained[f"{prefix}.lora_{which}.weight"].double() for which in "AB")
+        assert torch.equal(factor.a.double(), a)
+        assert (found[decoder_weight(name)] - (base[name].double() + 2.0 / 8 * b @ a)).abs().max() < 1e-6

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emollama_hf.encoders.adaptation import NEW_LORA, Adaptation, Changes, KeptLora, LoraFacts
 from emollama_hf.encoders.config_checks import Config
+from emollama_hf.encoders.conversion import KeptFile
 from emollama_hf.encoders.emotion_llama.trained_names import (
     SOUND_PROJECTION,
     changed_weight,
@@ -65,6 +66,9 @@ class EmotionLlamaAdaptation(Adaptation):
 
         return KeptLora(lora.alpha, lora_factors(tensors, lora.alpha))
 
+    def kept_file(self, tensors: Mapping[str, torch.Tensor], lora: LoraFacts) -> KeptFile:
+        return kept_factors(tensors, lora.alpha)
+
     def ranks(self, shapes: Mapping[str, Shape]) -> set[int]:
         factors = {name: shape for name, shape in shapes.items() if is_factor(name) and len(shape) == 2}
         return {shape[0] if ".lora_A." in name else shape[1] for name, shape in factors.items()}
@@ -80,6 +84,12 @@ class EmotionLlamaAdaptation(Adaptation):
             **{changed_weight(name): _instead(tensor) for name, tensor in tensors.items() if not is_factor(name)},
             **{decoder_weight(layer): _merged(removed.get(layer), added.get(layer)) for layer in layers},
         }
+
+
+def kept_factors(tensors: Mapping[str, torch.Tensor], alpha: float) -> KeptFile:
+    """The LoRA factors among a checkpoint's tensors, as `EmotionLlamaAdaptation.kept_lora` reads them."""
+    factors = {name: tensor for name, tensor in tensors.items() if is_factor(name)}
+    return KeptFile(factors, {"alpha": str(int(alpha)) if alpha == int(alpha) else repr(float(alpha))})
 
 
 def _instead(tensor: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.conversion import Conversion, KeptFile, Recipe
-from emollama_hf.encoders.emotion_llama.adaptation import EmotionLlamaAdaptation
+from emollama_hf.encoders.emotion_llama.adaptation import EmotionLlamaAdaptation, kept_factors
 from emollama_hf.encoders.emotion_llama.config_json import FULL, emotion_llama_config, vision_config
 from emollama_hf.encoders.emotion_llama.config_keys import text_config
 from emollama_hf.encoders.emotion_llama.sources import EVA, LLAMA, PROJECTIONS
-from emollama_hf.encoders.emotion_llama.trained_names import is_factor
 from emollama_hf.encoders.sections import VISION_SIZES, Section, Values, chosen, lacks
 from emollama_hf.encoders.weight_source import OpenedSource
 from emollama_hf.errors import ModelError
@@ -81,8 +80,8 @@ class EmotionLlamaConversion(Conversion):
         alpha = options.get("lora_alpha")
         if alpha is None or not {PROJECTIONS.option, LLAMA.option} <= states.keys():
             return {}
-        factors = {name: tensor for name, tensor in states[PROJECTIONS.option].items() if is_factor(name)}
-        return {EmotionLlamaAdaptation.lora_file: kept_factors(factors, alpha)} if factors else {}
+        kept = kept_factors(states[PROJECTIONS.option], alpha)
+        return {EmotionLlamaAdaptation.lora_file: kept} if kept.tensors else {}
 
     def settled(
         self, options: Mapping[str, Any], sections: Mapping[str, Values], sources: Mapping[str, OpenedSource]
@@ -97,11 +96,6 @@ class EmotionLlamaConversion(Conversion):
     def summary(self, options: Mapping[str, Any]) -> list[str]:
         alpha, said_by = options["lora_alpha"], options["lora_alpha_from"]
         return [] if alpha is None else [f"LoRA was merged with alpha {alpha:g} (from the {said_by})."]
-
-
-def kept_factors(factors: Mapping[str, torch.Tensor], alpha: float) -> KeptFile:
-    """LoRA factors as `EmotionLlamaAdaptation.kept_lora` reads them."""
-    return KeptFile(factors, {"alpha": str(int(alpha)) if alpha == int(alpha) else repr(float(alpha))})
 
 
 def _vision(given: Values | None) -> tuple[Config, dict[str, Any]]:
