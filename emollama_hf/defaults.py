@@ -20,6 +20,7 @@ NO_MODEL = (
 class Defaults:
     model: str | None = None
     revision: str | None = None
+    adapter: str | None = None
     device: str = "auto"
     dtype: str = "auto"
 
@@ -31,12 +32,14 @@ def configure(
     *,
     model: str | os.PathLike[str] | None = None,
     revision: str | None = None,
+    adapter: str | os.PathLike[str] | None = None,
     device: str | None = None,
     dtype: str | None = None,
 ) -> None:
     """Set what transforms use that were not told otherwise; None leaves a setting as it is.
 
     model: a model directory, a Hub id, "random-tiny" or "random-full"; revision: of a Hub id.
+    adapter: directory or Hub id of what `finetune` has trained for that model; the decoder's stages use it.
     device: "auto" or a torch device such as "cuda:1"; dtype: "auto", "float32", "float16-mixed", "float16" or
     "bfloat16".
 
@@ -49,9 +52,10 @@ def configure(
     global _defaults
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} is unknown. Valid: {', '.join(map(repr, DTYPES))}")
-    if model is not None:  # a revision belongs to the model that it was given with
-        _defaults = replace(_defaults, model=os.fspath(model), revision=None)
-    given = {"revision": revision, "device": device, "dtype": dtype}
+    if model is not None:  # revision and adapter belong to the model that they were given with
+        _defaults = replace(_defaults, model=os.fspath(model), revision=None, adapter=None)
+    path = None if adapter is None else os.fspath(adapter)
+    given = {"revision": revision, "adapter": path, "device": device, "dtype": dtype}
     _defaults = replace(_defaults, **{key: value for key, value in given.items() if value is not None})
 
 

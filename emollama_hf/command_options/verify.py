@@ -21,6 +21,9 @@ def verify(
     ] = None,
     model_revision: Annotated[str | None, typer.Option(help="Revision of a Hub id given as --model.")] = None,
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer, for a model without one.")] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="The stated adapter, where it lies here. Default: the Hub id that is named.")
+    ] = None,
     encoder: Annotated[
         list[str] | None,
         typer.Option(help="COLUMN=PATH: where an encoder, or the file of its weights, lies; again for more."),
@@ -48,8 +51,8 @@ def verify(
 
     end(
         run_verify(
-            target, source, sample=sample, model=model, model_revision=model_revision, tokenizer=tokenizer, seed=seed,
-            config_name=config, revision=revision, labels=labels, split=split,
+            target, source, sample=sample, model=model, model_revision=model_revision, tokenizer=tokenizer,
+            adapter=adapter, seed=seed, config_name=config, revision=revision, labels=labels, split=split,
             key_secret=key_secret, device=device, dtype=dtype, quantize=quantize, peak=peak,
             encoders=encoders_of(encoder or ())[0],
         )

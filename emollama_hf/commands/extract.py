@@ -91,6 +91,7 @@ def comparison(run: Run, source: str, *, labels: Path | None, split: str | None)
     where, folder = decoder.placement, getattr(first.config, "openface_folder", None)
     given = {
         "--model": where.model, "--model-revision": where.revision, "--tokenizer": where.tokenizer,
+        "--adapter": where.adapter,
         "--labels": labels, "--split": split, "--peak": None if folder is None else f"openface:{folder}",
     }  # fmt: skip
     command = ["emollama-hf", "verify", str(run.out), "--source", source, "--sample", "5", "--quantize", "none"]

@@ -108,6 +108,11 @@ def _show_making(config: FeatureConfig) -> None:
     for one in config.encoders:
         at = f" at commit {one.revision}" if one.revision else ""
         screen.print(shown_text(f"encoder of {one.column}: {one.name}{at}, sha256 {one.digest}"), markup=False)
+    for adapter in config.adapters:
+        facts = {"at commit": adapter.revision, "trained for": adapter.label, "recipe": adapter.recipe}
+        known = "".join(f", {word} {value}" for word, value in facts.items() if value)
+        line = f"adapter of {adapter.stage}: {adapter.name}{known}, digest {adapter.digest}"
+        screen.print(shown_text(line), markup=False)
     for file in config.model.get("checkpoints", ()):
         screen.print(f"  from {file['name']}: sha256 {file['sha256']}", markup=False)
     for stage in config.made["stages"]:

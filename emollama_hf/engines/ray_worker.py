@@ -82,9 +82,12 @@ def check_room(stages: Sequence[Stage]) -> None:
 
 def check_model(stage: ModelStage) -> None:
     """Raise ModelError, which names this machine, unless it has the model that the stage was made with."""
-    where = stage.resolved_placement().model
+    where = stage.resolved_placement()
+    model, paths = f"model={where.model!r}", f"{where.model}"
+    if where.adapter is not None:
+        model, paths = f"{model} with adapter={where.adapter!r}", f"{paths} and {where.adapter}"
     remedy = (
-        f"Every node needs the same files under that path: copy them to {where} there (rsync -a), or share the disk."
+        f"Every node needs the same files under that path: copy them to {paths} there (rsync -a), or share the disk."
     )
     try:
         found = stage.source.digest(stage.part)
@@ -93,6 +96,6 @@ def check_model(stage: ModelStage) -> None:
     expected = stage.model_digest()
     if found != expected:
         raise ModelError(
-            f"node {socket.gethostname()}: model={where!r} has another {stage.part} there (digest {found[:12]}) than "
+            f"node {socket.gethostname()}: {model} has another {stage.part} there (digest {found[:12]}) than "
             f"here ({expected[:12]}). {remedy}"
         )

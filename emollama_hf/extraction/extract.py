@@ -70,8 +70,8 @@ def extract(
         there are cores for if a GPU computes, and 0 if the cores compute themselves.
     engine: "local", or "ray" for the machines of a Ray cluster (pip install 'emollama_hf[ray]'). There num_proc is the
         number of workers with a model: by default one a GPU, else one a node with all of its threads; num_readers is
-        the number of those that decode, by default the remaining cores. Clips and model must lie under the same paths
-        on every node. A run beside one with Ray may compute clips twice, which does no harm.
+        the number of those that decode, by default the remaining cores. Clips, model and adapter must lie under the
+        same paths on every node. A run beside one with Ray may compute clips twice, which does no harm.
     address: of the cluster, HOST:PORT or "auto"; by default the one that this process has joined or RAY_ADDRESS names,
         else Ray is started on this machine for the time of the run.
     on_error: "null" (a failed clip gets nulls and its status) or "raise".

@@ -16,6 +16,7 @@ from datasets import Features
 
 from emollama_hf.errors import SafeMessage
 from emollama_hf.feature_set import manifest_values as values
+from emollama_hf.feature_set.described_adapters import RecordedAdapter, recorded_adapters
 from emollama_hf.feature_set.described_encoders import RecordedEncoder, know_encoders, recorded_encoders
 from emollama_hf.feature_set.file_counts import FileCounts, merged_counts
 from emollama_hf.feature_set.set_paths import DEFAULT_CONFIG as DEFAULT_CONFIG
@@ -113,6 +114,11 @@ class FeatureConfig:
     def encoders(self) -> list[RecordedEncoder]:
         """Encoders that were named for a column."""
         return recorded_encoders(self.made)
+
+    @property
+    def adapters(self) -> list[RecordedAdapter]:
+        """Adapters of the stages of its decoder."""
+        return recorded_adapters(self.made)
 
 
 @dataclass(frozen=True)

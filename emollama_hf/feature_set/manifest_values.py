@@ -139,6 +139,8 @@ def hashed(value: object) -> str | None:
 
 #: What is recorded of an encoder that was named for a column (`described_encoders`).
 ENCODER_FACTS = {"column", "name", "model", "weights", "revision", "random_weights", "digest", "origin"}
+#: What is recorded of an adapter (`described_adapters`).
+ADAPTER_FACTS = {"name", "revision", "digest", "recipe", "label"}
 
 
 def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -159,6 +161,8 @@ def making(found: Mapping[str, Any]) -> Mapping[str, Any]:
         _model(table(found["model"], "model"))
     for stage, encoder in table(found.get("encoders", {}), "encoders").items():
         _encoder(table(encoder, f"encoders, {stage}"), f"encoders, {stage}")
+    for stage, adapter in table(found.get("adapters", {}), "adapters").items():
+        _adapter(table(adapter, f"adapters, {stage}"), f"adapters, {stage}")
     return found
 
 
@@ -215,6 +219,15 @@ def _encoder(encoder: Mapping[str, Any], what: str) -> None:
         raise ValueError(f"{what}, random_weights: {_shown(encoder['random_weights'])}, expected true or false")
     digest(encoder["digest"], f"{what}, digest")
     table(encoder["origin"], f"{what}, origin")
+
+
+def _adapter(adapter: Mapping[str, Any], what: str) -> None:
+    if set(adapter) != ADAPTER_FACTS:
+        raise ValueError(f"{what}: {_shown(sorted(adapter))}, expected {', '.join(sorted(ADAPTER_FACTS))}")
+    _model_name(adapter["name"], f"{what}, name")
+    digest(adapter["digest"], f"{what}, digest")
+    for name in ("revision", "recipe", "label"):
+        optional_text(adapter[name], f"{what}, {name}")
 
 
 def _numbers(value: object, what: str) -> dict[str, int]:

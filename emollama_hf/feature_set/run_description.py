@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from emollama_hf import __version__
+from emollama_hf.checkpoints.adapted import AdaptedSource
+from emollama_hf.feature_set.described_adapters import described_adapters
 from emollama_hf.feature_set.described_encoders import described_encoders
 from emollama_hf.feature_set.plugins import described_meanings, described_plugins, plugin_versions
 from emollama_hf.files.digest import json_digest
@@ -91,6 +93,8 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
     parts = [stage for stage in models if stage.uses_run_model]
     if parts:
         source = parts[0].source
+        if isinstance(source, AdaptedSource):
+            source = source.base  # the adapter is described beside the model
         name = Path(source.name).name if Path(source.name).exists() else source.name
         described["model"] = {
             "name": name,
@@ -101,6 +105,9 @@ def describe_run(pipeline: Pipeline, *, made_with: dict[str, Any]) -> dict[str, 
     encoders = described_encoders(models)
     if encoders:
         described["encoders"] = encoders
+    adapters = described_adapters(models)
+    if adapters:
+        described["adapters"] = adapters
     # As it is read again, in which a tuple is a list: an option must not differ from itself.
     recorded: dict[str, Any] = json.loads(json.dumps(described))
     return {name: without_secrets_inside(value) for name, value in recorded.items()}
@@ -140,7 +147,7 @@ def made_together(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str
             stages.values(), key=lambda stage: order.index(stage["stage"]) if stage["stage"] in order else 0
         ),
     }
-    for name in ("plugins", "meanings", "encoders"):
+    for name in ("plugins", "meanings", "encoders", "adapters"):
         recorded = {**there.get(name, {}), **here.get(name, {})}
         if recorded:
             described[name] = recorded

@@ -12,6 +12,7 @@ from emollama_hf.checkpoints.random_model import RANDOM_MODELS
 from emollama_hf.errors import ShareError
 from emollama_hf.feature_set.manifest import FeatureConfig
 from emollama_hf.feature_set.plugins import MODULE, recorded_origin
+from emollama_hf.sharing.recorded_adapter import check_adapter_used, recorded_adapter
 from emollama_hf.sharing.recorded_places import recorded_places
 from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.known_stages import described, stage_named
@@ -29,6 +30,7 @@ def recorded_pipeline(
     *,
     model_revision: str | None = None,
     tokenizer: str | os.PathLike[str] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
     device: str = "auto",
     dtype: str | None = None,
     quantize: str | None = None,
@@ -37,18 +39,23 @@ def recorded_pipeline(
 ) -> Pipeline:
     """The stages with the stated settings, for a model that has the stated digests.
 
-    model, model_revision, tokenizer: by default the model that is named. dtype, quantize ("none" for none), peak:
-    instead of the stated ones. encoders: by column, where an encoder that was named for it lies here; by default the
-    Hub id or architecture that is recorded.
-    Raises ShareError if the model is another one, or this version computes something else.
+    model, model_revision, tokenizer, adapter: by default the model and the adapter that are named. dtype, quantize
+    ("none" for none), peak: instead of the stated ones. encoders: by column, where an encoder that was named for it
+    lies here; by default the Hub id or architecture that is recorded.
+    Raises ShareError if the model or the adapter is another one, or this version computes something else.
     """
     where = {"model": _model(config, model), "revision": model_revision, "device": device}
     named = recorded_places(config, encoders or {})
+    check_adapter_used(config, adapter)
     stages = [
         _stage(
             _class_of(stated, config.made),
             stated,
-            {**where, **named.get(stated["stage"], {})},
+            {
+                **where,
+                "adapter": recorded_adapter(config, str(stated["stage"]), adapter),
+                **named.get(stated["stage"], {}),
+            },
             tokenizer,
             dtype,
             quantize,

@@ -97,6 +97,7 @@ def verify(
     model: str | os.PathLike[str] | None = None,
     model_revision: str | None = None,
     tokenizer: str | os.PathLike[str] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
     seed: int = 0,
     config_name: str | None = None,
     revision: str | None = None,
@@ -118,6 +119,7 @@ def verify(
         model: the model, which has to have the stated digests; by default the named one, if it is on the Hub.
         model_revision: of its Hub id.
         tokenizer: the one that the set was extracted with, if not the model's own.
+        adapter: the one that the set was extracted with; by default the named one, if it is on the Hub.
         seed: of the choice of rows.
         config_name: the configuration of the set; by default its default or first one.
         revision: of the set on the Hub.
@@ -154,7 +156,7 @@ def verify(
     name, config = _chosen(place, manifest, config_name)
     checked, unchecked = _check_files(place, config)
     pipeline = recorded_pipeline(
-        config, model, model_revision=model_revision, tokenizer=tokenizer,
+        config, model, model_revision=model_revision, tokenizer=tokenizer, adapter=adapter,
         device=device, dtype=dtype, quantize=quantize, peak=peak, encoders=encoders,
     )  # fmt: skip
     clips = source if isinstance(source, Dataset) else open_source(os.fspath(source), split=split, labels=labels)

@@ -35,13 +35,14 @@ class Placement:
     model: str | os.PathLike[str] | None = None
     revision: str | None = None
     tokenizer: str | os.PathLike[str] | None = None
+    adapter: str | os.PathLike[str] | None = None
     weights: str | os.PathLike[str] | None = None
     device: str = "auto"
     batch_size: int | None = None
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("model", "tokenizer", "weights"):
+        for name in ("model", "tokenizer", "adapter", "weights"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else os.fspath(value))
         size = self.batch_size

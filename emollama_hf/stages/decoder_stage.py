@@ -13,6 +13,7 @@ from datasets import ClassLabel, Features
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
+from emollama_hf.checkpoints.adapted import AdaptedSource
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.encoders.emotion_llama.config_json import feature_size, longest_sequence
 from emollama_hf.encoders.emotion_llama.config_json import visual_tokens as count_visual_tokens
@@ -23,6 +24,7 @@ from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.instruction_words import check_words, columns_named, worded
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig
 from emollama_hf.stages.picture_value import picture_from_row
+from emollama_hf.stages.trained_question import check_layout
 from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
 
 if TYPE_CHECKING:
@@ -59,10 +61,15 @@ class DecoderStageConfig(ModelStageConfig):
         super().__post_init__()
         check_choice("layout", self.layout, tuple(LAYOUTS))
         check_choice("quantize", self.quantize, (None, *QUANTIZATIONS))
-        prompt_segments(self.task, self.instruction)  # refuses an instruction that cannot be asked
-        clips = [name for name in columns_named(self.instruction) if name in schema.CLIPS]
+        task, instruction = self.asked()
+        prompt_segments(task, instruction)  # refuses an instruction that cannot be asked
+        clips = [name for name in columns_named(instruction) if name in schema.CLIPS]
         if clips:
             raise ValueError(f"instruction: {{{clips[0]}}} is a clip and has no words. Name a column of text.")
+
+    def asked(self) -> tuple[str, str]:
+        """Task and instruction, as far as they are known before a model is."""
+        return self.task, self.instruction
 
 
 class DecoderInput(NamedTuple):
@@ -90,7 +97,7 @@ class DecoderStage(ModelStage):
     part = "emotion_llama"
     inputs = (schema.PEAK_FRAME, schema.FACEMAE, schema.VIDEOMAE)
     optional_inputs = (schema.HUBERT,)
-    placement_options = (*ModelStage.placement_options, "tokenizer")
+    placement_options = (*ModelStage.placement_options, "tokenizer", "adapter")
     rounds = "after others"
     Config = DecoderStageConfig
     config: DecoderStageConfig
@@ -103,6 +110,13 @@ class DecoderStage(ModelStage):
     def words(self) -> tuple[str, ...]:
         """Columns whose values stand in the instruction."""
         return columns_named(self.config.instruction)
+
+    @property
+    def source(self) -> ModelSource:
+        found = super().source
+        if isinstance(found, AdaptedSource):
+            check_layout(found.adapter, self.config.layout, self.name)
+        return found
 
     def runs_first(self) -> tuple[str, ...]:
         # Of the layout with sound, a stage that computes it runs as soon as one is known that can.

@@ -72,6 +72,7 @@ class EmoLlamaEmbed(DecoderStage):
         store_dtype: "float16" or "float32".
         chat_template: whether the prompt is wrapped as in a chat.
         tokenizer: directory or Hub id, for models that come without one.
+        adapter: directory or Hub id of what `finetune` has trained for this model.
         device: "auto" or a torch device.
         dtype: number type of the computation: "float32", "float16-mixed" (the mixture of the original on a GPU),
             "float16", "bfloat16", or "auto": "float16-mixed" on CUDA, "float32" on a CPU.

@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from datasets import List, Value
 
 from emollama_hf import schema
 from emollama_hf.encoders.emotion_llama.answer_labels import (
-    EMOTION_LABELS,
-    checked_labels,
     ends_with,
     label_probabilities,
     named_label,
     softmax,
 )
+from emollama_hf.encoders.emotion_llama.prompt import PromptIds
+from emollama_hf.encoders.emotion_llama.training_prompt import encode_training_prompt
 from emollama_hf.errors import ClipError, ModelError
-from emollama_hf.stages.answer_stage import AnswerStage, AnswerStageConfig
+from emollama_hf.stages.answer_stage import AnswerStage
 from emollama_hf.stages.column import Column
-from emollama_hf.stages.config import check_choice
+from emollama_hf.stages.config import StageConfig
 from emollama_hf.stages.decoder_stage import DecoderInput
+from emollama_hf.stages.emotion_question import EmotionPredictConfig
 from emollama_hf.stages.encoder_stage import not_finite
 from emollama_hf.stages.stage import Stage
+from emollama_hf.stages.trained_question import trained_question
 
 if TYPE_CHECKING:
     from emollama_hf.encoders.emotion_llama.generation import Answer
-
-
-@dataclass(frozen=True)
-class EmotionPredictConfig(AnswerStageConfig):
-    """Every option of `EmotionPredict` that can change its result; what is left out is filled in."""
-
-    instruction: str | None = None  # type: ignore[assignment]
-    labels: tuple[str, ...] | None = None
-    method: Literal["generate", "likelihood"] = "generate"
-    likelihood: Literal["sum", "mean"] = "sum"
-    fallback: str | None = None
-
-    def __post_init__(self) -> None:
-        labels = EMOTION_LABELS if self.labels is None else checked_labels(self.labels)
-        object.__setattr__(self, "labels", labels)
-        if self.instruction is None:
-            listed = ", ".join(labels).replace("{", "{{").replace("}", "}}")
-            asked = f"Please determine which emotion label in the video represents: {listed}."
-            object.__setattr__(self, "instruction", asked)
-        super().__post_init__()
-        check_choice("method", self.method, ("generate", "likelihood"))
-        check_choice("likelihood", self.likelihood, ("sum", "mean"))
-        if self.likelihood != "sum" and self.method != "likelihood":
-            raise ValueError(f"likelihood={self.likelihood!r} would have no effect with method={self.method!r}.")
-        if self.fallback is not None and self.method == "likelihood":
-            raise ValueError(
-                f"fallback={self.fallback!r} would have no effect: a likelihood names a label in every row."
-            )
-        if self.fallback is not None and (not isinstance(self.fallback, str) or not self.fallback.strip()):
-            raise ValueError(f"fallback={self.fallback!r}: expected a label, or None for null")
-        object.__setattr__(self, "fallback", None if self.fallback is None else self.fallback.strip())
 
 
 class EmotionPredict(AnswerStage):
@@ -77,23 +47,32 @@ class EmotionPredict(AnswerStage):
     the label's own pieces, and then the end. With method="likelihood" nothing is generated: each label is scored by
     the log-probabilities of its pieces after the prompt, so that every clip has an emotion and probabilities.
 
+    With an adapter that `finetune` has trained, labels, task, instruction and the form of the prompt are those of the
+    training unless they are given, and a label's likelihood includes the end symbol behind it, as it was trained.
+
     Args:
         model: model directory, Hub id, "random-tiny" or "random-full"; None for the model that `configure` has set.
-        labels: two or more texts; None for the nine of the original.
+        labels: two or more texts; None for the adapter's answers, or the nine emotions of the original.
         task, instruction: the prompt is "[INST] <video>..</video> <feature>..</feature> [{task}] {instruction} [/INST]"
-            None asks for one of `labels` in the original's words. A column's name in braces stands for a row's value.
+            None asks as the adapter was trained, or for one of `labels` in the original's words. A column's name in
+            braces stands for a row's value.
+        prompt: "generation" for the prompt above; "training" for the extraction prompt of `EmoLlamaEmbed` without its
+            end symbol, behind which answers are trained. None is "training" with an adapter, else "generation".
+        chat_template: whether the prompt "training" stands in the chat template; None as the adapter was trained, else
+            True. The prompt "generation" always does.
         method: "generate" or "likelihood".
         likelihood: "sum" of the pieces' log-probabilities, or their "mean", which does not prefer short labels.
         max_new_tokens: pieces of an answer at most.
         fallback: the emotion of answers that end with no label; "neutral" as the original.
-        layout, quantize, tokenizer, revision, device, dtype, batch_size, compile, on_error: as for `EmoLlamaEmbed`.
+        layout, quantize, tokenizer, adapter, revision, device, dtype, batch_size, compile, on_error: as for
+            `EmoLlamaEmbed`.
 
     Raises:
         TypeError: an unknown option.
         ValueError: an option has a value that is not valid: labels that are doubled, empty or fewer than two.
         ClipError: by a call with on_error="raise": the errors of `EmoLlamaEmbed`.
-        ModelError: by a call: the model, one of its parts or its language head is missing; with method="likelihood",
-            labels of which one begins another.
+        ModelError: by a call: the model, one of its parts, its language head or the adapter is missing; with
+            method="likelihood", labels of which one begins another.
 
     Example:
         >>> EmotionPredict("random-tiny", method="likelihood")({"video": ["clip.mp4"]})["emotion_probs"].shape
@@ -107,7 +86,22 @@ class EmotionPredict(AnswerStage):
     version = 1
     in_short = "the emotion that a language model names for the face"
     Config = EmotionPredictConfig
-    config: EmotionPredictConfig
+    _given: EmotionPredictConfig
+
+    @property
+    def config(self) -> EmotionPredictConfig:
+        """The options, what is left out filled in: of a ready instance, `configure` may name the adapter later."""
+        if not self._given.needs_question:
+            return self._given.filled(None)
+        adapter = self.resolved_placement().adapter
+        return self._given.filled(None if adapter is None else trained_question(str(adapter), self.name))
+
+    @config.setter
+    def config(self, given: StageConfig) -> None:
+        self._given = cast("EmotionPredictConfig", given)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._given}, {self.placement})"
 
     @classmethod
     def variants(cls) -> tuple[Stage, ...]:
@@ -115,8 +109,9 @@ class EmotionPredict(AnswerStage):
 
     def outputs(self) -> dict[str, Column]:
         count = len(self._labels)
+        end = " and the end symbol" if self.config.prompt == "training" else ""
         how = (
-            f"the {self.config.likelihood} of the log-probabilities of each label's pieces after the prompt"
+            f"the {self.config.likelihood} of the log-probabilities of each label's pieces{end} after the prompt"
             if self.config.method == "likelihood"
             else "each label in place of the answer's last pieces; null where these are no label's own"
         )
@@ -135,6 +130,25 @@ class EmotionPredict(AnswerStage):
             schema.EMOTION_ANSWER: Column(Value("string"), "the whole answer of the model"),
             schema.EMOTION_NOTE: Column(Value("string"), "why a clip has no emotion or no probabilities"),
         }
+
+    def resolved_config(self) -> dict[str, Any]:
+        found = super().resolved_config()
+        if found["chat_template"] is None:
+            del found["chat_template"]
+        if found["prompt"] == "generation" and self.resolved_placement().adapter is None:
+            del found["prompt"]  # not named: what was computed before there was a choice is found again
+        return found
+
+    def encoded(self, instruction: str) -> PromptIds:
+        if self.config.prompt == "generation":
+            return super().encoded(instruction)
+        return encode_training_prompt(
+            self.source.tokenizer(self.part),
+            self.config.task or "",
+            instruction,
+            visual_tokens=self.visual_token_count(),
+            chat_template=bool(self.config.chat_template),
+        )
 
     def ready(self) -> None:
         self._label_ids()
@@ -168,6 +182,8 @@ class EmotionPredict(AnswerStage):
         tokenizer = self.source.tokenizer(self.part)
         ids = [tokenizer.encode(label) for label in self._labels]
         if self.config.method == "likelihood":
+            if self.config.prompt == "training":  # where the end symbol was trained, too
+                ids = [[*one, tokenizer.eos_id] for one in ids]
             for one, label in zip(ids, self._labels, strict=True):
                 longer = [name for other, name in zip(ids, self._labels, strict=True) if other[: len(one)] == one]
                 if len(longer) > 1:

@@ -75,7 +75,8 @@ class GenerateAnswer(AnswerStage):
         temperature: 0 takes the most probable piece; above 0, pieces are drawn, from scores divided by it.
         top_p: pieces are drawn from the most probable that have this probability together.
         seed: of the draws. A clip's answer depends on it, the clip and the prompt, and not on other rows.
-        layout, quantize, tokenizer, revision, device, dtype, batch_size, compile, on_error: as for `EmoLlamaEmbed`.
+        layout, quantize, tokenizer, adapter, revision, device, dtype, batch_size, compile, on_error: as for
+            `EmoLlamaEmbed`.
 
     Raises:
         TypeError: an unknown option.

@@ -187,7 +187,7 @@ class ModelStage(Stage):
         where = self.resolved_placement()
         if where.model is None:
             raise ModelError(f"{self.name}: {NO_MODEL}")
-        return open_model(where.model, revision=where.revision, tokenizer=where.tokenizer)
+        return open_model(where.model, revision=where.revision, tokenizer=where.tokenizer, adapter=where.adapter)
 
     @property
     def micro_batch(self) -> int:
@@ -295,7 +295,9 @@ class ModelStage(Stage):
         preset = defaults()
         where = self.placement
         if where.model is None:
-            where = replace(where, model=preset.model, revision=preset.revision)
+            # An adapter belongs to the model that it was configured with; a face encoder has none.
+            adapter = where.adapter or (preset.adapter if "adapter" in self.placement_options else None)
+            where = replace(where, model=preset.model, revision=preset.revision, adapter=adapter)
         if where.device == "auto":
             where = replace(where, device=preset.device)
         return where

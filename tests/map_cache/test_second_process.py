@@ -20,6 +20,7 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 
 from tests import videos
+from tests.adapters import write_classifier
 from tests.encoders.golden import LLAMA, convert_golden
 from tests.map_cache import count_computations
 
@@ -66,6 +67,7 @@ FIRST = {
     "usual": Case(model=f"{ROOT}/model"),
     "pooled": Case({DECODER: {"pooling": "6:10"}}, model=f"{ROOT}/model"),
     "tokenizer": Case({DECODER: {"tokenizer": f"{ROOT}/tokenizer"}}, model=f"{ROOT}/model"),
+    "adapter": Case({DECODER: {"adapter": f"{ROOT}/adapter"}}, model=f"{ROOT}/model"),
     "openface": Case({SAMPLE: {"peak": f"openface:{ROOT}/openface"}}, model=f"{ROOT}/model"),
     "limited": Case({SAMPLE: {"max_seconds": 1000.0}}, model=f"{ROOT}/model"),
     "not cropped": Case({SAMPLE: {"faces": "none"}}, model=f"{ROOT}/model"),
@@ -83,6 +85,7 @@ KNOWN = {
     "in two workers": Case(map={"num_proc": 2}),
     "the pooling in other words": Case({DECODER: {"pooling": " 6 : 10 "}}),
     "a tokenizer was moved": Case({DECODER: {"tokenizer": f"{ROOT}/moved/tokenizer"}}),
+    "an adapter was moved": Case({DECODER: {"adapter": f"{ROOT}/moved/adapter"}}),
     "OpenFace's folder was moved": Case({SAMPLE: {"peak": f"openface:{ROOT}/moved/openface"}}),
     "a limit as an integer": Case({SAMPLE: {"max_seconds": 1000}}),
     "another crop where nothing is cropped": Case({SAMPLE: {"faces": "none", "crop": "box"}}),
@@ -113,6 +116,7 @@ CHANGED = {
     "store_dtype": (DECODER, Case({DECODER: {"store_dtype": "float32"}})),
     "chat_template": (DECODER, Case({DECODER: {"chat_template": True}})),
     "a tokenizer's content": (DECODER, Case({DECODER: {"tokenizer": f"{ROOT}/tokenizer"}})),
+    "an adapter's content": (DECODER, Case({DECODER: {"adapter": f"{ROOT}/adapter"}})),
     "version of the frames": (SAMPLE, Case(newer=(SAMPLE,))),
     "version of FaceMAE": (FACE, Case(newer=(FACE,))),
     "version of VideoMAE": (VIDEO, Case(newer=(VIDEO,))),
@@ -132,11 +136,12 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]
 
 
 def write_files(root: Path) -> None:
-    """Clips and a data set of their paths, a model directory, a tokenizer, OpenFace's files."""
+    """Clips and a data set of their paths, a model directory, a tokenizer, an adapter, OpenFace's files."""
     paths = [str(videos.write_video(root / f"{name}.mp4", videos.pan(12))) for name in CLIPS]
     Dataset.from_dict({"video": paths}).save_to_disk(str(root / "clips"))
     convert_golden(root / "model")
     shutil.copytree(LLAMA, root / "tokenizer")
+    write_classifier(root / "adapter", root / "model")
     (root / "openface").mkdir()
     for name in CLIPS:
         (root / "openface" / f"{name}.csv").write_text(OPENFACE)
@@ -146,11 +151,12 @@ def move_and_change(root: Path) -> None:
     """Everything is moved; where it was, or beside it, are copies that differ in one place."""
     shutil.copytree(root / "model", root / "copied", copy_function=shutil.copyfile)
     (root / "moved").mkdir()
-    for name in ("model", "tokenizer", "openface"):
+    for name in ("model", "tokenizer", "adapter", "openface"):
         shutil.move(root / name, root / "moved" / name)
         shutil.copytree(root / "moved" / name, root / name)
     for part, model in OTHER_WEIGHTS.items():
         change_a_weight(shutil.copytree(root / "moved" / "model", root / model, dirs_exist_ok=True) / part)
+    write_classifier(root / "adapter", root / "moved" / "model", seed=1)
     settings = root / "tokenizer" / "tokenizer_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "legacy": True}))
     (root / "openface" / "b.csv").write_text(OPENFACE.replace("1.0,", "2.0,"))  # as long as it was
@@ -159,7 +165,7 @@ def move_and_change(root: Path) -> None:
 
 def change_a_weight(folder: Path) -> None:
     """Add 1 to the first value of a part's first tensor."""
-    [weights] = folder.glob("*.safetensors")
+    [weights] = [path for path in folder.glob("*.safetensors") if path.name != "lora.safetensors"]
     tensors = load_file(weights)
     next(iter(tensors.values())).view(-1)[0] += 1
     save_file(tensors, weights)

@@ -273,7 +273,7 @@ def test_a_model_directory_without_a_head(model: Path, tmp_path: Path) -> None:
 
     directory = tmp_path / "model"
     shutil.copytree(model, directory)
-    (path,) = (directory / "emotion_llama").glob("*.safetensors")
+    (path,) = (directory / "emotion_llama").glob("model*.safetensors")
     tensors = load_file(path)
     del tensors["lm_head.weight"]
     save_file(tensors, path)

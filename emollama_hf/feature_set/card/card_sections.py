@@ -261,6 +261,7 @@ def _making(config: FeatureConfig) -> str:
         lines.append("")
         lines += _checkpoints(model)
     lines += _encoders(config)
+    lines += _adapters(config)
     for stage in made["stages"]:
         instruction = stage["config"].get("instruction")
         if instruction:
@@ -299,6 +300,19 @@ def _encoders(config: FeatureConfig) -> list[str]:
     for one in config.encoders:
         commit = code(one.revision) if one.revision else ""
         lines.append(_row(code(one.column), code(one.name), commit, code(one.digest)))
+    return [*lines, ""]
+
+
+def _adapters(config: FeatureConfig) -> list[str]:
+    """Adapters of the decoder, and what they were trained for."""
+    if not config.adapters:
+        return []
+    lines = ["Adapters of the model, trained on labels of clips:\n"]
+    lines.append("| step | adapter | commit | trained for | recipe | digest |\n| --- | --- | --- | --- | --- | --- |")
+    for one in config.adapters:
+        commit, label = (code(text) if text else "" for text in (one.revision, one.label))
+        recipe = inline(one.recipe) if one.recipe else ""
+        lines.append(_row(code(one.stage), code(one.name), commit, label, recipe, code(one.digest)))
     return [*lines, ""]
 
 

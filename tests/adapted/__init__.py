@@ -1,0 +1,1 @@
+"""Stages, runs and shared sets with an adapter."""
