@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         videomae_embed,
     )
     from emollama_hf.training.finetune import finetune
+    from emollama_hf.training.push_adapter import push_adapter
 
 try:
     __version__ = version("emollama_hf")
@@ -87,10 +88,11 @@ _HOMES = {
     "videomae_embed": "emollama_hf.stages.ready",
     "evaluate": "emollama_hf.evaluation.evaluate",
     "extract": "emollama_hf.extraction.extract",
-    "load": "emollama_hf.sharing.load",
     "finetune": "emollama_hf.training.finetune",
+    "load": "emollama_hf.sharing.load",
     "probe": "emollama_hf.probing.probe",
     "push": "emollama_hf.sharing.push",
+    "push_adapter": "emollama_hf.training.push_adapter",
 }
 
 __all__ = [
@@ -130,6 +132,7 @@ __all__ = [
     "load",
     "probe",
     "push",
+    "push_adapter",
     "register",
     "sample_frames",
     "videomae_embed",

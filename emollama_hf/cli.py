@@ -16,10 +16,12 @@ from emollama_hf.command_options.endings import INTERRUPTED, fail
 from emollama_hf.command_options.evaluate import evaluate
 from emollama_hf.command_options.export import export
 from emollama_hf.command_options.extract import extract
+from emollama_hf.command_options.finetune import finetune
 from emollama_hf.command_options.forget import forget
 from emollama_hf.command_options.info import info
 from emollama_hf.command_options.probe import probe
 from emollama_hf.command_options.push import push
+from emollama_hf.command_options.push_adapter import push_adapter
 from emollama_hf.command_options.verify import verify
 from emollama_hf.console.logs import clean_all_logs
 from emollama_hf.console.safe_errors import traceback_text
@@ -33,7 +35,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (demo, extract, convert, push, verify, forget, export, evaluate, probe, info, doctor):
+for command in (
+    demo, extract, convert, push, verify, forget, export, evaluate, probe, finetune, push_adapter, info, doctor,
+):  # fmt: skip
     app.command()(command)
 
 

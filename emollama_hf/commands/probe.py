@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from emollama_hf.commands.extract import quiet_unless_terminal
-from emollama_hf.commands.report import console, table
+from emollama_hf.commands.probe_table import print_result
+from emollama_hf.commands.report import console
 from emollama_hf.probing.probe import probe
 from emollama_hf.probing.saving import check_folder
-from emollama_hf.probing.table_text import details, difference_cells, heading, table_cells
 
 
 def run_probe(source: str, *, out: Path | None, **options: Any) -> None:
@@ -29,26 +28,10 @@ def run_probe(source: str, *, out: Path | None, **options: Any) -> None:
         check_folder(out)
     result = probe(source, **options)
     screen = console()
-    screen.print(heading(result))
-    screen.print()
-    screen.print(_table(table_cells(result)))
-    differences = difference_cells(result)
-    if differences:
-        screen.print()
-        screen.print(_table(differences))
-    screen.print()
-    for line in details(result):
-        screen.print(line)
+    written = None
     if out is not None:
         result.save(out)
-        screen.print(f"\nWrote {out}: table.csv, table.txt, probe.json, predictions.parquet and figures (SVG).")
-    screen.print(f"\n{result.conclusion}")
+        written = f"Wrote {out}: table.csv, table.txt, probe.json, predictions.parquet and figures (SVG)."
+    print_result(screen, result, written=written)
     if out is None:
         screen.print("\nNothing was saved: --out FOLDER saves the table, every number, the predictions and figures.")
-
-
-def _table(lines: Sequence[Sequence[str]]) -> Any:
-    report = table(*lines[0])
-    for line in lines[1:]:
-        report.add_row(*line)
-    return report

@@ -57,7 +57,7 @@ def adapter_card(facts: Mapping[str, Any], repo: str, *, license: str | None = N
         _opening(labels, random=random),
         _use(facts, repo),
         _training(facts),
-        _results(facts.get("results", {})),
+        _results(facts.get("results", {}), labels.get("positive", "?")),
         _LIMITS.format(people=_people(facts.get("training", {}))),
         *([] if random else [_LICENCE]),
     ]
@@ -90,10 +90,8 @@ def _opening(labels: Mapping[str, Any], *, random: bool) -> str:
 
 
 def _use(facts: Mapping[str, Any], repo: str) -> str:
-    base, labels, prompt = facts.get("base", {}), facts.get("labels", {}), facts.get("prompt", {})
-    texts = ", ".join(map(literal, labels.get("texts", [])))
-    model, task = literal(base.get("name") or "emotion-llama-hf"), literal(prompt.get("task", "emotion"))
-    predict = f"EmotionPredict({model}, adapter={literal(repo)}, labels=[{texts}], task={task}, instruction=...)"
+    model = literal(facts.get("base", {}).get("name") or "emotion-llama-hf")
+    predict = f'EmotionPredict({model}, adapter={literal(repo)}, method="likelihood")'
     return f"""```python
 import emollama_hf
 embed = emollama_hf.EmoLlamaEmbed({model}, adapter={literal(repo)})  # hidden states as features
@@ -101,63 +99,58 @@ ds = ds.map(embed, batched=True, batch_size=16)
 ```
 
 {model} is the directory that `emollama-hf convert` writes from the original's checkpoints; its digests must be those
-that the adapter was trained on. Answers to the instruction below: {code(predict)}.
+that the adapter was trained on. {code(predict)} asks what it was trained to answer.
 """
 
 
 def _training(facts: Mapping[str, Any]) -> str:
     training, labels, prompt, lora = (facts.get(name, {}) for name in ("training", "labels", "prompt", "lora"))
-    options, rows, groups = (training.get(name, {}) for name in ("options", "rows", "groups"))
+    options, rows, chosen = (training.get(name, {}) for name in ("options", "rows", "chosen"))
     counts = ", ".join(f"{count:,} {inline(name)}" for name, count in training.get("labels", {}).items())
     weights = ", ".join(f"{inline(name)} {weight:.3g}" for name, weight in training.get("class_weights", {}).items())
     answers = ", ".join(f"{inline(name)}: {code(text)}" for name, text in
                         zip(labels.get("classes", []), labels.get("texts", []), strict=False))  # fmt: skip
-    group = training.get("group")
-    by = f"{groups.get('all', '?')} groups by {code(group)}" if group else "no groups were named"
     told = {
-        "clips": f"{rows.get('all', '?')} ({counts}), {by}",
-        "trained on": _part(rows, groups, "fit", group),
-        "best epoch chosen by": _part(rows, groups, "chosen_by", group),
-        "tested on": _part(rows, groups, "tested", group),
-        "folds": f"{training.get('folds') or 'none'}"
-        + (f" by {code(training['fold_column'])}" if training.get("fold_column") else ""),
-        "recipe": f"{inline(str(training.get('recipe', '?')))}, seed {training.get('seed', '?')}, "
+        "trained on": f"{_clips(rows, 'fitted')} of {counted(training.get('groups', 0), 'group')} ({counts})",
+        "best epoch chosen by": _clips(rows, "chose")
+        + (f": epoch {_number(chosen['epoch'])}" if "epoch" in chosen else ""),
+        "held out": _clips(rows, "held_out")
+        + (f", a fold of {code(training['fold_column'])}" if training.get("fold_column") else ""),
+        "recipe": f"{inline(training.get('recipe', '?'))}, seed {_number(training.get('seed'))}, "
         f"learning rate {_number(options.get('learning_rate'))}, epochs {_number(options.get('epochs'))}, batch "
         f"{_number(options.get('batch_size'))} x {_number(options.get('accumulation'))}",
-        "LoRA": f"rank {lora.get('r', '?')}, alpha {_number(lora.get('alpha'))}, on "
+        "LoRA": f"rank {_number(lora.get('r'))}, alpha {_number(lora.get('alpha'))}, on "
         f"{listed([code(name) for name in lora.get('targets', [])]) or '?'}",
         "class weights": weights or "none",
         "answers": answers or "?",
         "prompt": code(f"[{prompt.get('task', '')}] {prompt.get('instruction', '')}"),
     }  # fmt: skip
     lines = "\n".join(f"| {name} | {cell(value)} |" for name, value in told.items())
-    return f"## What it was trained on\n\n| | |\n| --- | --- |\n{lines}\n"
+    faults = "".join(f"\n- {sentence(fault)}" for fault in training.get("faults", []))
+    known = f"\nKnown faults of this recipe, which is kept for comparison:\n{faults}\n" if faults else ""
+    return f"## What it was trained on\n\n| | |\n| --- | --- |\n{lines}\n{known}"
 
 
-def _part(rows: Mapping[str, Any], groups: Mapping[str, Any], name: str, group: str | None) -> str:
-    count = rows.get(name) or 0
-    if not count:
-        return "no clips"
-    return counted(count, "clip") + (f" of {counted(groups.get(name) or 0, 'group')}" if group else "")
+def _clips(rows: Mapping[str, Any], part: str) -> str:
+    return counted(rows[part], "clip") if rows.get(part) else "no clips"
 
 
-def _results(results: Mapping[str, Any]) -> str:
-    if not results.get("emotion_llama"):
+def _results(results: Mapping[str, Any], positive: str) -> str:
+    if not results.get("metrics"):
         return "## Results\n\nNothing was held out, so that nothing is known of how well it does on other people.\n"
-    views = [name for name in ("emotion_llama", "control", "chance") if name in results]
-    heads = {"emotion_llama": "this adapter", "control": "facts of the clips alone", "chance": "chance"}
+    views = [name for name in ("metrics", "control", "chance") if name in results]
+    heads = {"metrics": "this adapter", "control": "facts of the clips alone", "chance": "chance"}
     lines = [f"| metric | {' | '.join(heads[name] for name in views)} |", f"| --- |{' --- |' * len(views)}"]
     for metric, word in METRIC_NAMES.items():
         values = [interval_text(_interval(results[name].get(metric, {}))) for name in views]
         lines.append(f"| {word} | {' | '.join(values)} |")
     notes = "".join(f"\n- {sentence(note)}" for note in results.get("notes", []))
     table = "\n".join(lines)
-    held_out = ", ".join(counted(results.get(f"{thing}s") or 0, word) for thing, word in
-                         (("row", "clip"), ("group", "group"), ("fold", "fold")))  # fmt: skip
+    tested = f"{counted(results.get('rows', 0), 'clip')} of {counted(results.get('groups', 0), 'group')}"
     return f"""## Results
 
-Held out: {held_out}. With 95 % intervals from a bootstrap over groups; F1 and AUC-PR are of
-{inline(results.get("positive", "?"))}.
+Of {tested} that were held out, with 95 % intervals from a bootstrap over groups; F1 and AUC-PR are of
+{inline(positive)}.
 
 {table}
 {notes}
@@ -170,10 +163,8 @@ def _interval(one: Mapping[str, Any]) -> Interval:
 
 
 def _people(training: Mapping[str, Any]) -> str:
-    groups = training.get("groups", {}).get("fit") if training.get("group") else None
-    if not groups:
-        return "nobody recorded of how many people its clips are"
-    return f"it was trained on clips of {counted(groups, 'group')} by {code(training['group'])}"
+    groups = training.get("groups")
+    return f"it was trained on clips of {counted(groups, 'group')}" if groups else "of how many people is not recorded"
 
 
 def _number(value: Any) -> str:

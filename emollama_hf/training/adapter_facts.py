@@ -15,8 +15,11 @@ from emollama_hf.errors import ModelError
 from emollama_hf.feature_set.run_description import library_versions
 from emollama_hf.probing.result import ProbeResult
 from emollama_hf.probing.rows import ProbeRows
+from emollama_hf.probing.scoring import ViewScores
+from emollama_hf.probing.views import CHANCE, CONTROL
 from emollama_hf.training.prompting import Prompting
 from emollama_hf.training.recipe import FAULTS, Recipe
+from emollama_hf.training.report import FAULTS_NOTE
 from emollama_hf.training.split import Split
 
 _LIBRARIES = ("accelerate", "datasets", "peft", "safetensors", "torch", "transformers")
@@ -101,16 +104,20 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
 
 
 def _results(result: ProbeResult) -> dict[str, Any]:
-    """Metrics of the tested clips with their intervals; what is undefined is null."""
-    view = result.order[0]
-    intervals = result.scores[view].intervals
+    """Metrics of the tested clips with their intervals, beside control and chance; what is undefined is null."""
+    beside = {CONTROL: "control", CHANCE: "chance"}
     return {
         "rows": len(result.rows),
         "groups": len(result.rows.group_names),
-        "metrics": {
-            name: {key: _finite(getattr(one, key)) for key in ("value", "low", "high")}
-            for name, one in intervals.items()
-        },
+        **{beside.get(view, "metrics"): _intervals(scores) for view, scores in result.scores.items()},
+        "notes": [note for note in result.notes if note != FAULTS_NOTE],
+    }
+
+
+def _intervals(scores: ViewScores) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {key: _finite(getattr(one, key)) for key in ("value", "low", "high")}
+        for name, one in scores.intervals.items()
     }
 
 

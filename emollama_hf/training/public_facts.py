@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
 
+from emollama_hf.checkpoints.adapter_facts import ADAPTER_WEIGHTS
 from emollama_hf.measures.scores import METRICS
 from emollama_hf.privacy.local_paths import find_local_path
 from emollama_hf.privacy.secret_texts import find_secret
@@ -49,7 +50,7 @@ def _chosen(given: Mapping[str, Any], rules: Mapping[str, Any], at: str, left_ou
                 found[name] = rule(value)
             except ValueError:
                 left_out.append(path)
-        else:
+        elif value is not None:  # of nothing, nothing is left out
             left_out.append(path)
     return found
 
@@ -140,6 +141,7 @@ _PUBLIC: dict[str, Any] = {
     "format": _number,
     "kind": _text,
     "emollama_hf": _text,
+    "files": {ADAPTER_WEIGHTS: _digest},
     "lora": {"r": _number, "alpha": _number, "targets": _texts, "on": _text},
     "base": {
         "name": _base_name,
@@ -150,28 +152,27 @@ _PUBLIC: dict[str, Any] = {
     "labels": {"column": _text, "classes": _texts, "texts": _texts, "positive": _text},
     "training": {
         "recipe": _text,
+        "faults": _texts,
         "options": {field.name: _option_rule(field.name) for field in fields(Recipe)},
-        "seed": _number,
-        "lora": _text,
-        "quantize": _optional_text,
-        "fingerprint": _text,
-        "group": _optional_text,
-        "fold_column": _optional_text,
-        "folds": _number,
-        "rows": {"all": _number, "fit": _number, "chosen_by": _number, "tested": _number},
-        "groups": {"all": _number, "fit": _number, "chosen_by": _number, "tested": _number},
-        "labels": _by_class,
         "class_weights": _by_class,
+        "dtype": _text,
+        "quantize": _optional_text,
+        "seed": _number,
+        "fold_column": _optional_text,
+        "rows": {"fitted": _number, "chose": _number, "held_out": _number},
         "left_out": _by_class,
-        "epoch": _optional_number,
-        "steps": _optional_number,
+        "labels": _by_class,
+        "groups": _number,
+        "dataset": _text,
+        "run": _digest,
+        "chosen": {"step": _number, "epoch": _number, "loss": _number},
+        "steps": _number,
+        "libraries": _words,
     },
     "results": {
         "rows": _number,
         "groups": _number,
-        "folds": _number,
-        "positive": _text,
-        "emotion_llama": _OF_METRICS,
+        "metrics": _OF_METRICS,
         "control": _OF_METRICS,
         "chance": _OF_METRICS,
         "notes": _texts,

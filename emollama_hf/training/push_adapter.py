@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from emollama_hf.checkpoints.adapter import Adapter, open_adapter
+from emollama_hf.checkpoints.adapter_facts import ADAPTER_WEIGHTS
+from emollama_hf.checkpoints.model_provenance import MODEL_PROVENANCE
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ShareError
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.json_text import json_text
-from emollama_hf.files.strict_json import read_object
 from emollama_hf.privacy.gate import check_files
 from emollama_hf.sharing.places.hub_place import HubPlace
 from emollama_hf.sharing.places.open_place import check_revision
@@ -27,7 +26,7 @@ from emollama_hf.text.hub_id import is_hub_id
 from emollama_hf.training.adapter_card import adapter_card
 from emollama_hf.training.public_facts import public_facts
 
-TENSORS, PROVENANCE, CARD = "adapter.safetensors", "provenance.json", "README.md"
+CARD = "README.md"
 #: What a header of safetensors may say beside the tensors.
 _HEADER = {"format", "alpha"}
 _NAMES = re.compile(
@@ -81,8 +80,9 @@ def push_adapter(
         What was published.
 
     Raises:
-        ShareError: The folder is no adapter or holds several, the Hub refuses, or what would be sent holds a path or a
-            secret. Nothing is published then.
+        ModelError: The folder is no adapter, is not whole, or holds those of several folds.
+        ShareError: The Hub refuses, or what would be sent holds other tensors, a path or a secret. Nothing is published
+            then.
 
     Example:
         >>> push_adapter("adapter", "org/mindwandering-adapter").files
@@ -95,56 +95,36 @@ def push_adapter(
     for option, name in (("revision", revision), ("tag", tag)):
         if name is not None:
             check_revision(name, option)
-    folder = given_path(directory, error=ShareError)
-    facts, left_out = public_facts(_provenance(folder))
-    _check_tensors(folder / TENSORS)
+    adapter = _opened(directory)
+    facts, left_out = public_facts(adapter.provenance)
     place = HubPlace(repo, revision, repo_type="model", token=token)
     place.check_writable(private=private)
     with staging_folder() as staged:
-        texts = {PROVENANCE: json_text(facts), CARD: adapter_card(facts, repo, license=license)}
+        texts = {MODEL_PROVENANCE: json_text(facts), CARD: adapter_card(facts, repo, license=license)}
         for name, text in texts.items():
             (staged / name).write_text(text, encoding="utf-8")
         check_files({name: staged / name for name in texts})
-        write = {TENSORS: folder / TENSORS, **{name: staged / name for name in texts}}
+        weights = {ADAPTER_WEIGHTS: adapter.directory / ADAPTER_WEIGHTS}
+        write = {**weights, **{name: staged / name for name in texts}}
         place.publish(Changes(write), "emollama_hf: an adapter", tag=tag)
     return PushedAdapter(repo, place.commit or "", tuple(write), left_out)
 
 
-def _provenance(folder: Path) -> Mapping[str, Any]:
-    inner = sorted(path.parent.name for path in folder.glob(f"*/{TENSORS}"))
-    if inner and not (folder / TENSORS).exists():
+def _opened(directory: str | os.PathLike[str]) -> Adapter:
+    """The adapter of a folder on this machine, whose file has tensors of an adapter and nothing beside them."""
+    from safetensors import safe_open
+
+    folder = given_path(directory, error=ShareError)
+    if not folder.is_dir():
+        raise ShareError(f"{folder}: there is no such folder. Name an adapter that finetune wrote.")
+    adapter = open_adapter(folder)
+    with safe_open(folder / ADAPTER_WEIGHTS, "numpy") as file:
+        header = dict(file.metadata() or {})
+    odd = [name for name in adapter.shapes if not _NAMES.fullmatch(name)]
+    odd += [name for name in header if name not in _HEADER]
+    if odd:
         raise ShareError(
-            f"{folder} holds {len(inner)} adapters, one of each fold: {few_and_more(inner)}. Name one of them, such as "
-            f"{folder / inner[0]}, or train one on all clips (fold=None, without --fold)."
+            f"{folder / ADAPTER_WEIGHTS} has {few_and_more(odd, show=repr)}, expected the tensors of an adapter alone: "
+            "a LoRA and projections. Nothing was published. Write it with finetune."
         )
-    try:
-        facts = read_object(folder / PROVENANCE)
-    except OSError as error:
-        raise ShareError(
-            f"{folder} is no adapter: its {PROVENANCE} cannot be read ({error.strerror}). Name a folder that finetune "
-            "wrote."
-        ) from None
-    except ValueError as error:
-        raise ShareError(f"{folder / PROVENANCE} is damaged ({error}). Run finetune again.") from None
-    if facts.get("kind") != "adapter":
-        raise ShareError(f"{folder} is no adapter, but {facts.get('kind', 'of another kind')!r}. Name a folder that "
-                         "finetune wrote; push shares features.")  # fmt: skip
-    return facts
-
-
-def _check_tensors(path: Path) -> None:
-    """Raise ShareError unless a file is of safetensors and has tensors of an adapter, and nothing beside them."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "numpy") as file:
-            names, header = list(file.keys()), dict(file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise ShareError(f"{path} cannot be read ({str(error).splitlines()[0]}). Run finetune again.") from None
-    odd = [name for name in names if not _NAMES.fullmatch(name)] + [name for name in header if name not in _HEADER]
-    if odd or not names:
-        what = few_and_more(odd, show=repr) if odd else "no tensor"
-        raise ShareError(
-            f"{path} has {what}, expected the tensors of an adapter alone: a LoRA and projections. Nothing was "
-            "published. Write it with finetune."
-        )
+    return adapter

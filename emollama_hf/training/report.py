@@ -30,6 +30,8 @@ from emollama_hf.training.recipe import FAULTS, Recipe
 from emollama_hf.training.training_error import TrainingError
 
 REPORT = "report"
+#: What a report says first of the published recipe.
+FAULTS_NOTE = f"Trained as published, with its known faults: {'; '.join(FAULTS)}."
 #: What a report calls the groups where each row is a group of its own; no column has this name.
 EACH_ROW = "(row)"
 
@@ -220,9 +222,9 @@ def _control_outcome(
 
 
 def _notes(recipe: Recipe, predicted: np.ndarray, rows: ProbeRows, folds: Folds) -> tuple[str, ...]:
-    notes = []
-    if recipe.name == "as_published":
-        notes.append(f"Trained as published, with its known faults: {'; '.join(FAULTS)}.")
+    notes = [FAULTS_NOTE] if recipe.name == "as_published" else []
+    if recipe.epoch_chosen_by == "test" and recipe.name != "as_published":
+        notes.append("The best epoch was chosen by the loss of the rows that are reported: the numbers are too good.")
     nameless = int((predicted == NO_CLASS).sum())
     if nameless:
         notes.append(f"{nameless} of {len(predicted)} answers name no class, and count as wrong.")

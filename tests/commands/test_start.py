@@ -23,9 +23,11 @@ COMMANDS: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "evaluate": (["nothing", "--prediction", "emotion", "--label", "truth"], 1, ("datasets",)),
     "export": (["nothing", "--npy", "npy"], 1, ("datasets",)),
     "extract": (["nothing", "--model", "random-tiny", "--out", "features"], 1, ("datasets",)),
+    "finetune": (["nothing", "--model", "random-tiny", "--label", "truth", "--out", "adapter"], 1, HEAVY),
     "forget": (["nothing", "--where", "participant_id=P1"], 1, ("datasets",)),
     "info": (["nothing/here/either"], 1, ("datasets",)),
     "probe": (["nothing", "--label", "truth", "--group", "participant_id"], 1, ("datasets",)),
+    "push_adapter": (["nothing", "org/name"], 1, HEAVY),
     "push": (["nothing", "place"], 1, ("datasets",)),
     "verify": (["nothing", "--source", "nothing"], 1, ("datasets",)),
 }
@@ -44,8 +46,9 @@ def test_every_command_is_here() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_starts_ends_and_imports_what_it_needs(command: str, tmp_path: Path) -> None:
     arguments, status, allowed = COMMANDS[command]
+    named = [command.replace("_", "-"), *arguments]
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM, command, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=200,
+        [sys.executable, "-c", PROGRAM, *named], cwd=tmp_path, capture_output=True, text=True, timeout=200,
         env={**os.environ, "COLUMNS": "120"},
     )  # fmt: skip
     assert ran.returncode == status, ran.stdout + ran.stderr

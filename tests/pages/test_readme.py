@@ -90,7 +90,7 @@ def test_the_readme_is_one_page_and_names_every_other() -> None:
     assert pages == set(re.findall(r"docs/\w+\.md", readme))
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/study.md", "docs/SECURITY.md", "docs/CHANGELOG.md"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/study.md", "docs/training.md", "docs/SECURITY.md", "docs/CHANGELOG.md"])
 def test_every_link_leads_somewhere(page: str) -> None:
     path = CHECKOUT / page
     for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):

@@ -21,6 +21,7 @@ from emollama_hf.training.training_error import TrainingError
 from tests import second_process
 from tests.encoders import golden
 from tests.encoders.conftest import golden_directory, source
+from tests.small_disk import small_disk
 from tests.training import golden_step
 
 __all__ = ["golden_directory", "source"]
@@ -291,3 +292,20 @@ def test_a_folder_of_folds_is_kept_when_one_is_removed(tmp_path: Path) -> None:
     finetune(ds, out, fold="all", epochs=1)
     assert (out / "fold-1" / "adapter.safetensors").is_file()
     assert all((tensors(out / "fold-0")[name] == one).all() for name, one in kept.items())
+
+
+def test_a_full_disk_is_said_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """A state of random-tiny takes 200 kB: the disk has room for the first ones."""
+    ds, options = people(), {"fold": 0, "epochs": 4, "save_steps": 2}
+    whole = finetune(ds, tmp_path / "whole", **options)
+    disk = tmp_path / "disk"
+    with small_disk(disk, 2_000_000):
+        filler = disk / "filler"
+        filler.write_bytes(bytes(2_000_000 - 450_000))
+        with pytest.raises(TrainingError, match=r"the state of step \d+ was not written: the disk is full"):
+            finetune(ds, disk / "out", **options)
+        assert not (disk / "out" / "adapter.safetensors").exists()
+        filler.unlink()
+        finetune(ds, disk / "out", **options)
+        before, after = tensors(whole.directory), tensors(disk / "out")
+        assert all((after[name] == one).all() for name, one in before.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,13 @@ def test_as_published_names_its_faults_and_answers_without_a_class(rows: ProbeRo
     write_report(tmp_path, result, recipe, OPTIONS)
     assert pd.read_parquet(tmp_path / "predictions.parquet")["predicted"].isna().all()
     assert result.predictions["predicted"][: len(rows)].isna().all()
+
+
+def test_an_epoch_chosen_by_the_tested_rows_is_said(rows: ProbeRows) -> None:
+    recipe = replace(RECIPES["corrected"], epoch_chosen_by="test")
+    tested = np.arange(len(rows))
+    result = finetuned_report(rows, tested, informed(rows), tested % 2, recipe, OPTIONS)
+    assert result.conclusion.startswith("The best epoch was chosen by the loss of the rows that are reported")
 
 
 def test_random_weights_are_said(rows: ProbeRows) -> None:
