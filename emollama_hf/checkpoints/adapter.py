@@ -32,7 +32,7 @@ from emollama_hf.encoders import find_encoder
 from emollama_hf.encoders.adaptation import Adaptation, LoraFacts, LoraOn
 from emollama_hf.errors import ModelError
 from emollama_hf.files.atomic_write import atomic_file, atomic_path
-from emollama_hf.files.digest import combined, hash_file, json_digest
+from emollama_hf.files.digest import FileState, combined, file_state, hash_file, is_settled, json_digest
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.json_text import json_text
 from emollama_hf.files.links import check_links
@@ -179,6 +179,34 @@ def open_adapter(name: str | os.PathLike[str], *, revision: str | None = None) -
             f"adapter={name!r}: there is no such directory, and it is no Hub id (owner/name). Check the path, or train "
             "one with emollama-hf finetune."
         )
+    # Asked for several times a row: reading it takes milliseconds, looking at the states of its files does not.
+    states = _states(path)
+    key: tuple[str | FileState, ...] = (name, *states)
+    if states and key in _opened:
+        return _opened[key]
+    adapter = _read(name, path, commit)
+    if states and all(map(is_settled, states)):
+        while len(_opened) >= _KEPT:
+            _opened.pop(next(iter(_opened)), None)
+        _opened[key] = adapter
+    return adapter
+
+
+#: Adapters that this process has opened, by their names and the states of their files.
+_opened: dict[tuple[str | FileState, ...], Adapter] = {}
+_KEPT = 8
+
+
+def _states(path: Path) -> list[FileState]:
+    """What changes with the two files of an adapter; nothing where one of them is missing."""
+    try:
+        return [file_state(path / file) for file in (ADAPTER_WEIGHTS, MODEL_PROVENANCE)]
+    except OSError:
+        return []
+
+
+def _read(name: str, path: Path, commit: str | None) -> Adapter:
+    """The adapter of a directory that has its two files. Raises ModelError if they are not whole."""
     check_links(path)
     check_adapter_files(path, name)
     where = f"adapter {name}: {MODEL_PROVENANCE}"

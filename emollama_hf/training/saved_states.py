@@ -13,6 +13,10 @@ from safetensors import SafetensorError
 
 from emollama_hf.training.training_error import TrainingError
 
+#: What torch.save says where a file cannot be written to its end.
+_TORCH_CANNOT_WRITE = ("inline_container", "iostream error", "PytorchStreamWriter")
+#: A disk with less room is full.
+_FULL_BELOW = 4_000_000
 #: The last file of a state: one without it was not written to the end.
 COMPLETE = "complete"
 _STATE = re.compile(r"checkpoint-(\d+)")
@@ -51,13 +55,11 @@ def saving(folder: Path, step: int) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        # torch and safetensors pass the system's error on as text.
         text = " ".join(str(error).split())
-        full = full or "No space left" in text or "os error 28" in text
-        ours = isinstance(error, OSError | SafetensorError) or "PytorchStreamWriter" in text or "write" in text
-        if not (full or ours):
+        if isinstance(error, RuntimeError) and not any(one in text for one in _TORCH_CANNOT_WRITE):
             raise
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in text
+        full = full or shutil.disk_usage(folder).free < _FULL_BELOW  # torch does not say why a file cannot be written
         remove_incomplete(folder)
         kept = [number for number in states(folder) if number != step]
         on = f"goes on at step {kept[-1]}" if kept else "begins again"

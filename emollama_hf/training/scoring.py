@@ -76,7 +76,7 @@ def score_by_likelihood(
     rows = []
     with _computing(model, products):
         for batch in _batches(clips, batch_size):
-            found = log_likelihoods(language_model, _prompts(model, batch, opened), answers)
+            found = log_likelihoods(language_model, _prompts(model, batch, opened, products), answers)
             rows += [[float(pieces.astype(np.float64).sum()) for pieces in row] for row in found]
             advance(len(batch))
     return Scored(np.array(rows))
@@ -110,7 +110,7 @@ def score_as_published(
     with _computing(model, products):
         for batch in _batches(clips, batch_size):
             found = generate(
-                language_model, _prompts(model, batch, opened[1:]), max_new_tokens=ANSWER_PIECES,
+                language_model, _prompts(model, batch, opened[1:], products), max_new_tokens=ANSWER_PIECES,
                 eos_id=tokenizer.eos_id, pad_id=tokenizer.eos_id,
             )  # fmt: skip
             said += [tokenizer.decode(answer.ids.tolist()) for answer in found]
@@ -139,8 +139,11 @@ def _batches(clips: Clips, size: int) -> Iterator[list[Clip]]:
         yield [clips[index] for index in range(first, min(first + size, len(clips)))]
 
 
-def _prompts(model: TrainableEmotionLlama, batch: Sequence[Clip], opened: np.ndarray) -> list[torch.Tensor]:
-    tokens = torch.stack([clip.tokens for clip in batch])
+def _prompts(
+    model: TrainableEmotionLlama, batch: Sequence[Clip], opened: np.ndarray, products: torch.dtype
+) -> list[torch.Tensor]:
+    # A CPU's autocast stacks its own type and float32 alone.
+    tokens = torch.stack([clip.tokens.to(products) for clip in batch])
     features = torch.stack([clip.features for clip in batch])
     ids = torch.from_numpy(opened).expand(len(batch), -1)
     return list(model.prompts(tokens, features, ids))

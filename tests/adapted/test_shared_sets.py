@@ -16,6 +16,8 @@ from emollama_hf.feature_set.run_description import made_together
 from emollama_hf.feature_set.shrinking import ExistingRowsError
 from emollama_hf.sharing.verify import verify
 from tests.adapters import write_classifier
+from tests.checkpoints.hub_server import COMMIT, serve
+from tests.checkpoints.test_hub import ask
 from tests.commands.command_line import run
 from tests.extraction.crops import OPTIONS
 from tests.sharing.labs import everything, manifest, rows
@@ -59,6 +61,21 @@ def test_the_set_names_the_adapter_and_no_folder(folder: Path) -> None:
     assert f"| `emotion_predict` | `mw-adapter` |  | `mw_label` | corrected | `{recorded['digest']}` |" in card
     told = run("info", str(folder / "shared")).stdout.replace("\n", " ")
     assert "adapter of emotion_predict: mw-adapter, trained for mw_label, recipe corrected, digest " in told
+
+
+def test_an_adapter_of_the_hub_is_named_with_its_commit(folder: Path, tmp_path: Path) -> None:
+    program = """
+import json
+from emollama_hf.feature_set.run_description import describe_run
+from emollama_hf.stages.pipeline import build_pipeline
+pipeline = build_pipeline("random-tiny", stages=["emotion_predict"], adapter="lab/mw", present=["video"], device="cpu")
+print(json.dumps(describe_run(pipeline.pinned(), made_with={})["adapters"]["emotion_predict"]))
+"""
+    with serve("lab/mw", folder / "jane-doe" / "mw-adapter") as (endpoint, _):
+        (told,) = ask(endpoint, tmp_path / "home", program)
+    recorded = json.loads(told)
+    assert (recorded["name"], recorded["revision"]) == ("lab/mw", COMMIT)
+    assert recorded["digest"] == open_adapter(folder / "jane-doe" / "mw-adapter").digest
 
 
 def test_a_set_without_an_adapter_says_nothing_of_one(tmp_path: Path) -> None:

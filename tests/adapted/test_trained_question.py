@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from emollama_hf import EmotionPredict, ModelError
+from emollama_hf import EmotionPredict, ModelError, convert
 from emollama_hf.encoders.emotion_llama.answer_labels import EMOTION_LABELS
 from emollama_hf.encoders.emotion_llama.likelihood import log_likelihoods
 from emollama_hf.encoders.emotion_llama.prompt import encode_prompt
@@ -70,6 +70,18 @@ def test_probabilities_are_those_of_the_training(direct: bool, model: Path, adap
     found = stage(columns("clip_a", "clip_b"))
     np.testing.assert_allclose(found["emotion_probs"], wanted, rtol=1e-4)
     assert found["emotion"] == [TEXTS[one] for one in wanted.argmax(axis=1)]
+
+
+def test_a_merged_model_that_is_asked_alike_answers_alike(model: Path, adapter: Path, tmp_path: Path) -> None:
+    asked = EmotionPredict(model, adapter=adapter, method="likelihood")
+    options = {
+        name: getattr(asked.config, name) for name in ("labels", "task", "instruction", "prompt", "chat_template")
+    }
+    merged = EmotionPredict(
+        convert(model=model, adapter=adapter, out=tmp_path / "merged"), method="likelihood", **options
+    )
+    rows = columns("clip_a", "clip_b")
+    np.testing.assert_allclose(merged(rows)["emotion_probs"], asked(rows)["emotion_probs"], rtol=1e-3)
 
 
 def test_what_is_left_out_is_the_adapters_and_what_is_given_is_not(model: Path, adapter: Path) -> None:

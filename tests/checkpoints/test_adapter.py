@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from emollama_hf.checkpoints import ModelSource, open_model
+from emollama_hf.checkpoints import adapter as adapter_module
 from emollama_hf.checkpoints.adapter import open_adapter, write_adapter
 from emollama_hf.checkpoints.write import write_model
 from emollama_hf.errors import ModelError
@@ -240,3 +241,18 @@ def test_from_the_hub_its_two_files_are_fetched(tiny: ModelSource, adapter: Path
     with serve(REPO, adapter) as (endpoint, _):
         (message,) = ask(endpoint, tmp_path / "other", errors_of([f"open_model('random-tiny', adapter={REPO!r})"]))
     assert "has no adapter.safetensors: its training did not finish" in message
+
+
+def test_an_adapter_that_is_known_is_not_read_again_until_a_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_model("random-tiny")
+    write_random_adapter(tmp_path / "adapter", source)
+    monkeypatch.setattr(adapter_module, "is_settled", lambda state: True)
+    first = open_adapter(tmp_path / "adapter")
+    assert open_adapter(tmp_path / "adapter") is first
+    write_random_adapter(tmp_path / "adapter", source, seed=1)
+    assert open_adapter(tmp_path / "adapter").digest != first.digest
+    (tmp_path / "adapter" / "provenance.json").unlink()
+    with pytest.raises(ModelError, match=r"provenance.json"):
+        open_adapter(tmp_path / "adapter")

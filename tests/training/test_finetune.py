@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from emollama_hf.training.training_error import TrainingError
 from tests import second_process
 from tests.encoders import golden
 from tests.encoders.conftest import golden_directory, source
+from tests.small_disk import small_disk
 from tests.training import golden_step
 
 __all__ = ["golden_directory", "source"]
@@ -139,6 +142,51 @@ def test_eight_clips_are_learned_by_heart(tmp_path: Path) -> None:
     assert list(found) == [{"MW": "mw", "NonMW": "ok"}[label] for label in ds["mw_label"]]
 
 
+@pytest.mark.parametrize("options", [{"dtype": "bfloat16"}, {"quantize": "4bit"}, {"quantize": "8bit"}])
+def test_half_products_and_quantized_bases_learn_too(tmp_path: Path, options: dict[str, Any]) -> None:
+    done = finetune(people(), tmp_path / "out", fold=0, epochs=8, **options)
+    assert done.report is not None
+    assert done.report.table.iloc[0]["f1"] == 1.0
+    facts = json.loads((tmp_path / "out" / "provenance.json").read_text())["training"]
+    assert facts["dtype"] == options.get("dtype", "float32")
+    assert facts["quantize"] == options.get("quantize")
+
+
+def test_losses_go_to_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    finetune(people(), tmp_path / "out", fold=0, epochs=1, report_to="tensorboard")
+    assert list((tmp_path / "out" / ".training").rglob("events.out.tfevents.*"))
+
+
+LAUNCHED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from tests.training.test_finetune import finetune, people
+done = finetune(people(), Path(sys.argv[1]), fold="all", epochs=8, device="cpu", batch_size=2)
+print("REPORT", done.report is None)
+"""
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    """As on two GPUs: each has half of a batch, the first writes."""
+    program = tmp_path / "train.py"
+    program.write_text(LAUNCHED)
+    # What `accelerate launch` starts for several GPUs.
+    command = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    done = subprocess.run(
+        [sys.executable, *command, str(program), str(tmp_path / "out"), str(Path(__file__).parents[2])],
+        capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert sorted(line for line in done.stdout.splitlines() if line.startswith("REPORT")) == [
+        "REPORT False", "REPORT True",
+    ]  # fmt: skip
+    facts = json.loads((tmp_path / "out" / "fold-0" / "provenance.json").read_text())
+    assert facts["training"]["steps"] == 24
+    assert facts["results"]["metrics"]["f1"]["value"] == 1.0
+
+
 def test_a_second_call_finds_everything(tmp_path: Path) -> None:
     ds, options = people(), {"fold": 1, "epochs": 2}
     first = finetune(ds, tmp_path / "out", **options)
@@ -244,3 +292,20 @@ def test_a_folder_of_folds_is_kept_when_one_is_removed(tmp_path: Path) -> None:
     finetune(ds, out, fold="all", epochs=1)
     assert (out / "fold-1" / "adapter.safetensors").is_file()
     assert all((tensors(out / "fold-0")[name] == one).all() for name, one in kept.items())
+
+
+def test_a_full_disk_is_said_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """A state of random-tiny takes 200 kB: the disk has room for the first ones."""
+    ds, options = people(), {"fold": 0, "epochs": 4, "save_steps": 2}
+    whole = finetune(ds, tmp_path / "whole", **options)
+    disk = tmp_path / "disk"
+    with small_disk(disk, 2_000_000):
+        filler = disk / "filler"
+        filler.write_bytes(bytes(2_000_000 - 450_000))
+        with pytest.raises(TrainingError, match=r"the state of step \d+ was not written: the disk is full"):
+            finetune(ds, disk / "out", **options)
+        assert not (disk / "out" / "adapter.safetensors").exists()
+        filler.unlink()
+        finetune(ds, disk / "out", **options)
+        before, after = tensors(whole.directory), tensors(disk / "out")
+        assert all((after[name] == one).all() for name, one in before.items())
