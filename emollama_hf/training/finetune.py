@@ -42,6 +42,7 @@ from emollama_hf.training.fold_run import (
     run_fold,
     settle,
 )
+from emollama_hf.training.gpu_memory import gpu_memory_errors
 from emollama_hf.training.processes import Processes
 from emollama_hf.training.prompting import PART, TASK, instruction_of, prompting
 from emollama_hf.training.recipe import FAULTS, Recipe, chosen_recipe
@@ -208,7 +209,7 @@ def finetune(
             shutil.rmtree(states)  # somebody has removed the adapter
         processes.wait()
         if finished_fold(states) is None:
-            with exact_float32():
+            with exact_float32(), gpu_memory_errors(values, _title(name)):
                 run_fold(
                     making.fresh(), setting, one, weights[name], folder=states, title=_title(name),
                     writes=processes.is_first,

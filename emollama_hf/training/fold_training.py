@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainerCallback, TrainingArguments
 
 from emollama_hf.training.adapter_trainer import AdapterTrainer
@@ -72,8 +71,8 @@ def train(
         callbacks, report_to: as for transformers' Trainer.
 
     Raises:
-        TrainingError: fewer clips than a batch, a loss that is no number, a full disk, out of GPU memory. What was
-            saved is kept, and the same call goes on from it.
+        TrainingError: fewer clips than a batch, a loss that is no number, a full disk. What was saved is kept, and the
+            same call goes on from it.
     """
     if recipe.drops_last and len(fit) < recipe.batch_size:
         raise TrainingError(
@@ -98,14 +97,7 @@ def train(
         remove_incomplete(folder)
     trainer.accelerator.wait_for_everyone()
     state = last_state(folder)
-    try:
-        trainer.train(resume_from_checkpoint=None if state is None else str(state))
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"{title}: the GPU is out of memory with batch_size={recipe.batch_size}. Halve batch_size and double "
-            "accumulation (the result stays the same), set gradient_checkpointing, or quantize='4bit'; the run goes "
-            "on where it was saved."
-        ) from error
+    trainer.train(resume_from_checkpoint=None if state is None else str(state))
     trainer.accelerator.wait_for_everyone()
     chosen = best.facts() if choosing is not None else None
     if chosen is not None:

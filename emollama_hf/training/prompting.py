@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emollama_hf.checkpoints import ModelSource
-from emollama_hf.encoders.emotion_llama.answer_sequence import open_prompt
 from emollama_hf.encoders.emotion_llama.config_json import longest_sequence, visual_tokens
-from emollama_hf.encoders.emotion_llama.prompt import encode_prompt
+from emollama_hf.encoders.emotion_llama.training_prompt import encode_training_prompt
 from emollama_hf.stages.decoder_stage import LAYOUTS
 from emollama_hf.stages.instruction_words import columns_named, worded
 from emollama_hf.training.training_error import TrainingError
@@ -60,21 +59,20 @@ def prompting(
             "Word it without columns."
         )
     try:
-        prompt = encode_prompt(
+        prompt = encode_training_prompt(
             tokenizer, task, worded(instruction, {}), visual_tokens=visual_tokens(config, len(LAYOUTS[layout])),
             chat_template=chat_template,
         )  # fmt: skip
     except ValueError as error:
         raise TrainingError(str(error)) from error
     answers = tuple((*tokenizer.encode(text), tokenizer.eos_id) for text in texts)
-    opened = open_prompt(prompt)
-    length, longest = len(opened) + max(map(len, answers)), longest_sequence(config)
+    length, longest = prompt.length + max(map(len, answers)), longest_sequence(config)
     if length > longest:
         raise TrainingError(
             f"prompt and answer have {length} positions, more than the {longest} that the decoder of {source.name} was "
             "trained for. Shorten the instruction or the answers."
         )
-    return Prompting(task, instruction, chat_template, opened, tuple(texts), answers, tokenizer.pad_id)
+    return Prompting(task, instruction, chat_template, prompt.input_ids, tuple(texts), answers, tokenizer.pad_id)
 
 
 def published_scored_texts(classes: Sequence[str]) -> tuple[str, ...]:

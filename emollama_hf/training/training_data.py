@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
@@ -183,7 +184,7 @@ def training_data(
     if layout not in LAYOUTS:
         raise TrainingError(f"layout={layout!r} is unknown. Valid: {', '.join(LAYOUTS)}.")
     opened = open_clips(ds, split=split, labels=labels)
-    _check_named(opened, columns)
+    _check_named(opened, columns, hint=_table_hint(ds, labels))
     check_computable(opened.column_names)
     _read(opened, (), columns)  # hours of work are not for labels that cannot be trained on
     wanted = [*COLUMNS, *schema.ROW_NAMES, schema.STATUS, schema.ERROR, label, group, fold_column]
@@ -216,13 +217,19 @@ def _read(ds: Dataset, features: Sequence[str], columns: TrainedColumns) -> Prob
     return rows
 
 
-def _check_named(ds: Dataset, columns: TrainedColumns) -> None:
+def _table_hint(ds: object, labels: object) -> str:
+    """What to say where a folder of clips lacks a column."""
+    is_folder = isinstance(ds, str | os.PathLike) and Path(ds).is_dir()
+    return " Name the table of labels (labels=, --labels)." if is_folder and labels is None else ""
+
+
+def _check_named(ds: Dataset, columns: TrainedColumns, *, hint: str) -> None:
     for option, name in (("label", columns.label), ("group", columns.group), ("fold_column", columns.fold)):
         try:
             if name is not None:
                 check_column(name, ds.column_names, option=option)
         except ProbeError as error:
-            raise TrainingError(str(error)) from None
+            raise TrainingError(f"{error}{hint}") from None
 
 
 def _check_widths(ds: Dataset, config: Config, layout: str) -> None:

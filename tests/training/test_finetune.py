@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Picture
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 import emollama_hf
 from emollama_hf.checkpoints import ModelSource, open_model
@@ -309,3 +311,16 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(tmp_path: Path) -> None:
         finetune(ds, disk / "out", **options)
         before, after = tensors(whole.directory), tensors(disk / "out")
         assert all((after[name] == one).all() for name, one in before.items())
+
+
+def test_out_of_gpu_memory_says_what_helps_and_keeps_what_was_saved(tmp_path: Path) -> None:
+    class Full(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 3:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    ds, options = people(), {"fold": 0, "epochs": 2, "save_steps": 2}
+    with pytest.raises(TrainingError, match=r"batch_size=4.*halve batch_size and double accumulation"):
+        finetune(ds, tmp_path / "out", callbacks=[Full()], **options)
+    assert (tmp_path / "out" / ".training" / "0" / "checkpoint-2" / "complete").is_file()
+    assert finetune(ds, tmp_path / "out", **options).report is not None

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emollama_hf.encoders.emotion_llama.prompt import PromptIds
-
 #: Stands in labels at positions that are not trained, as torch's cross-entropy leaves out.
 NOT_TRAINED = -100
 
@@ -29,16 +27,11 @@ class AnswerBatch:
     labels: np.ndarray
 
 
-def open_prompt(prompt: PromptIds) -> np.ndarray:
-    """The ids of an extraction prompt without its end symbol: what an answer follows.  Returns (L,) int64."""
-    return prompt.input_ids[: prompt.spans["answer"][0]]
-
-
 def answer_batch(opened: np.ndarray, answers: Sequence[Sequence[int]], pad_id: int) -> AnswerBatch:
     """One prompt with the answer of each row.
 
     Args:
-        opened: (L,) int64 of `open_prompt`.
+        opened: (L,) int64 of `encode_training_prompt`.
         answers: ids of each row's answer, the end symbol last.
         pad_id: fills up shorter rows.
 
