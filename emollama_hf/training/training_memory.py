@@ -106,7 +106,7 @@ def predict_training(source: ModelSource, plan: TrainingPlan) -> Prediction:
     Example:
         >>> plan = TrainingPlan(Recipe(), 64, "fork", 346, 6, "cuda", "bfloat16", "4bit")
         >>> round(predict_training(open_model("random-full"), plan).peak / 1e9, 1)
-        7.5
+        7.3
     """
     config = source.config(PART)
     trained = trained_values(config, plan.rank, plan.layout)

@@ -50,7 +50,7 @@ def check_training_memory(
 
 
 def say(plan: TrainingPlan, source: ModelSource, there: Memory | None) -> str:
-    """ "training on cuda in bfloat16, the decoder in 4bit, 4 clips together: 7.5 GB at the peak, 21.0 GB available"."""
+    """ "training on cuda in bfloat16, the decoder in 4bit, 4 clips together: 7.3 GB at the peak, 21.0 GB available"."""
     quantized = f", the decoder in {plan.quantize}" if plan.quantize is not None else ""
     clips = plan.recipe.batch_size
     together = "1 clip at a time" if clips == 1 else f"{clips} clips together"
