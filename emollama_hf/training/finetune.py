@@ -53,6 +53,7 @@ from emollama_hf.training.split import Split, chosen_folds, parts
 from emollama_hf.training.target_texts import target_texts
 from emollama_hf.training.training_data import TrainingData, training_data
 from emollama_hf.training.training_error import TrainingError
+from emollama_hf.training.training_memory_check import check_training_memory
 
 logger = package_logger(__name__)
 
@@ -257,6 +258,7 @@ class _Making:
     def fresh(self) -> Any:
         if self._model is None:
             setting = self.setting
+            check_training_memory(self.source, setting, lora=self.lora, layout=self.layout, quantize=self.quantize)
             self._model = base_model(
                 self.source, setting.recipe, lora=self.lora, layout=self.layout, dtype=setting.dtype,
                 device=setting.device, quantize=self.quantize,

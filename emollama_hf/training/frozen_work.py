@@ -10,6 +10,7 @@ from datasets import Dataset
 
 from emollama_hf import schema
 from emollama_hf.checkpoints import open_model
+from emollama_hf.computing.model_cache import forget_models
 from emollama_hf.engines.workers import Workers
 from emollama_hf.extraction.open_run import checked_pipeline, default_work
 from emollama_hf.extraction.run import Run
@@ -84,7 +85,9 @@ def with_frozen_work(
     keep = [schema.IMAGE_TOKENS] if schema.IMAGE_TOKENS not in ds.column_names else []
     pipeline = checked_pipeline(ds, model, stages=stages, on_error="null", keep=keep)
     store = WorkStore(default_work() if work is None else given_path(work).absolute() / INSIDE_OUT)
-    return Run(ds, pipeline, None, store).finish(Workers(), shard_rows=None)
+    done = Run(ds, pipeline, None, store).finish(Workers(), shard_rows=None)
+    forget_models()  # the decoder that is trained needs their memory
+    return done
 
 
 def check_computable(columns: Collection[str]) -> None:
