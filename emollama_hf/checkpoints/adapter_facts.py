@@ -49,7 +49,7 @@ def read_adapter_provenance(path: Path, where: str) -> dict[str, Any]:
     if found.get("format") != FORMAT:
         raise ModelError(
             f"{where}: format {found.get('format')!r}, and this version reads {FORMAT}. It was written by emollama_hf "
-            f"{found.get('emollama_hf')}: install that version."
+            f"{found.get('emollama_hf')!r}: install that version."
         )
     return found
 

@@ -27,6 +27,9 @@ Changes: TypeAlias = "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]"
 #: to the model as it is.
 LoraOn = Literal["original", "merged"]
 
+#: With more, merged weights leave the range of float32.
+MOST_ALPHA = 1e6
+
 #: What to do without the factors that a conversion keeps.
 NEW_LORA = "train a new LoRA on top: lora='new' / --lora new"
 
@@ -82,8 +85,8 @@ class LoraFacts:
         faults = []
         if type(r) is not int or r < 1:
             faults.append(f"r={r!r} (a whole number above 0)")
-        if type(alpha) not in (int, float) or not 0 < alpha < float("inf"):
-            faults.append(f"alpha={alpha!r} (a number above 0)")
+        if type(alpha) not in (int, float) or not 0 < alpha <= MOST_ALPHA:
+            faults.append(f"alpha={alpha!r:.40} (a number above 0, at most {MOST_ALPHA:g})")
         listed = list(targets) if isinstance(targets, list | tuple) else []
         if not listed or not all(isinstance(target, str) for target in listed):
             faults.append(f"targets={targets!r} (a list of names of layers)")

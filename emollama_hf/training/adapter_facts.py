@@ -96,11 +96,16 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in asdict(recipe).items():
         if isinstance(value, Mapping):
-            value = {str(key): one for key, one in value.items()}
+            value = {str(key): _plain(one) for key, one in value.items()}
         elif isinstance(value, list | tuple | np.ndarray):
-            value = [one.item() if isinstance(one, np.generic) else one for one in value]
+            value = [_plain(one) for one in value]
         found[name] = value
     return found
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python, which JSON has."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _results(result: ProbeResult) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import Trainer
+from transformers import Trainer, TrainerState
 
 from emollama_hf.training.clips import Collate
 from emollama_hf.training.recipe import Recipe
-from emollama_hf.training.saved_states import COMPLETE, saving
+from emollama_hf.training.saved_states import begin_state, end_state, saving
 from emollama_hf.training.schedule import rate_factor
 from emollama_hf.training.trainable import TrainableEmotionLlama
+from emollama_hf.training.watch import check_loss
 
-_TENSORS = "trained.safetensors"
+#: Of a state: what was trained, and how far the Trainer is.
+_TENSORS, TRAINER_STATE = "trained.safetensors", "trainer_state.json"
 
 
 class AdapterTrainer(Trainer):
@@ -90,9 +94,22 @@ class AdapterTrainer(Trainer):
         self.trainable.set_trained(load_file(Path(resume_from_checkpoint) / _TENSORS))
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        if not all(bool(one.isfinite().all()) for one in self.trainable.trained().values()):
+            check_loss(math.nan, self.state.global_step)  # a state that nothing could go on from
         folder = Path(str(self.args.output_dir))
+        state = folder / f"checkpoint-{self.state.global_step}"
         with saving(folder, self.state.global_step):
+            if self.args.should_save:
+                begin_state(state)
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                (folder / f"checkpoint-{self.state.global_step}" / COMPLETE).touch()
+                end_state(state)
+
+    def take_last(self, state: str) -> None:
+        """End a training whose state of the last step was saved.
+
+        Trainer.train would take one step more where that step is in the middle of an epoch.
+        """
+        self._load_from_checkpoint(state)
+        self.state = TrainerState.load_from_json(os.path.join(state, TRAINER_STATE))

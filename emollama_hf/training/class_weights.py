@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,6 +13,8 @@ from emollama_hf.training.recipe import ClassWeights
 from emollama_hf.training.training_error import TrainingError
 
 BALANCED = "balanced"
+#: Weights far beyond these are 0 or infinite in the loss's float32.
+_LEAST, _MOST = 1e-6, 1e6
 
 
 def class_weights(weights: ClassWeights, labels: Labels, counted: np.ndarray) -> np.ndarray:
@@ -29,7 +30,8 @@ def class_weights(weights: ClassWeights, labels: Labels, counted: np.ndarray) ->
         (classes,) float64.
 
     Raises:
-        TrainingError: a class without a weight, a weight without a class, a weight that is no positive number; a class
+        TrainingError: a class without a weight, a weight without a class, a weight that is no
+            number from 1e-6 to 1e6; a class
             of which no row is counted.
 
     Example:
@@ -55,8 +57,10 @@ def class_weights(weights: ClassWeights, labels: Labels, counted: np.ndarray) ->
     values = by_class(weights, classes, "class_weights", _expected(classes))
     for name, value in zip(classes, values, strict=True):
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
-            raise TrainingError(f"class_weights: {value!r} of class {name!r} is no positive number.")
+        if not number or not _LEAST <= value <= _MOST:  # type: ignore[operator]
+            raise TrainingError(
+                f"class_weights: {value!r} of class {name!r} is no positive number from {_LEAST:g} to {_MOST:g}."
+            )
     return np.array(values, np.float64)
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,14 @@ import torch
 from datasets import Dataset
 
 from emollama_hf.checkpoints import ModelSource, open_model
-from emollama_hf.checkpoints.adapter import write_adapter
-from emollama_hf.checkpoints.adapter_facts import ADAPTER_WEIGHTS
+from emollama_hf.checkpoints.adapter import open_adapter, write_adapter
 from emollama_hf.computing.exact_float32 import exact_float32
 from emollama_hf.computing.extra_library import extra_library
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
 from emollama_hf.console.safe_errors import no_secrets
+from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import json_digest
 from emollama_hf.probing.result import ProbeResult
 from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
@@ -161,9 +162,7 @@ def finetune(
         layout=layout, texts=texts,
     )  # fmt: skip
     splits = {
-        _EVERYTHING if name is None else name: parts(
-            data.rows, name, chosen_by=values.epoch_chosen_by, grouped=group is not None, seed=values.seed
-        )
+        name: parts(data.rows, name, chosen_by=values.epoch_chosen_by, grouped=group is not None, seed=values.seed)
         for name in chosen_folds(data.rows, fold)
     }
     weights = {
@@ -188,9 +187,6 @@ def finetune(
         "quantize": quantize,
     }
     folder = open_run_folder(out, identity)
-    if processes.is_first:
-        folder.begin()
-    processes.wait()
     setting = Setting(
         data, values, asked, source.tokenizer(PART), dtype, place, tuple(callbacks),
         (report_to,) if isinstance(report_to, str) else tuple(report_to),
@@ -202,45 +198,44 @@ def finetune(
         fingerprint=data.digest, dataset_rows=len(data) + sum(data.rows.left_out.values()), random=source.is_random,
         facts={"base": base, "run": run},
     )  # fmt: skip
-    outcomes: dict[str, FoldOutcome] = {}
-    adapters = _adapters(folder, splits)
-    for (name, one), adapter in zip(splits.items(), adapters, strict=True):
-        states = folder.states(name)
-        if processes.is_first and is_settled(states) and not (adapter / ADAPTER_WEIGHTS).is_file():
-            shutil.rmtree(states)  # somebody has removed the adapter
+    with folder.begun() if processes.is_first else nullcontext():
         processes.wait()
-        if finished_fold(states) is None:
-            with exact_float32(), gpu_memory_errors(values, _title(name)):
-                run_fold(
-                    making.fresh(), setting, one, weights[name], folder=states, title=_title(name),
-                    writes=processes.is_first,
+        outcomes: dict[str | None, FoldOutcome] = {}
+        adapters = _adapters(folder, splits)
+        for number, ((name, one), adapter) in enumerate(zip(splits.items(), adapters, strict=True)):
+            states = folder.states(number)
+            if processes.is_first and is_settled(states) and not _is_adapter(adapter):
+                logger.warning("the adapter %s was removed or damaged: it is trained again.", adapter)
+                shutil.rmtree(states)
+            processes.wait()
+            if finished_fold(states) is None:
+                with exact_float32(), gpu_memory_errors(values, _title(name)):
+                    run_fold(
+                        making.fresh(), setting, one, weights[name], folder=states, title=_title(name),
+                        writes=processes.is_first,
+                    )  # fmt: skip
+            processes.wait()
+            found = finished_fold(states)
+            assert found is not None  # the first process has written it
+            outcomes[name] = found
+            if processes.is_first and not is_settled(states):
+                tensors = finished_tensors(states)
+                facts = adapter_facts(
+                    data.rows, one, values, asked, weights[name], label=label, layout=layout, base=base,
+                    lora=lora_facts(*making.rank_and_alpha(tensors), continued=lora_choice == "continue"),
+                    fold=name, fold_column=fold_column, fingerprint=data.digest, run=run,
+                    outcome=found.facts, dtype=dtype, quantize=quantize,
+                    result=_report(data, {name: one}, outcomes, values, options),
                 )  # fmt: skip
-        processes.wait()
-        found = finished_fold(states)
-        assert found is not None  # the first process has written it
-        outcomes[name] = found
-        if processes.is_first and not is_settled(states):
-            tensors = finished_tensors(states)
-            facts = adapter_facts(
-                data.rows, one, values, asked, weights[name], label=label, layout=layout, base=base,
-                lora=lora_facts(*making.rank_and_alpha(tensors), continued=lora_choice == "continue"),
-                fold=None if name == _EVERYTHING else name, fold_column=fold_column, fingerprint=data.digest, run=run,
-                outcome=found.facts, dtype=dtype, quantize=quantize,
-                result=_report(data, {name: one}, outcomes, values, options),
-            )  # fmt: skip
-            with saving(states, found.facts["steps"]):
-                write_adapter(adapter, tensors, facts)
-            settle(states)
-    if not processes.is_first:
-        return Finetuned(folder.path, adapters, None)
-    report = _report(data, splits, outcomes, values, options)
-    if report is not None:
-        write_report(folder.path, report, values, options)
-    return Finetuned(folder.path, adapters, report)
-
-
-#: The name of a training on every row, which holds nothing out.
-_EVERYTHING = "everything"
+                with saving(states, found.facts["steps"]):
+                    write_adapter(adapter, tensors, facts)
+                settle(states)
+        if not processes.is_first:
+            return Finetuned(folder.path, adapters, None)
+        report = _report(data, splits, outcomes, values, options)
+        if report is not None:
+            write_report(folder.path, report, values, options)
+        return Finetuned(folder.path, adapters, report)
 
 
 @dataclass(eq=False)
@@ -306,10 +301,18 @@ def _place(ds: object) -> str | None:
     return Path(ds).resolve().name if Path(ds).exists() else os.fspath(ds)
 
 
-def _adapters(folder: RunFolder, splits: dict[str, Split]) -> tuple[Path, ...]:
+def _adapters(folder: RunFolder, splits: dict[str | None, Split]) -> tuple[Path, ...]:
     if len(splits) == 1:
         return (folder.path,)
-    return tuple(folder.path / f"fold-{one}" for one in _file_names(list(splits)))
+    return tuple(folder.path / f"fold-{one}" for one in _file_names([str(name) for name in splits]))
+
+
+def _is_adapter(directory: Path) -> bool:
+    try:
+        open_adapter(directory)
+    except ModelError:
+        return False
+    return True
 
 
 def _file_names(folds: Sequence[str]) -> list[str]:
@@ -318,12 +321,12 @@ def _file_names(folds: Sequence[str]) -> list[str]:
     return named if len({one.lower() for one in named}) == len(named) else [str(number) for number in range(len(folds))]
 
 
-def _title(name: str) -> str:
-    return name if name == _EVERYTHING else f"fold {name}"
+def _title(fold: str | None) -> str:
+    return "all rows" if fold is None else f"fold {fold}"
 
 
 def _report(
-    data: TrainingData, splits: dict[str, Split], outcomes: dict[str, FoldOutcome], recipe: Recipe,
+    data: TrainingData, splits: dict[str | None, Split], outcomes: dict[str | None, FoldOutcome], recipe: Recipe,
     options: ReportOptions,
 ) -> ProbeResult | None:  # fmt: skip
     """Scores of the rows that some folds have held out; None where nothing was."""

@@ -6,7 +6,6 @@ adapter directory written ─► `settle`: outcome.json stays, the tensors are t
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from emollama_hf.computing.number_types import DtypeName
@@ -26,11 +26,12 @@ from emollama_hf.training.clips import Clips, Collate
 from emollama_hf.training.fold_training import train
 from emollama_hf.training.prompting import Prompting, published_scored_texts
 from emollama_hf.training.recipe import Recipe
-from emollama_hf.training.saved_states import saving, states
+from emollama_hf.training.saved_states import remove_states, saving
 from emollama_hf.training.scoring import Scored, score_as_published, score_by_likelihood
 from emollama_hf.training.split import Split
 from emollama_hf.training.trainable import TrainableEmotionLlama
 from emollama_hf.training.training_data import TrainingData
+from emollama_hf.training.training_error import TrainingError
 
 logger = package_logger(__name__)
 
@@ -118,6 +119,12 @@ def run_fold(
     if not writes:
         return FoldOutcome(None, facts)
     scored = _scored(model, setting, split.test) if len(split.test) else None
+    if scored is not None and np.isnan(scored.scores).any():
+        raise TrainingError(
+            f"{title}: {int(np.isnan(scored.scores).any(axis=1).sum())} of {len(split.test)} held-out clips have a "
+            "score that is no number: a value left the range of the number type. Train with dtype='bfloat16' or "
+            "'float32'."
+        )
     with saving(folder, training.steps):
         with atomic_path(folder / _TENSORS) as path:
             save_file(model.trained_tensors(), path)
@@ -125,8 +132,7 @@ def run_fold(
         if scored is not None:  # JSON has no infinity
             said["scores"] = [[None if one == -np.inf else one for one in row] for row in scored.scores.tolist()]
         write_files(folder, {_OUTCOME: json_text({**facts, **said}).encode()})
-    for state in states(folder).values():
-        shutil.rmtree(state, ignore_errors=True)
+    remove_states(folder)
     return FoldOutcome(scored, facts)
 
 
@@ -136,12 +142,22 @@ def finished_fold(folder: Path) -> FoldOutcome | None:
         found = read_object(folder / _OUTCOME)
     except (OSError, ValueError):
         return None
+    if (folder / _TENSORS).is_file() and _damaged(folder / _TENSORS):
+        return None
     scores, answers = found.pop("scores", None), found.pop("answers", None)
     scored = None
     if scores is not None:
         values = np.array([[-np.inf if one is None else one for one in row] for row in scores], np.float64)
         scored = Scored(values, None if answers is None else tuple(answers))
     return FoldOutcome(scored, found)
+
+
+def _damaged(tensors: Path) -> bool:
+    try:
+        with safe_open(tensors, "pt"):
+            return False
+    except (OSError, SafetensorError):
+        return True
 
 
 def finished_tensors(folder: Path) -> dict[str, torch.Tensor]:

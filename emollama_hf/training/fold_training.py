@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from emollama_hf.training.adapter_trainer import AdapterTrainer
+from emollama_hf.console.logs import package_logger
+from emollama_hf.training.adapter_trainer import TRAINER_STATE, AdapterTrainer
 from emollama_hf.training.best_epoch import BestEpoch
 from emollama_hf.training.clips import Clips, Collate
 from emollama_hf.training.recipe import Recipe
-from emollama_hf.training.saved_states import last_state, remove_incomplete
+from emollama_hf.training.saved_states import last_state, remove_damaged, remove_states
 from emollama_hf.training.trainable import TrainableEmotionLlama
 from emollama_hf.training.training_error import TrainingError
-from emollama_hf.training.watch import Watch
+from emollama_hf.training.watch import Watch, check_loss
+
+logger = package_logger(__name__)
 
 #: States that stay on the disk: a killed run may have been writing the last one.
 _STATES = 2
@@ -94,10 +97,17 @@ def train(
     )
     _silence(trainer)
     if trainer.is_world_process_zero():
-        remove_incomplete(folder)
+        remove_damaged(folder)
+        if choosing is not None and not best.is_whole() and _has_chosen(last_state(folder)):
+            logger.warning("%s: the tensors of the best epoch are damaged: training begins again.", title)
+            remove_states(folder)
     trainer.accelerator.wait_for_everyone()
     state = last_state(folder)
-    trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    if state is not None and _is_last(state):
+        trainer.take_last(str(state))
+    else:
+        done = trainer.train(resume_from_checkpoint=None if state is None else str(state))
+        check_loss(done.training_loss, trainer.state.global_step)
     trainer.accelerator.wait_for_everyone()
     chosen = best.facts() if choosing is not None else None
     if chosen is not None:
@@ -111,8 +121,28 @@ def train(
     return Training(chosen, trainer.state.global_step, history)
 
 
+def _is_last(state: Path) -> bool:
+    found = TrainerState.load_from_json(str(state / TRAINER_STATE))
+    return bool(found.global_step >= found.max_steps)
+
+
+def _has_chosen(state: Path | None) -> bool:
+    """Whether a state is of a time when there was a best epoch."""
+    if state is None:
+        return False
+    history = TrainerState.load_from_json(str(state / TRAINER_STATE)).log_history
+    return any("eval_loss" in entry for entry in history)
+
+
 class _SaveEpochs(TrainerCallback):
     """A state at the end of each epoch beside those by steps: what chose the epoch need not be computed again."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        # The last step of an epoch is saved when the rows have chosen: a training that goes on behind it does not ask
+        # them again.
+        if float(state.epoch).is_integer() or state.global_step >= state.max_steps:
+            control.should_save = False
+        return control
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         control.should_save = True

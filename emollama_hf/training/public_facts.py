@@ -163,7 +163,7 @@ _PUBLIC: dict[str, Any] = {
         "left_out": _by_class,
         "labels": _by_class,
         "groups": _number,
-        "dataset": _text,
+        "dataset": _digest,
         "run": _digest,
         "chosen": {"step": _number, "epoch": _number, "loss": _number},
         "steps": _number,

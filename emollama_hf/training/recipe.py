@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from emollama_hf.encoders.adaptation import MOST_ALPHA
 from emollama_hf.text.near_names import near_names
 from emollama_hf.training.training_error import TrainingError
 
@@ -120,7 +121,7 @@ class Recipe:
             ("weight_decay", 0.0, 10.0),
             ("warmup", 0.0, 1.0),
             ("lora_dropout", 0.0, 0.9),
-            ("lora_alpha", 0.0, 1e6),
+            ("lora_alpha", 1e-6, MOST_ALPHA),
             ("eps", 0.0, 1.0),
         ):
             _check_number(name, getattr(self, name), least, most)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emollama_hf.files.atomic_write import write_files
+from filelock import FileLock, Timeout
+
+from emollama_hf.files.atomic_write import partial_name, write_files
 from emollama_hf.files.given_path import given_path
 from emollama_hf.files.json_text import json_text
 from emollama_hf.files.strict_json import read_object
@@ -15,7 +19,7 @@ from emollama_hf.training.training_error import TrainingError
 
 #: States of a training that is not finished; removed when it is.
 STATES = ".training"
-_RUN = "run.json"
+_RUN, _LOCK = "run.json", "lock"
 
 
 @dataclass(frozen=True)
@@ -30,23 +34,39 @@ class RunFolder:
     path: Path
     identity: dict[str, Any]
 
-    def states(self, fold: str) -> Path:
-        """The folder of one training's states."""
-        return self.path / STATES / fold
+    def states(self, number: int) -> Path:
+        """The folder of one training's states.  number: of its fold; a fold's name can be a path, or too long."""
+        return self.path / STATES / str(number)
 
-    def begin(self) -> None:
-        """Note what is trained here, before the first step.
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """The block trains here, and no other process does meanwhile. What is trained is noted before the first step.
 
         Raises:
-            TrainingError: the folder cannot be written to.
+            TrainingError: the folder cannot be written to, or another process trains into it.
         """
+        lock = FileLock(self.path / STATES / _LOCK)
         try:
-            write_files(self.path, {})
-            write_files(self.path / STATES, {_RUN: json_text(self.identity).encode()})
-        except OSError as error:
+            (self.path / STATES).mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
             raise TrainingError(
-                f"{self.path} cannot be written to ({error.strerror}). Choose another folder."
-            ) from error
+                f"another process trains into {self.path} now. Wait for it, or choose another folder."
+            ) from None
+        except OSError as error:
+            raise self._not_written(error) from error
+        try:
+            open_run_folder(self.path, self.identity)  # that another process may have begun in meanwhile
+            try:
+                write_files(self.path / STATES, {_RUN: json_text(self.identity).encode()})
+            except OSError as error:
+                raise self._not_written(error) from error
+            yield
+        finally:
+            lock.release()
+
+    def _not_written(self, error: OSError) -> TrainingError:
+        return TrainingError(f"{self.path} cannot be written to ({error.strerror or error}). Choose another folder.")
 
 
 def open_run_folder(out: str | os.PathLike[str], identity: dict[str, Any]) -> RunFolder:
@@ -59,7 +79,7 @@ def open_run_folder(out: str | os.PathLike[str], identity: dict[str, Any]) -> Ru
     folder = RunFolder(path, identity)
     if path.exists() and not path.is_dir():
         raise TrainingError(f"{path} is a file, expected a folder that is new. Choose another.")
-    if not path.is_dir() or not any(path.iterdir()):
+    if not path.is_dir() or _is_new(path):
         return folder
     before = _recorded(path)
     if before is None:
@@ -75,6 +95,17 @@ def open_run_folder(out: str | os.PathLike[str], identity: dict[str, Any]) -> Ru
             f"{path} holds a training that differs from this one ({told}). Choose another folder, or remove that one."
         )
     return folder
+
+
+def _is_new(path: Path) -> bool:
+    """Whether a folder is empty, or holds what a call leaves that was ended before it noted what it trains."""
+    inside = [one.name for one in path.iterdir()]
+    states = path / STATES
+    return not inside or (
+        inside == [STATES]
+        and states.is_dir()
+        and all(one.name in (_LOCK, partial_name(_RUN)) for one in states.iterdir())
+    )
 
 
 def _recorded(path: Path) -> dict[str, Any] | None:

@@ -11,14 +11,21 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from emollama_hf.console.logs import package_logger
+from emollama_hf.files.atomic_write import write_files
+from emollama_hf.files.digest import hash_file
+from emollama_hf.files.json_text import json_text
+from emollama_hf.files.strict_json import read_object
 from emollama_hf.training.training_error import TrainingError
+
+logger = package_logger(__name__)
 
 #: What torch.save says where a file cannot be written to its end.
 _TORCH_CANNOT_WRITE = ("inline_container", "iostream error", "PytorchStreamWriter")
 #: A disk with less room is full.
 _FULL_BELOW = 4_000_000
-#: The last file of a state: one without it was not written to the end.
-COMPLETE = "complete"
+#: The last file of a state, with the hashes of the others: a state without it was not written to the end.
+COMPLETE = "complete.json"
 _STATE = re.compile(r"checkpoint-(\d+)")
 
 
@@ -34,15 +41,57 @@ def states(folder: Path) -> dict[int, Path]:
 
 def last_state(folder: Path) -> Path | None:
     """The last state that was written to the end; None if there is none."""
-    complete = [path for path in states(folder).values() if (path / COMPLETE).is_file()]
+    complete = [path for path in states(folder).values() if _is_complete(path)]
     return complete[-1] if complete else None
+
+
+def begin_state(state: Path) -> None:
+    """Note that a state is being written, which may replace one of the same step."""
+    (state / COMPLETE).unlink(missing_ok=True)
+
+
+def end_state(state: Path) -> None:
+    """Note that a state is written to the end."""
+    hashes = {path.name: hash_file(path) for path in sorted(state.iterdir()) if path.name != COMPLETE}
+    write_files(state, {COMPLETE: json_text(hashes).encode()})
+
+
+def remove_damaged(folder: Path) -> None:
+    """Remove the states that a killed or failed process was writing, and those whose files have changed since.
+
+    After a power cut a file can be shorter than it was written, or full of zeros.
+    """
+    remove_incomplete(folder)
+    for path in states(folder).values():
+        if not _is_whole(path):
+            logger.warning("the saved state %s is damaged, and is removed: training goes on before it.", path)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_incomplete(folder: Path) -> None:
     """Remove the states that a killed or failed process was writing."""
     for path in states(folder).values():
-        if not (path / COMPLETE).is_file():
+        if not _is_complete(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_states(folder: Path) -> None:
+    """Remove every state."""
+    for path in states(folder).values():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_complete(state: Path) -> bool:
+    return (state / COMPLETE).is_file()
+
+
+def _is_whole(state: Path) -> bool:
+    """Whether a state has the files that were written, with their content."""
+    try:
+        hashes = read_object(state / COMPLETE)
+        return bool(hashes) and all(hash_file(state / name) == one for name, one in hashes.items())
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager

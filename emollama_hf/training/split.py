@@ -98,7 +98,7 @@ def chosen_folds(rows: ProbeRows, fold: str | int | None) -> tuple[str | None, .
         Names of folds, or (None,).
 
     Raises:
-        TrainingError: there is no such fold, or there are none.
+        TrainingError: there is no such fold, or there are none; a fold is called "all".
     """
     if fold is None:
         return (None,)
@@ -106,6 +106,10 @@ def chosen_folds(rows: ProbeRows, fold: str | int | None) -> tuple[str | None, .
         raise TrainingError(
             f"fold={fold!r}: no column gives the folds. Name it (fold_column=, --fold-column), or leave fold out to "
             "train on all rows."
+        )
+    if str(fold) == ALL in rows.fold_names:
+        raise TrainingError(
+            f"fold={ALL!r} stands for each fold in turn, and one fold has this name. Give that fold another name."
         )
     if str(fold) in rows.fold_names:
         return (str(fold),)

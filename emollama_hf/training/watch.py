@@ -19,6 +19,15 @@ logger = package_logger(__name__)
 REPORT_S = 30.0
 
 
+def check_loss(loss: float, step: int) -> None:
+    """Raise TrainingError for a loss that is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss} at step {step}: a value left the range of the number type, or the learning rate is "
+            "too high. Train with dtype='bfloat16' or 'float32', or a lower learning_rate."
+        )
+
+
 class Watch(TrainerCallback):
     """Loss, steps a second and time left of a training.
 
@@ -52,11 +61,7 @@ class Watch(TrainerCallback):
         if logs is None or "loss" not in logs:
             return
         self._loss = float(logs["loss"])
-        if not math.isfinite(self._loss):
-            raise TrainingError(
-                f"the loss is {self._loss} at step {state.global_step}: a value left the range of the number type, or "
-                "the learning rate is too high. Train with dtype='bfloat16' or 'float32', or a lower learning_rate."
-            )
+        check_loss(self._loss, state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()

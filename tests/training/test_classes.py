@@ -54,6 +54,8 @@ def test_no_weights_are_ones() -> None:
         ([1.0], "1 for 2 classes. Expected a number for each of the classes 'NonMW', 'MW'"),
         ([1.0, 0.0], "0.0 of class 'MW' is no positive number"),
         ([1.0, float("nan")], "nan of class 'MW' is no positive number"),
+        ([1e300, 1.0], "1e+300 of class 'NonMW' is no positive number from 1e-06 to 1e+06"),
+        ([1.0, 1e-300], "1e-300 of class 'MW' is no positive number"),
         ([True, 1.0], "True of class 'NonMW' is no positive number"),
         ({"MW": "1", "NonMW": 1}, "'1' of class 'MW' is no positive number"),
         (2.0, "class_weights=2.0: expected a number for each"),

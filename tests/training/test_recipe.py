@@ -48,6 +48,7 @@ def _faulty(recipe: Recipe) -> list[bool]:
         ({"epoch_chosen_by": "train"}, "epoch_chosen_by='train' is unknown"),
         ({"schedule": "step"}, "schedule='step' is unknown"),
         ({"max_steps": 0}, "max_steps=0"),
+        ({"lora_alpha": 0.0}, "lora_alpha=0.0"),  # a LoRA without effect, which no adapter directory takes
     ],
 )
 def test_values_out_of_bounds_are_refused(overrides: dict[str, Any], message: str) -> None:
