@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from emollama_hf.errors import MissingLibraryError
@@ -32,6 +33,19 @@ def extra_library(module: str, *, extra: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != library:
             raise  # the library is installed, and something that it needs is not
-        raise MissingLibraryError(
-            f"{purpose} needs {library}, which is not installed. Install it with: pip install 'emollama_hf[{extra}]'"
-        ) from None
+        raise MissingLibraryError(_missing(library, extra, purpose)) from None
+
+
+def check_extra_library(library: str, *, extra: str, purpose: str) -> None:
+    """Raise MissingLibraryError if a library is not installed, without the seconds that an import of it takes.
+
+    Args:
+        library: its name, such as "peft".
+        extra, purpose: as for `extra_library`.
+    """
+    if find_spec(library) is None:
+        raise MissingLibraryError(_missing(library, extra, purpose))
+
+
+def _missing(library: str, extra: str, purpose: str) -> str:
+    return f"{purpose} needs {library}, which is not installed. Install it with: pip install 'emollama_hf[{extra}]'"

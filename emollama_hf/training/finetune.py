@@ -11,17 +11,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from datasets import Dataset
 
 from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.adapter import open_adapter, write_adapter
 from emollama_hf.computing.exact_float32 import exact_float32
-from emollama_hf.computing.extra_library import extra_library
+from emollama_hf.computing.extra_library import check_extra_library
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.computing.process import resolve_device
 from emollama_hf.console.logs import package_logger
@@ -29,32 +29,25 @@ from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.errors import ModelError
 from emollama_hf.files.digest import json_digest
 from emollama_hf.probing.result import ProbeResult
+from emollama_hf.stages.decoder_stage import LAYOUTS
 from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
-from emollama_hf.training.adapter_facts import adapter_facts, base_facts, lora_facts, recipe_json
-from emollama_hf.training.base_model import LoraChoice, base_model
-from emollama_hf.training.class_weights import class_weights
 from emollama_hf.training.finetuned import Finetuned
-from emollama_hf.training.fold_run import (
-    FoldOutcome,
-    Setting,
-    finished_fold,
-    finished_tensors,
-    is_settled,
-    run_fold,
-    settle,
-)
 from emollama_hf.training.gpu_memory import gpu_memory_errors
+from emollama_hf.training.plan import planned
 from emollama_hf.training.processes import Processes
-from emollama_hf.training.prompting import PART, TASK, instruction_of, prompting
+from emollama_hf.training.prompting import PART, TASK
 from emollama_hf.training.recipe import FAULTS, Recipe, chosen_recipe
 from emollama_hf.training.report import ReportOptions, finetuned_report, write_report
-from emollama_hf.training.run_folder import RunFolder, open_run_folder
-from emollama_hf.training.saved_states import saving
-from emollama_hf.training.split import Split, chosen_folds, parts
-from emollama_hf.training.target_texts import target_texts
-from emollama_hf.training.training_data import TrainingData, training_data
+from emollama_hf.training.run_folder import RunFolder, check_run_folder, open_run_folder
+from emollama_hf.training.split import Split
+from emollama_hf.training.training_data import TrainedColumns, TrainingData, labelled_rows, training_data
 from emollama_hf.training.training_error import TrainingError
-from emollama_hf.training.training_memory_check import check_training_memory
+
+if TYPE_CHECKING:
+    import torch
+
+    from emollama_hf.training.base_model import LoraChoice
+    from emollama_hf.training.fold_run import FoldOutcome, Setting
 
 logger = package_logger(__name__)
 
@@ -134,11 +127,24 @@ def finetune(
         >>> done.report.table.shape
         (2, 38)
     """
-    for library, what in (("peft", "train"), ("accelerate", "train"), ("sklearn", "train"), ("matplotlib", "train")):
-        extra_library(library, extra=what, purpose="training")
+    for library in ("peft", "accelerate", "sklearn", "matplotlib"):
+        check_extra_library(library, extra="train", purpose="training")
     values = chosen_recipe(recipe, overrides)
-    choice = _checked_choices(lora, quantize, fold, fold_column)
+    choice = _checked_choices(lora, quantize, layout, fold, fold_column)
     source = open_model(model, revision=revision, tokenizer=tokenizer)
+    # Rows, folds, answers and the folder are checked before torch is imported and before clips are computed.
+    columns = TrainedColumns(label, group, fold_column, positive)
+    opened, known = labelled_rows(ds, columns, split=split, labels=labels)
+    planning = partial(
+        planned, source=source, recipe=values, fold=fold, grouped=group is not None, layout=layout, task=task,
+        instruction=instruction,
+    )  # fmt: skip
+    plan = planning(known)
+    check_run_folder(out)
+    from emollama_hf.training.adapter_facts import adapter_facts, base_facts, lora_facts, recipe_json
+    from emollama_hf.training.fold_run import Setting, finished_fold, finished_tensors, is_settled, run_fold, settle
+    from emollama_hf.training.saved_states import saving
+
     lora_choice: LoraChoice = choice or ("new" if source.is_random else "continue")
     if lora_choice == "continue":
         source.load_lora(PART)  # said now, and not after the clips were read
@@ -150,28 +156,12 @@ def finetune(
             logger.warning("recipe as_published: %s", fault)
     with processes.first_alone():
         data = training_data(
-            ds, model, revision=revision, label=label, group=group, fold_column=fold_column, positive=positive,
+            opened, model, revision=revision, label=label, group=group, fold_column=fold_column, positive=positive,
             layout=layout, store_dtype="float32" if dtype == "float32" else "float16", device=device, work=work,
-            split=split,
-            labels=labels,
         )  # fmt: skip
-    classes = data.rows.labels.classes
-    texts = target_texts(values.target_texts, classes, source.tokenizer(PART), recipe=values.name).texts
-    asked = prompting(
-        source, task=task, instruction=instruction_of(classes, instruction), chat_template=values.chat_template,
-        layout=layout, texts=texts,
-    )  # fmt: skip
-    splits = {
-        name: parts(data.rows, name, chosen_by=values.epoch_chosen_by, grouped=group is not None, seed=values.seed)
-        for name in chosen_folds(data.rows, fold)
-    }
-    weights = {
-        name: class_weights(
-            values.class_weights, data.rows.labels,
-            np.arange(len(data.rows)) if values.weights_from_all else one.training_part,
-        )
-        for name, one in splits.items()
-    }  # fmt: skip
+    if not np.array_equal(data.rows.indices, known.indices):
+        plan = planning(data.rows)  # clips that could not be computed are left out
+    asked, splits, weights = plan.prompting, plan.splits, plan.weights
     base = base_facts(source)
     identity = {
         "recipe": recipe_json(values),
@@ -251,6 +241,9 @@ class _Making:
     _initial: Any = None
 
     def fresh(self) -> Any:
+        from emollama_hf.training.base_model import base_model
+        from emollama_hf.training.training_memory_check import check_training_memory
+
         if self._model is None:
             setting = self.setting
             check_training_memory(self.source, setting, lora=self.lora, layout=self.layout, quantize=self.quantize)
@@ -269,12 +262,14 @@ class _Making:
 
 
 def _checked_choices(
-    lora: str | None, quantize: str | None, fold: str | int | None, fold_column: str | None
+    lora: str | None, quantize: str | None, layout: str, fold: str | int | None, fold_column: str | None
 ) -> LoraChoice | None:
     if lora not in (None, *_LORA):
         raise TrainingError(f"lora={lora!r} is unknown. Valid: {', '.join(_LORA)}.")
     if quantize not in (None, *QUANTIZATIONS):
         raise TrainingError(f"quantize={quantize!r} is unknown. Valid: {', '.join(QUANTIZATIONS)}.")
+    if layout not in LAYOUTS:
+        raise TrainingError(f"layout={layout!r} is unknown. Valid: {', '.join(LAYOUTS)}.")
     if fold is not None and fold_column is None:
         raise TrainingError(f"fold={fold!r} is a value of a column of folds: name it (fold_column=, --fold-column).")
     if fold is None and fold_column is not None:

@@ -69,23 +69,30 @@ class RunFolder:
         return TrainingError(f"{self.path} cannot be written to ({error.strerror or error}). Choose another folder.")
 
 
+def check_run_folder(out: str | os.PathLike[str]) -> Path:
+    """The path of a folder that is new, or holds a training.
+
+    Raises:
+        TrainingError: it is a file, or holds something else.
+    """
+    path = given_path(out, error=TrainingError)
+    if path.exists() and not path.is_dir():
+        raise TrainingError(f"{path} is a file, expected a folder that is new. Choose another.")
+    if path.is_dir() and not _is_new(path) and _recorded(path) is None:
+        raise TrainingError(
+            f"{path} is not empty and holds no training of emollama_hf. Choose another folder, or empty it."
+        )
+    return path
+
+
 def open_run_folder(out: str | os.PathLike[str], identity: dict[str, Any]) -> RunFolder:
     """The folder of a training, new or the same one's.
 
     Raises:
         TrainingError: it holds something else, or a training with other options or rows: which ones, and what to do.
     """
-    path = given_path(out, error=TrainingError)
-    folder = RunFolder(path, identity)
-    if path.exists() and not path.is_dir():
-        raise TrainingError(f"{path} is a file, expected a folder that is new. Choose another.")
-    if not path.is_dir() or _is_new(path):
-        return folder
-    before = _recorded(path)
-    if before is None:
-        raise TrainingError(
-            f"{path} is not empty and holds no training of emollama_hf. Choose another folder, or empty it."
-        )
+    path = check_run_folder(out)
+    before = identity if not path.is_dir() or _is_new(path) else _recorded(path) or identity
     changed = [name for name in sorted(before.keys() | identity.keys()) if before.get(name) != identity.get(name)]
     if changed:
         told = "; ".join(
@@ -94,7 +101,7 @@ def open_run_folder(out: str | os.PathLike[str], identity: dict[str, Any]) -> Ru
         raise TrainingError(
             f"{path} holds a training that differs from this one ({told}). Choose another folder, or remove that one."
         )
-    return folder
+    return RunFolder(path, identity)
 
 
 def _is_new(path: Path) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
@@ -139,6 +138,33 @@ class TrainingData:
         return self.ds.select_columns([schema.IMAGE_TOKENS]).with_format("arrow")
 
 
+def labelled_rows(
+    ds: Dataset | str | os.PathLike[str],
+    columns: TrainedColumns,
+    *,
+    split: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+) -> tuple[Dataset, ProbeRows]:
+    """A data set with clips or features to train on, and its labels, groups and folds; nothing is computed.
+
+    Args:
+        ds, split, labels: as `open_clips` takes them.
+        columns: of labels, groups and folds.
+
+    Returns:
+        The data set, and its rows that have a label, a group and a fold.
+
+    Raises:
+        TrainingError: an unknown column, one class, a group in two folds, one fold, blanks in labels, no row that is
+            left, columns that are missing.
+        ValueError, FileNotFoundError: as `open_clips`.
+    """
+    opened = open_clips(ds, split=split, labels=labels)
+    _check_named(opened, columns)
+    check_computable(opened.column_names)
+    return opened, _read(opened, (), columns)
+
+
 def training_data(
     ds: Dataset | str | os.PathLike[str],
     model: str | os.PathLike[str],
@@ -183,10 +209,7 @@ def training_data(
     columns = TrainedColumns(label, group, fold_column, positive)
     if layout not in LAYOUTS:
         raise TrainingError(f"layout={layout!r} is unknown. Valid: {', '.join(LAYOUTS)}.")
-    opened = open_clips(ds, split=split, labels=labels)
-    _check_named(opened, columns, hint=_table_hint(ds, labels))
-    check_computable(opened.column_names)
-    _read(opened, (), columns)  # hours of work are not for labels that cannot be trained on
+    opened, _ = labelled_rows(ds, columns, split=split, labels=labels)  # hours of work are not for labels that fail
     wanted = [*COLUMNS, *schema.ROW_NAMES, schema.STATUS, schema.ERROR, label, group, fold_column]
     opened = opened.select_columns([name for name in opened.column_names if name in wanted])
     config = open_model(model, revision=revision).config(PART)
@@ -217,18 +240,14 @@ def _read(ds: Dataset, features: Sequence[str], columns: TrainedColumns) -> Prob
     return rows
 
 
-def _table_hint(ds: object, labels: object) -> str:
-    """What to say where a folder of clips lacks a column."""
-    is_folder = isinstance(ds, str | os.PathLike) and Path(ds).is_dir()
-    return " Name the table of labels (labels=, --labels)." if is_folder and labels is None else ""
-
-
-def _check_named(ds: Dataset, columns: TrainedColumns, *, hint: str) -> None:
+def _check_named(ds: Dataset, columns: TrainedColumns) -> None:
     for option, name in (("label", columns.label), ("group", columns.group), ("fold_column", columns.fold)):
         try:
             if name is not None:
                 check_column(name, ds.column_names, option=option)
         except ProbeError as error:
+            unlabelled = set(ds.column_names) <= {schema.FILE_NAME, schema.VIDEO}
+            hint = " The clips came without a table of labels: name it (labels=, --labels)." if unlabelled else ""
             raise TrainingError(f"{error}{hint}") from None
 
 

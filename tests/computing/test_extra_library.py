@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emollama_hf.computing.extra_library import extra_library
+from emollama_hf.computing.extra_library import check_extra_library, extra_library
 from emollama_hf.errors import MissingLibraryError
 
 
@@ -27,3 +27,12 @@ def test_a_library_that_lacks_one_of_its_own_is_not_called_missing(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="something_that_nobody_has"):
         extra_library("half_a_library", extra="probe", purpose="a test")
+
+
+def test_a_check_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_library.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    check_extra_library("slow_library", extra="train", purpose="a test")
+    assert "slow_library" not in sys.modules
+    with pytest.raises(MissingLibraryError, match=r"a test needs no_library.*pip install 'emollama_hf\[train\]'"):
+        check_extra_library("no_library", extra="train", purpose="a test")

@@ -113,6 +113,12 @@ def test_labels_are_checked_before_clips_are_computed(tmp_path: Path, monkeypatc
         training_data(ds, TINY, label="mw_label")
 
 
+def test_a_folder_without_its_table_says_so() -> None:
+    ds = Dataset.from_dict({"file_name": ["a.mp4"], "video": ["a.mp4"]})
+    with pytest.raises(TrainingError, match=r"no such column.*without a table of labels.*--labels"):
+        training_data(ds, TINY, label="mw_label")
+
+
 def test_clips_that_all_fail_are_an_error(tmp_path: Path) -> None:
     ds = Dataset.from_dict({"video": [str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4")], "mw_label": ["MW", "NonMW"]})
     with pytest.raises(TrainingError, match=r"none of the 2 rows can be trained on: 2 failed \(missing_file\)"):

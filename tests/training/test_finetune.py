@@ -322,5 +322,5 @@ def test_out_of_gpu_memory_says_what_helps_and_keeps_what_was_saved(tmp_path: Pa
     ds, options = people(), {"fold": 0, "epochs": 2, "save_steps": 2}
     with pytest.raises(TrainingError, match=r"batch_size=4.*halve batch_size and double accumulation"):
         finetune(ds, tmp_path / "out", callbacks=[Full()], **options)
-    assert (tmp_path / "out" / ".training" / "0" / "checkpoint-2" / "complete").is_file()
+    assert (tmp_path / "out" / ".training" / "0" / "checkpoint-2" / "complete.json").is_file()
     assert finetune(ds, tmp_path / "out", **options).report is not None
