@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emollama_hf.frames.clip import Picture
-from emollama_hf.frames.faces.detect import Face
+from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.frame_view import FrameView
 
 # With the decoder, the networks and the index of a long file this stays well below 300 MB.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emollama_hf.frames.faces.detect import Face
+from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.frame_view import FrameView
 from emollama_hf.frames.held import HeldFrames
 from emollama_hf.frames.pictures.pictures import GivenPicture

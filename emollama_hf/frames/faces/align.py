@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from emollama_hf.frames.faces.detect import LEFT_EYE, LEFT_MOUTH, RIGHT_EYE, RIGHT_MOUTH
+from emollama_hf.frames.faces.face import LEFT_EYE, LEFT_MOUTH, RIGHT_EYE, RIGHT_MOUTH
 from emollama_hf.frames.frame_view import FrameView
 from emollama_hf.frames.opencv import one_thread
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emollama_hf.frames.faces.assignment import cheapest_pairs
 from emollama_hf.frames.faces.continuation import ALONE_COST, box_overlaps, continuation_costs
-from emollama_hf.frames.faces.detect import Face
+from emollama_hf.frames.faces.face import Face
 
 # Where a face should be: straight on, for at most about as long as its speed was measured over.
 _SPEED_OVER_S = 0.1  # at least, since a detection jitters by a pixel or two

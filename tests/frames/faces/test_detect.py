@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from emollama_hf.frames.demo_clips import astronaut
-from emollama_hf.frames.faces.detect import LEFT_EYE, RIGHT_EYE, Face, detect_faces
+from emollama_hf.frames.faces.detect import detect_faces
+from emollama_hf.frames.faces.face import LEFT_EYE, RIGHT_EYE, Face
 from tests import second_process, videos
 
 

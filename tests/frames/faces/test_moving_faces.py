@@ -12,7 +12,8 @@ from emollama_hf.frames import SampleSettings, even_indices, open_pictures, samp
 from emollama_hf.frames.faces.appearance import OTHER, appearance_distances, face_appearance
 from emollama_hf.frames.faces.assignment import cheapest_pairs
 from emollama_hf.frames.faces.continuation import box_overlaps
-from emollama_hf.frames.faces.detect import Face, detect_faces
+from emollama_hf.frames.faces.detect import detect_faces
+from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.tracks import SeenFrame, link_tracks
 from tests import crowds
 from tests.crowds import Scene, standing, swaying, walking, who

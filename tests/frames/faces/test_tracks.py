@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollama_hf.frames.faces.detect import Face
+from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.motion import FaceMotion
 from emollama_hf.frames.faces.tracks import SeenFrame, Track, chosen_tracks, link_tracks
 

@@ -1,0 +1,77 @@
+"""The network that finds faces, YuNet, as each thread of each process has it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.resources import files
+from threading import local
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emollama_hf.frames.opencv import errors_only, one_thread
+
+_SCORE_THRESHOLD = 0.6
+_OVERLAP_THRESHOLD = 0.3  # of boxes of one face, as in OpenCV's own example
+_TOP_K = 5000
+
+COLUMNS = 15  # of a row: x, y, width, height, five landmarks, score
+
+
+class FaceNetwork(Protocol):
+    """Finds the faces of a picture of any size, as it is."""
+
+    def rows(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Faces of a picture, (H, W, 3) uint8 BGR: (N, 15) float32.
+
+        A row is x, y, width, height of the box, x y of both eyes, nose and both mouth corners, in the picture's pixels,
+        and a score from 0.6 to 1. Overlapping boxes of one face are one row.
+        """
+
+
+class OpenCvYunet:
+    """YuNet 2023mar of the OpenCV Zoo through OpenCV's FaceDetectorYN, on one thread of a CPU."""
+
+    def __init__(self) -> None:
+        import cv2
+
+        # From memory, since OpenCV opens no files with some non-ASCII names on some systems. The OpenCV 5 engine
+        # warns that it ignores the (default) target: nothing that a user could act on.
+        with errors_only():
+            self._detector: Any = cv2.FaceDetectorYN.create(
+                "onnx",
+                _weights(),
+                np.zeros(0, np.uint8),
+                (320, 320),
+                _SCORE_THRESHOLD,
+                _OVERLAP_THRESHOLD,
+                _TOP_K,
+            )
+
+    def rows(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `FaceNetwork.rows`."""
+        with one_thread():
+            self._detector.setInputSize((bgr.shape[1], bgr.shape[0]))
+            found = self._detector.detect(bgr)[1]
+        return np.zeros((0, COLUMNS), np.float32) if found is None else np.asarray(found, np.float32)
+
+
+_per_thread = local()
+
+
+def face_network() -> FaceNetwork:
+    """This thread's own network."""
+    # A detector remembers the input size between two calls, so threads must not share one; a forked worker
+    # makes its own.
+    if getattr(_per_thread, "process", None) != os.getpid():
+        _per_thread.process, _per_thread.network = os.getpid(), OpenCvYunet()
+    network: FaceNetwork = _per_thread.network
+    return network
+
+
+@cache
+def _weights() -> NDArray[np.uint8]:
+    data = files("emollama_hf") / "data" / "face_detection_yunet_2023mar.onnx"
+    return np.frombuffer(data.read_bytes(), np.uint8)
