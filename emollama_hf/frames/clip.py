@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from emollama_hf.frames.frame_view import FrameView
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,18 @@ class Picture(Protocol):
     def nbytes(self) -> int:
         """Bytes of memory that it keeps alive."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as shown."""
+
     def rgb(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB, as shown."""
+
+    def resized(self, width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB: `rgb` at another size, averaged where it shrinks; cheaper than by way of it."""
+
+    def part(self, area: ArrayLike) -> FrameView:
+        """The part of `rgb` that lies in an area, x1 y1 x2 y2; it may hold more, and is cheaper than all of it."""
 
 
 class Clip(Protocol):

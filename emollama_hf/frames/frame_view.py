@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emollama_hf.frames.opencv import one_thread
+
 
 @dataclass(frozen=True)
 class FrameView:
@@ -33,19 +35,36 @@ class FrameView:
 
     def holds(self, area: ArrayLike) -> bool:
         """Whether everything of an area that lies in the frame is here."""
-        left, top, right, bottom = self._inside(area)
+        left, top, right, bottom = inside(area, self.width, self.height)
         height, width = self.pixels.shape[:2]
         return self.left <= left and self.top <= top and right <= self.left + width and bottom <= self.top + height
 
     def cut(self, area: ArrayLike) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         """The pixels of an area that lie in the frame, at least one, and where (left, top) they lie in it."""
-        left, top, right, bottom = self._inside(area)
+        left, top, right, bottom = inside(area, self.width, self.height)
         part = self.pixels[top - self.top : bottom - self.top, left - self.left : right - self.left]
         return part, (left, top)
 
-    def _inside(self, area: ArrayLike) -> tuple[int, int, int, int]:
-        x1, y1, x2, y2 = (float(v) for v in np.asarray(area))
-        left, top = int(np.clip(np.floor(x1), 0, self.width - 1)), int(np.clip(np.floor(y1), 0, self.height - 1))
-        right = int(np.clip(np.ceil(x2), left + 1, self.width))
-        bottom = int(np.clip(np.ceil(y2), top + 1, self.height))
-        return left, top, right, bottom
+
+def inside(area: ArrayLike, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom in whole pixels of the part of an area, x1 y1 x2 y2, in a frame; at least one pixel."""
+    x1, y1, x2, y2 = (float(v) for v in np.asarray(area))
+    left, top = int(np.clip(np.floor(x1), 0, width - 1)), int(np.clip(np.floor(y1), 0, height - 1))
+    right, bottom = int(np.clip(np.ceil(x2), left + 1, width)), int(np.clip(np.ceil(y2), top + 1, height))
+    return left, top, right, bottom
+
+
+def resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """(H, W) or (H, W, 3) uint8 at another size: averaged where it shrinks, interpolated where it grows.
+
+    It is halved as long as that leaves enough, which takes a tenth of averaging at once, and interpolated from there.
+    """
+    import cv2
+
+    with one_thread():
+        while pixels.shape[1] >= 2 * width and pixels.shape[0] >= 2 * height:
+            half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+            pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
+        if pixels.shape[:2] == (height, width):
+            return pixels
+        return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from emollama_hf.frames.clip import Picture
 from emollama_hf.frames.faces.face import Face
-from emollama_hf.frames.frame_view import FrameView
+from emollama_hf.frames.frame_view import FrameView, inside
+from emollama_hf.frames.working_picture import WorkingPicture
 
-# With the decoder, the networks and the index of a long file this stays well below 300 MB.
-BUDGET_BYTES = 88 * 2**20
+# With the decoder, the networks, the index of a long file and a block of `FaceWatch` this stays well below 300 MB.
+BUDGET_BYTES = 64 * 2**20
 
 _AROUND = 0.3  # of a face's size, kept on every side: crops reach beyond the box, and smoothing moves them
 
@@ -40,13 +41,15 @@ class HeldFrames:
             if number in self._whole and self._whole[number][0] < np.inf:
                 self._whole[number] = promise, self._whole[number][1]
 
-    def keep_faces(self, number: int, picture: Picture, pixels: NDArray[np.uint8], faces: list[Face]) -> None:
+    def keep_faces(self, number: int, picture: Picture, working: WorkingPicture, faces: list[Face]) -> None:
         """Hold what a crop of any of the faces needs; the whole picture if that is smaller, or shows no face."""
-        view = FrameView.whole(pixels)
         if faces:
             boxes = np.stack([np.r_[f.box[:2] - _AROUND * f.size, f.box[2:] + _AROUND * f.size] for f in faces])
-            part = view.part(np.r_[boxes[:, :2].min(0), boxes[:, 2:].max(0)])
-            if part.pixels.nbytes < picture.nbytes:
+            area = np.r_[boxes[:, :2].min(0), boxes[:, 2:].max(0)]
+            left, top, right, bottom = inside(area, *picture.size)
+            if 3 * (right - left) * (bottom - top) < picture.nbytes:
+                view = FrameView.whole(working.pixels) if working.size == picture.size else picture.part(area)
+                part = view.part(area)
                 self._faces[number] = part
                 self._nbytes += part.pixels.nbytes
                 self._make_room()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emollama_hf.errors import ClipError
 from emollama_hf.frames.clip import Clip, ClipInfo
-from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
-from emollama_hf.frames.faces.detect import detect_faces
 from emollama_hf.frames.faces.shots import Look, look_at, shot_numbers
-from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks
+from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks, likely_faces
+from emollama_hf.frames.faces.watch import FaceWatch, WatchedFrame
 from emollama_hf.frames.frame_view import FrameView
 from emollama_hf.frames.held import HeldFrames
-from emollama_hf.frames.peak.expression import whole_patch
+from emollama_hf.frames.peak.expression import patch_of, whole_patch
 from emollama_hf.frames.peak.peak import fixed_peak, most_expressive
 from emollama_hf.frames.peak.rating import ExpressionRating
 from emollama_hf.frames.sampling import even_indices, segment_indices
@@ -76,21 +76,7 @@ def sample_clip(
     detect = settings.faces == "detect"
     held = HeldFrames()
     rating = ExpressionRating()
-    observed: list[_Observed] = []
-    for number, picture in clip.pictures(numbers.all):
-        pixels = picture.rgb()
-        seen = _observe(number, clip, pixels, detect)
-        observed.append(seen)
-        if number in numbers.candidates:
-            rating.look(seen.frame, pixels, None if detect else whole_patch(pixels))
-            held.keep(number, picture, promise=1.0)  # as good as any until it is rated
-            held.update(rating.promises())
-        if number in numbers.whole:
-            held.keep(number, picture, promise=np.inf)
-        elif number in numbers.crops:
-            held.keep_faces(number, picture, pixels, seen.frame.faces)
-
-    frames = _with_shots(observed)
+    frames = _watched(clip, numbers, held, rating) if detect else _unwatched(clip, numbers, held, rating)
     tracks = chosen_tracks(frames)
     if detect:
         plan = plan_crops(frames, tracks, numbers.crops, settings, _seconds_per_frame(clip))
@@ -172,25 +158,54 @@ def _facemae_numbers(clip: Clip, settings: SampleSettings) -> NDArray[np.int64]:
     return np.array([clip.index_at(number / fps) for number in range(count)], np.int64)
 
 
-@dataclass(frozen=True)
-class _Observed:
-    frame: SeenFrame  # its shot is not known before all frames are
-    look: Look
+def _watched(clip: Clip, numbers: _Numbers, held: HeldFrames, rating: ExpressionRating) -> list[SeenFrame]:
+    """All frames with their faces; candidates are rated, and what crops may need is held."""
+    watch = FaceWatch(set(numbers.facemae.tolist()), set(numbers.crops))
+    frames: list[SeenFrame] = []
+    crops = set(numbers.crops)
+
+    def note(finished: list[WatchedFrame]) -> None:
+        for watched in finished:
+            number, picture = watched.number, watched.picture
+            seen = watched.seen()
+            frames.append(seen)
+            if number in numbers.candidates:
+                rating.look(seen, partial(patch_of, picture, watched.working))
+                held.keep(number, picture, promise=1.0)  # as good as any until it is rated
+                held.update(rating.promises())
+            if number in numbers.whole:
+                held.keep(number, picture, promise=np.inf)
+            elif number in crops:
+                held.keep_faces(number, picture, watched.working, likely_faces(seen))
+
+    for number, picture in clip.pictures(numbers.all):
+        note(watch.add(number, _time_of(clip, number), picture))
+    note(watch.finish())
+    return frames
 
 
-def _observe(number: int, clip: Clip, pixels: NDArray[np.uint8], detect: bool) -> _Observed:
-    height, width = pixels.shape[:2]
+def _unwatched(clip: Clip, numbers: _Numbers, held: HeldFrames, rating: ExpressionRating) -> list[SeenFrame]:
+    """All frames of a clip whose pictures are faces themselves."""
+    frames: list[SeenFrame] = []
+    looks: list[Look] = []
+    for number, picture in clip.pictures(numbers.all):
+        pixels = picture.rgb()
+        height, width = pixels.shape[:2]
+        frames.append(SeenFrame(number, _time_of(clip, number), 0, width, height, []))
+        looks.append(look_at(pixels))
+        if number in numbers.candidates:
+            rating.look_whole(frames[-1], whole_patch(pixels))
+            held.keep(number, picture, promise=1.0)
+            held.update(rating.promises())
+        if number in numbers.whole:
+            held.keep(number, picture, promise=np.inf)
+    shots = shot_numbers(looks, [frame.time_s for frame in frames])
+    return [replace(frame, shot=int(shot)) for frame, shot in zip(frames, shots, strict=True)]
+
+
+def _time_of(clip: Clip, number: int) -> float:
     time_s = clip.time_of(number)
-    if np.isnan(time_s):
-        time_s = number / _PICTURE_RATE
-    faces = detect_faces(pixels) if detect else []
-    faces = [replace(face, appearance=face_appearance(pixels, face.box)) for face in faces]
-    return _Observed(SeenFrame(number, time_s, 0, width, height, faces), look_at(pixels))
-
-
-def _with_shots(observed: list[_Observed]) -> list[SeenFrame]:
-    shots = shot_numbers([o.look for o in observed], [o.frame.time_s for o in observed])
-    return [o.frame.in_shot(int(shot)) for o, shot in zip(observed, shots, strict=True)]
+    return number / _PICTURE_RATE if np.isnan(time_s) else time_s
 
 
 def _seconds_per_frame(clip: Clip) -> float:

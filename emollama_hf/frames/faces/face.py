@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,15 @@ class Face:
     landmarks: (5, 2) float32, x y of both eyes, nose and both mouth corners.
     score: 0..1.
     appearance: what `face_appearance` returns of it; None where nobody asked.
+    is_guess: whether nobody looked, since it is between two detections that hardly differ; all above is then between
+        theirs.
     """
 
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     score: float
     appearance: NDArray[np.float32] | None = None
+    is_guess: bool = False
 
     @property
     def size(self) -> float:
@@ -53,3 +56,16 @@ class Face:
             return 0.0
         along = float((nose - left) @ axis) / length
         return max(0.0, 1.0 - abs(2.0 * along - 1.0))
+
+    def scaled(self, ratio: NDArray[np.floating]) -> Face:
+        """The face in a picture that is `ratio`, x y, times as large."""
+        by = np.asarray(ratio, np.float32)
+        return replace(self, box=self.box * np.tile(by, 2), landmarks=self.landmarks * by)
+
+    def between(self, other: Face, share: float) -> Face:
+        """A guess: where the face is on its way to another place of its own. share: of the way, 0..1."""
+        box, landmarks = (
+            ((1 - share) * a + share * b).astype(np.float32)
+            for a, b in ((self.box, other.box), (self.landmarks, other.landmarks))
+        )
+        return Face(box, landmarks, (1 - share) * self.score + share * other.score, is_guess=True)

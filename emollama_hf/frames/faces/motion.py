@@ -34,11 +34,11 @@ class FaceMotion:
 
     def __init__(self, track: Track, seconds_per_frame: float) -> None:
         self._numbers = np.array(list(track.faces), np.int64)
-        self._scores = [face.score for face in track.faces.values()]
+        self._scores = [0.0 if face.is_guess else face.score for face in track.faces.values()]
         points = np.stack([np.concatenate([f.box.reshape(2, 2), f.landmarks]) for f in track.faces.values()]).astype(
             np.float64
         )
-        self._points = _smooth(self._numbers, points)
+        self._points = _smooth(self._numbers, points, np.array([not face.is_guess for face in track.faces.values()]))
         self._seconds_per_frame = seconds_per_frame
 
     def place(self, number: int) -> FacePlace | None:
@@ -60,8 +60,8 @@ def _place(points: NDArray[np.float64], score: float) -> FacePlace:
     return FacePlace(values[:2].reshape(4), values[2:], score)
 
 
-def _smooth(numbers: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gaussian smoothing over frames of a track, (N, 7, 2), by their true distances.
+def _smooth(numbers: NDArray[np.int64], points: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Gaussian smoothing over frames of a track, (N, 7, 2), by their true distances. Guesses (not seen) stay.
 
     At each frame a straight line in time is fitted with Gaussian weights, sigma 1 frame. A plain weighted mean
     would pull a frame towards its only neighbour whenever the head moves, and sampled frames often come in lone
@@ -69,9 +69,9 @@ def _smooth(numbers: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[
     away in time have no weight in either.
     """
     smoothed = points.copy()
-    for i, number in enumerate(numbers):
-        distance = (numbers - number).astype(np.float64)
-        near = np.abs(distance) <= 4 * _SIGMA
+    for i in np.flatnonzero(seen).tolist():
+        distance = (numbers - numbers[i]).astype(np.float64)
+        near = seen & (np.abs(distance) <= 4 * _SIGMA)
         if near.sum() < 3:
             continue
         u = distance[near]

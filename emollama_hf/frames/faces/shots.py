@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,35 +37,49 @@ class Look:
     colours: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def look_at(pixels: NDArray[np.uint8]) -> Look:
-    """The look of a frame, (H, W, 3) uint8 RGB; the same for the frame at another exposure, nearly."""
+def look_at(pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Look:
+    """The look of a frame, (H, W, 3) uint8 RGB; the same for the frame at another exposure, nearly.
+
+    size: (height, width) of the frame, where the pixels are of a smaller picture of it.
+    """
     import cv2
 
     step = max(1, min(pixels.shape[:2]) // (4 * _SIDE))  # averaging every pixel would cost more than it tells
     with one_thread():
-        small = np.ascontiguousarray(pixels[::step, ::step])
+        few = (-(-pixels.shape[1] // step), -(-pixels.shape[0] // step))
+        small = cv2.resize(pixels, few, interpolation=cv2.INTER_NEAREST)
         thumbnail = cv2.resize(small, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    grey = thumbnail.mean(2)
+    total = thumbnail[..., 0] + thumbnail[..., 1] + thumbnail[..., 2]
+    grey = total / 3
     structure = grey - grey.mean()
     length = float(np.linalg.norm(structure))
     structure = structure / length if length > 1e-3 * _SIDE else np.zeros_like(structure)
     # The offset keeps the noise of nearly black pixels from looking like colours.
-    shares = (thumbnail[..., :2] + 4) / (thumbnail.sum(2, keepdims=True) + 12)
-    red, green = (np.clip((shares[..., i] - 0.13) / 0.4, 0, 1) for i in (0, 1))
+    red, green = (np.clip(((thumbnail[..., i] + 4) / (total + 12) - 0.13) / 0.4, 0, 1) for i in (0, 1))
     chromaticity = _histogram([red, green], (10, 10))
     brightness = _histogram([np.clip(grey / (grey.mean() + 4) / 2.5, 0, 1)], (12,))
-    return Look((pixels.shape[0], pixels.shape[1]), structure, (chromaticity, brightness))
+    return Look(size or (pixels.shape[0], pixels.shape[1]), structure, (chromaticity, brightness))
 
 
-def _histogram(values: list[NDArray[np.float32]], bins: tuple[int, ...]) -> NDArray[np.float32]:
-    counts, _ = np.histogramdd(np.stack([v.reshape(-1) for v in values], 1), bins=bins, range=[(0.0, 1.0)] * len(bins))
+def _histogram(values: Sequence[NDArray[np.floating]], bins: tuple[int, ...]) -> NDArray[np.float32]:
+    """Shares of values in 0..1 by bin, one dimension for each array: flat."""
+    place = np.zeros(values[0].size, np.int64)
+    for v, n in zip(values, bins, strict=True):
+        place = place * n + np.minimum((v.reshape(-1).astype(np.float64) * n).astype(np.int64), n - 1)
+    counts = np.bincount(place, minlength=math.prod(bins)).reshape(bins).astype(np.float64)
     # Neighbouring bins are mixed, so that a value near an edge does not jump.
-    for axis in range(counts.ndim):
-        padded = np.concatenate([counts.take([0], axis), counts, counts.take([-1], axis)], axis)
-        n = counts.shape[axis]
-        before, after = padded.take(range(n), axis), padded.take(range(2, n + 2), axis)
-        counts = 0.25 * before + 0.5 * counts + 0.25 * after
+    for n in bins:
+        counts = (_mixing(n) @ counts).T
     return (counts / counts.sum()).reshape(-1).astype(np.float32)
+
+
+@cache
+def _mixing(bins: int) -> NDArray[np.float64]:
+    """(bins, bins): half of each bin stays, a quarter goes to either side, and back at the ends."""
+    mixing = 0.5 * np.eye(bins) + 0.25 * (np.eye(bins, k=1) + np.eye(bins, k=-1))
+    mixing[0, 0] += 0.25
+    mixing[-1, -1] += 0.25
+    return mixing
 
 
 def structure_match(a: Look, b: Look) -> float:

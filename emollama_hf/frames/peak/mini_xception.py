@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _NORM_EPS = 1e-3  # Keras's default; PyTorch's is 1e-5
 
@@ -26,11 +28,17 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = _SeparableConv(inputs, outputs)
-        self.first_norm = nn.BatchNorm2d(outputs, eps=_NORM_EPS)
+        self.first_norm: Any = nn.BatchNorm2d(outputs, eps=_NORM_EPS)
         self.second = _SeparableConv(outputs, outputs)
-        self.second_norm = nn.BatchNorm2d(outputs, eps=_NORM_EPS)
+        self.second_norm: Any = nn.BatchNorm2d(outputs, eps=_NORM_EPS)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
-        self.shortcut_norm = nn.BatchNorm2d(outputs, eps=_NORM_EPS)
+        self.shortcut_norm: Any = nn.BatchNorm2d(outputs, eps=_NORM_EPS)
+
+    def fuse(self) -> None:
+        self.first.pointwise = fuse_conv_bn_eval(self.first.pointwise, self.first_norm)
+        self.second.pointwise = fuse_conv_bn_eval(self.second.pointwise, self.second_norm)
+        self.shortcut = fuse_conv_bn_eval(self.shortcut, self.shortcut_norm)
+        self.first_norm = self.second_norm = self.shortcut_norm = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         out = functional.relu(self.first_norm(self.first(x)))
@@ -67,6 +75,15 @@ class MiniXception(nn.Module):
         widths = (8, 16, 32, 64, 128)
         self.blocks = nn.Sequential(*(_Block(a, b) for a, b in pairwise(widths)))
         self.head = nn.Conv2d(128, 7, 3, padding=1)
+
+    def fuse(self) -> None:
+        """Make each norm a part of the convolution before it: the same to rounding, in less than half the time."""
+        stem: Any = self.stem
+        for conv, norm in ((0, 1), (3, 4)):
+            stem[conv], stem[norm] = fuse_conv_bn_eval(stem[conv], stem[norm]), nn.Identity()
+        blocks: Any = self.blocks
+        for block in blocks:
+            block.fuse()
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.head(self.blocks(self.stem(x)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emollama_hf.errors import ClipError, SourceError
 from emollama_hf.files.small_file import TABLE_BYTES, OddFileError, read_small
@@ -27,6 +28,7 @@ class Candidate:
     """A frame that may become the peak, by the face of the chosen track in it.
 
     expressiveness: 0..1.  detection_score: 0..1.  sharpness: any unit, the same for all candidates of a clip.
+    is_guess: whether the face was not looked for in this very frame.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Candidate:
     expressiveness: float
     detection_score: float
     sharpness: float
+    is_guess: bool = False
 
 
 def most_expressive(candidates: Sequence[Candidate]) -> int | None:
@@ -46,20 +49,27 @@ def most_expressive(candidates: Sequence[Candidate]) -> int | None:
     """
     if not candidates:
         return None
-    gates = [
-        np.percentile([getattr(c, name) for c in candidates], _GATE_PERCENTILE)
-        for name in ("detection_score", "sharpness")
-    ]
-    good = [c for c in candidates if c.detection_score >= gates[0] and c.sharpness >= gates[1]]
-    good = good or list(candidates)  # the two gates together can shut out everyone
-    numbers_ = np.array([c.number for c in good])
-    shots = np.array([c.shot for c in good])
-    raw = np.array([c.expressiveness for c in good])
+    scores = peak_scores(candidates)
+    return candidates[int(np.argmax(scores))].number
+
+
+def peak_scores(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """How good a peak each candidate is, 0..1, or below 0 for those that do not count. See `most_expressive`."""
+    # Scores of guesses are between others, so that there are no low ones among them.
+    detected = [c for c in candidates if not c.is_guess] or candidates
+    least_score = np.percentile([c.detection_score for c in detected], _GATE_PERCENTILE)
+    least_sharpness = np.percentile([c.sharpness for c in candidates], _GATE_PERCENTILE)
+    counts = np.array([c.detection_score >= least_score and c.sharpness >= least_sharpness for c in candidates])
+    if not counts.any():  # the two gates together can shut out everyone
+        counts[:] = True
+    numbers_ = np.array([c.number for c in candidates])
+    shots = np.array([c.shot for c in candidates])
+    raw = np.array([c.expressiveness for c in candidates])
     distance = (numbers_[:, None] - numbers_[None]) / _SIGMA
-    weight = np.exp(-0.5 * distance**2) * (shots[:, None] == shots[None])
-    smoothed = (weight @ raw) / weight.sum(1)
+    weight = np.exp(-0.5 * distance**2) * (shots[:, None] == shots[None]) * counts
+    smoothed = (weight @ raw) / np.maximum(weight.sum(1), np.finfo(float).tiny)
     # Equal scores must tie, whatever the last bit of a sum says.
-    return int(numbers_[np.argmax(np.round(smoothed, 6))])
+    return np.where(counts, np.round(smoothed, 6), raw - 1)
 
 
 def fixed_peak(

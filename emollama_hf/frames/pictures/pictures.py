@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from emollama_hf.errors import ClipError
 from emollama_hf.frames.clip import ClipInfo, check_indices
+from emollama_hf.frames.frame_view import FrameView, resized
 from emollama_hf.frames.limits import check_count, check_pixels
 from emollama_hf.frames.pictures.npy_stack import NpyStack
 from emollama_hf.frames.pictures.pixel_range import PixelRange, PixelValues, check_range_name
@@ -37,9 +38,22 @@ class GivenPicture:
     def nbytes(self) -> int:
         return self.pixels.nbytes
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
     def rgb(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB."""
         return self.pixels
+
+    def resized(self, width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB."""
+        return resized(self.pixels, width, height)
+
+    def part(self, area: ArrayLike) -> FrameView:
+        """The part that lies in an area, x1 y1 x2 y2."""
+        return FrameView.whole(self.pixels).part(area)
 
 
 class PictureClip:

@@ -17,7 +17,7 @@ from emollama_hf.frames.clip import ClipInfo, check_indices
 from emollama_hf.frames.limits import check_count, check_duration, check_pixels
 from emollama_hf.frames.settings import DEFAULT_LIMITS, DecodeLimits
 from emollama_hf.frames.source import ClipSource, local_file
-from emollama_hf.frames.video.as_shown import PixelAspect, VideoPicture, pixel_shape, shown_size
+from emollama_hf.frames.video.as_shown import Converters, PixelAspect, VideoPicture, pixel_shape, shown_size
 from emollama_hf.frames.video.bitstreams import inspector
 from emollama_hf.frames.video.file_end import is_cut_off
 from emollama_hf.frames.video.film import check_size, find_film, open_container
@@ -70,12 +70,12 @@ class VideoClip:
         wanted = check_indices(indices, self.info.frame_count)
         if not wanted:
             return
-        reformatter = _new_reformatter()
+        converters = Converters()
         with VideoReader(self._open_stream, self._index, self._limits, self._damaged) as reader:
             for number, frame in reader.read(wanted):
                 # A stream may change its size on the way, so the header's word is not enough.
                 check_pixels(*shown_size(frame, self._pixel_shape), self._limits)
-                yield number, VideoPicture(frame, reformatter, self._pixel_shape)
+                yield number, VideoPicture(frame, converters, self._pixel_shape)
 
     def frames(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Number and (H, W, 3) uint8 RGB pixels of each wanted frame; see `pictures`."""
@@ -105,12 +105,6 @@ class VideoClip:
             )
         number = int(np.searchsorted(self._index.times_s, time_s + _ROUNDING_S, side="right")) - 1
         return max(0, number)
-
-
-def _new_reformatter() -> Any:
-    from av.video.reformatter import VideoReformatter
-
-    return VideoReformatter()  # one for a whole pass: it keeps its conversion tables
 
 
 @contextmanager
