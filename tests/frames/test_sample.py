@@ -161,7 +161,7 @@ def test_in_a_short_gap_the_face_is_where_its_neighbours_say(tmp_path):
     whole = sample(write(tmp_path, videos.pan(60)), **SMALL)
     assert result.face_coverage == 15 / 16
     assert result.face_scores[6] == 0
-    assert result.face_boxes[6] == pytest.approx(whole.face_boxes[6], abs=2)
+    assert result.face_boxes[6] == pytest.approx(whole.face_boxes[6], abs=4)
 
 
 def test_in_a_long_gap_the_nearest_crop_is_used_again_and_no_old_coordinates(tmp_path):

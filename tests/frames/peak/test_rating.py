@@ -24,6 +24,10 @@ def seen(number, faces, shot=0):
     return SeenFrame(number, number / 25, shot, 320, 240, list(faces))
 
 
+def patch_in(pixels):
+    return lambda face: face_patch(pixels, face.box)
+
+
 def rating_of(pixels, face):
     return float(expressiveness(face_patch(pixels, face.box)[None])[0])
 
@@ -33,7 +37,7 @@ def test_the_likeliest_face_is_rated_before_the_tracks_are_known(two_faces):
     rating = ExpressionRating()
     for number in range(BATCH):
         assert rating.promises() == {}
-        rating.look(seen(number, faces), pixels)
+        rating.look(seen(number, faces), patch_in(pixels))
     promises = rating.promises()
     assert list(promises) == list(range(BATCH))
     assert list(promises.values()) == pytest.approx([rating_of(pixels, faces[1])] * BATCH, abs=1e-6)
@@ -45,7 +49,7 @@ def test_the_face_of_the_chosen_track_is_the_candidate(two_faces):
     rating = ExpressionRating()
     frames = [seen(0, faces), seen(1, faces[:1]), seen(2, [])]
     for frame in frames:
-        rating.look(frame, pixels)
+        rating.look(frame, patch_in(pixels))
     small = Track(0, {0: faces[0], 1: faces[0]})
     candidates = rating.candidates(frames, {0: small})
     assert [candidate.number for candidate in candidates] == [0, 1]
@@ -64,7 +68,7 @@ def test_the_face_of_the_chosen_track_is_the_candidate(two_faces):
 def test_a_picture_that_is_a_face_is_its_own_candidate():
     rating = ExpressionRating()
     pixels = videos.shot()
-    rating.look(seen(3, [], shot=2), pixels, whole_patch(pixels))
+    rating.look_whole(seen(3, [], shot=2), whole_patch(pixels))
     (candidate,) = rating.candidates([seen(3, [], shot=2)], None)
     assert (candidate.number, candidate.shot, candidate.detection_score) == (3, 2, 1.0)
     assert candidate.expressiveness == pytest.approx(float(expressiveness(whole_patch(pixels)[None])[0]), abs=1e-6)
@@ -74,7 +78,7 @@ def test_a_crowd_is_cut_off_behind_its_surest_twenty(two_faces):
     faces, pixels = two_faces
     rating = ExpressionRating()
     crowd = [faces[0]] * 20 + [faces[1]]
-    rating.look(seen(0, crowd), pixels)
+    rating.look(seen(0, crowd), patch_in(pixels))
     assert rating.candidates([seen(0, crowd)], {0: Track(0, {0: faces[1]})}) == []
-    rating.look(seen(1, crowd[1:]), pixels)
+    rating.look(seen(1, crowd[1:]), patch_in(pixels))
     assert len(rating.candidates([seen(1, crowd[1:])], {0: Track(0, {1: faces[1]})})) == 1
