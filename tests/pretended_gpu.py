@@ -43,6 +43,11 @@ class OnGpu(torch.Tensor):
         self.held = held
         return self
 
+    def record_stream(self, _: object) -> None:
+        """Memory is not given to others while a stream still reads it."""
+        assert _watching is not None
+        _watching.queued.append("record_stream")
+
     def __repr__(self, *_: Any, **__: Any) -> str:
         return f"OnGpu({self.held!r})"
 
@@ -57,6 +62,7 @@ class Waits(TorchDispatchMode):
 
     Attributes:
         waits: what waited, with the line of this package that asked for it.
+        queued: what streams were told about each other.
         copies_in, copies_out: copies between the host and the GPU.
         launches: operations on the GPU.
     """
@@ -64,6 +70,7 @@ class Waits(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[str] = []
+        self.queued: list[str] = []
         self.copies_in = self.copies_out = self.launches = 0
         self._pinned: set[int] = set()
         self._kept: list[torch.Tensor] = []  # so that no address is used twice
@@ -71,6 +78,7 @@ class Waits(TorchDispatchMode):
     def forget(self) -> None:
         """Count from now on."""
         self.waits.clear()
+        self.queued.clear()
         self.copies_in = self.copies_out = self.launches = 0
 
     def wait(self, why: str) -> None:
@@ -171,8 +179,11 @@ class _Stream:
         assert _watching is not None
         _watching.wait("a synchronisation of a stream")
 
-    def wait_event(self, _: object) -> None:
+    def wait_event(self, event: object) -> None:
         """The GPU waits, not the host."""
+        assert _watching is not None
+        assert isinstance(event, _Event)
+        _watching.queued.append("wait_event")
 
     def record_event(self, event: Any = None) -> Any:
         return event or _Event()
