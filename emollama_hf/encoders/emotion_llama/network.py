@@ -17,6 +17,7 @@ from emollama_hf.computing.device_copies import on_device
 from emollama_hf.computing.recent_tensors import RecentTensors
 from emollama_hf.encoders.emotion_llama.configuration import EmotionLlamaConfig
 from emollama_hf.encoders.emotion_llama.decoding import last_hidden_states
+from emollama_hf.encoders.emotion_llama.fused_norm import fuse_norms
 from emollama_hf.encoders.emotion_llama.layers import collected
 from emollama_hf.encoders.emotion_llama.layers_option import LAST
 from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID
@@ -58,6 +59,7 @@ class EmotionLlamaModel(PreTrainedModel):
         self.audio_projection = nn.Linear(config.feature_size, hidden)
         self.class_token_projection = nn.Linear(image_width, hidden)
         self.language_model = LlamaModel._from_config(config.text_config)
+        fuse_norms(self.language_model)
         self._recent = RecentTensors(RECENT_BYTES)
         self.post_init()
 
