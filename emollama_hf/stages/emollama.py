@@ -81,7 +81,8 @@ class EmoLlamaEmbed(DecoderStage):
         quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result,
             less memory. None keeps them in the type of `dtype`'s products.
         batch_size: clips that are computed together; None for as many as a GPU's memory holds, 1 on a CPU.
-        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute.
+        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute, and pays on a GPU
+            after thousands of clips (docs/runs.md).
         on_error: "raise", or "null" for nulls and a status in the rows that cannot be computed.
 
     Raises:

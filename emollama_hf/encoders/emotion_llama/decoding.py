@@ -9,7 +9,9 @@ import torch
 from emollama_hf.computing.device_copies import on_device
 
 
-def last_hidden_states(decoder: Any, embeds: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+def last_hidden_states(
+    decoder: Any, embeds: torch.Tensor, attention_mask: torch.Tensor | None, **options: Any
+) -> torch.Tensor:
     """What transformers' LlamaModel returns, without its look at values on the device.
 
     It asks of each batch whether several sequences were packed into one row, by positions that it has just counted
@@ -20,17 +22,19 @@ def last_hidden_states(decoder: Any, embeds: torch.Tensor, attention_mask: torch
         embeds: (B, L, hidden), its input.
         attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding. A mask of the
             host is looked at there.
+        **options: for transformers' own pass, which is taken if any is given.
 
     Returns:
         (B, L, hidden) after the final norm.
     """
     if attention_mask is not None and bool(attention_mask.all()):
         attention_mask = None
-    if decoder.config._attn_implementation != "sdpa":  # other kinds of attention know of no order without a mask
+    # Other kinds of attention know of no order without a mask.
+    if options or decoder.config._attn_implementation != "sdpa":
         states: torch.Tensor = decoder(
             inputs_embeds=embeds,
             attention_mask=None if attention_mask is None else attention_mask.to(embeds.device),
-            use_cache=False,
+            **{"use_cache": False, **options},
         ).last_hidden_state
         return states
     positions = torch.arange(embeds.shape[1], device=embeds.device).unsqueeze(0)

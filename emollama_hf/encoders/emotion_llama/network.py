@@ -206,6 +206,7 @@ class EmotionLlamaModel(PreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         keys: Sequence[str] | None = None,
         layers: Sequence[int] | None = None,
+        **kwargs: Any,
     ) -> BaseModelOutput:
         """Hidden states of the decoder.
 
@@ -215,6 +216,7 @@ class EmotionLlamaModel(PreTrainedModel):
             attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding.
             keys: of the clips, as `recent_visual_tokens` takes them; None remembers nothing.
             layers: as `layers.checked_layers` takes them; None for the last hidden states alone.
+            **kwargs: for transformers' decoder, whose own pass is taken then.
 
         Returns:
             `last_hidden_state` (B, L, hidden), after the final norm; with `layers` also `hidden_states`, one (B, L,
@@ -226,7 +228,7 @@ class EmotionLlamaModel(PreTrainedModel):
             visual_tokens = self.recent_visual_tokens(keys, pixel_values, features)
         inputs_embeds = self.embed(input_ids, visual_tokens)
         with collected(list(self.language_model.layers), layers or ()) as found:
-            last = last_hidden_states(self.language_model, inputs_embeds, attention_mask)
+            last = last_hidden_states(self.language_model, inputs_embeds, attention_mask, **kwargs)
         if layers is None:
             return BaseModelOutput(last_hidden_state=last)
         return BaseModelOutput(

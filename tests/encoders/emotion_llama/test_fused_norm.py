@@ -70,6 +70,7 @@ def test_our_pass_of_the_decoder_is_that_of_transformers(emotion_llama: EmotionL
         for mask in (None, torch.ones_like(padded), padded):
             expected = decoder(inputs_embeds=embeds, attention_mask=mask, use_cache=False).last_hidden_state
             assert torch.equal(last_hidden_states(decoder, embeds, mask), expected)
+            assert torch.equal(last_hidden_states(decoder, embeds, mask, output_hidden_states=True), expected)
         # Attention that knows of no order without a mask goes through transformers' own pass.
         decoder.config._attn_implementation = "eager"
         try:
