@@ -45,8 +45,8 @@ def compiled(settings: Settings) -> Iterator[Line]:
     import torch
     from torch._dynamo.utils import counters
 
+    from emollama_hf.computing.compiled_blocks import compile_blocks
     from emollama_hf.computing.model_cache import forget_models
-    from emollama_hf.stages.model_stage import compile_blocks
 
     sizes = (settings.together, settings.together // 3)
     for name in reversed(STAGES) if settings.on_gpu else STAGES[:1]:

@@ -66,7 +66,7 @@ class Lanes:
 def _line(stage: Any, lanes: Lanes, settings: Settings) -> Line:
     import torch
 
-    from emollama_hf.computing import fitting_batches
+    from emollama_hf.computing.fitting_batches import forget_size, largest_fitting
 
     items, dtype = prepared(stage, settings.together), stage.resolved_config()["dtype"]
     what = f"{stage.name} on {stage.device()}"
@@ -84,14 +84,14 @@ def _line(stage: Any, lanes: Lanes, settings: Settings) -> Line:
     needed = torch.cuda.max_memory_reserved() - reserved
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction((reserved + SHARE * needed) / torch.cuda.mem_get_info()[1])
-    fitting_batches._largest.pop(what, None)
+    forget_size(what)
     try:
         values = lanes.compute(stage, items)
         torch.cuda.synchronize()
-        left, largest = torch.cuda.memory_allocated() - before, fitting_batches._largest.get(what)
+        left, largest = torch.cuda.memory_allocated() - before, largest_fitting(what)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-        fitting_batches._largest.pop(what, None)
+        forget_size(what)
     figures = between(np.concatenate(free), np.concatenate(values))
     return checked(
         f"{stage.name}, {len(items)} clips a lane, memory for {SHARE:g} of one batch, lanes: {lanes.count}",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +44,38 @@ def _waits(stage: Any, items: list[Any]) -> tuple[int, dict[str, int]]:
 
     torch.cuda.set_sync_debug_mode("warn")
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings(record=True) as caught, asked_for() as asked:
             warnings.simplefilter("always")
             stage.compute_together(items)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    places = Counter(
-        f"{Path(one.filename).parent.name}/{Path(one.filename).name}:{one.lineno}"
-        for one in caught
-        if "synchroniz" in str(one.message)
-    )
+    places = Counter(_line(one.filename, one.lineno) for one in caught if "synchroniz" in str(one.message))
+    places.update(asked)
     return places.total(), dict(places.most_common(8))
+
+
+@contextmanager
+def asked_for() -> Iterator[list[str]]:
+    """The lines that wait for an event or a stream, of which torch's mode does not warn, while it lasts."""
+    import torch
+
+    found: list[str] = []
+    with ExitStack() as undo:
+        for kind in (torch.cuda.Event, torch.cuda.Stream):
+            plain = kind.synchronize
+
+            def noted(self: Any, plain: Any = plain) -> None:
+                caller = inspect.stack()[1]
+                found.append(_line(caller.filename, caller.lineno))
+                plain(self)
+
+            undo.callback(setattr, kind, "synchronize", plain)
+            kind.synchronize = noted  # type: ignore[method-assign]
+        yield found
+
+
+def _line(path: str, number: int) -> str:
+    return f"{Path(path).parent.name}/{Path(path).name}:{number}"
 
 
 def _kernels(stage: Any, items: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Batches that fit into memory: one that does not is halved, and the work goes on."""
+"""Batches that fit into memory: one that does not is halved, the work goes on, and later ones grow again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from emollama_hf.computing.fitting_size import FittingSize
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ModelError
 
@@ -15,8 +16,8 @@ logger = package_logger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: The largest batch that has fitted after one did not, by what computed it; of this process.
-_largest: dict[str, int] = {}
+#: Of each computation of this process, by its name.
+_sizes: dict[str, FittingSize] = {}
 
 #: What says that memory did not suffice where torch raises a plain RuntimeError or an AcceleratorError.
 SAID = (
@@ -30,19 +31,20 @@ SAID = (
 def in_fitting_batches(compute: Callable[[list[Item]], list[Result]], items: Sequence[Item], what: str) -> list[Result]:
     """`compute(items)`, in smaller pieces where memory does not suffice; results in order.
 
-    what: names the computation, for messages and to begin with what fitted the last time.
+    what: names the computation, for messages and to begin with what fitted the last time (`FittingSize`).
     A single item that does not fit beside what other threads compute gets the memory for itself once.
     Raises ModelError if it does not fit then.
     """
     results: list[Result] = []
-    size = min(len(items), _largest.get(what, len(items)))
+    size = _sizes.setdefault(what, FittingSize())
     alone = False
     while len(results) < len(items):
-        batch = list(items[len(results) : len(results) + size])
+        batch = list(items[len(results) : len(results) + size.of(len(items))])
         reason = ""
         try:
             with _memory.alone() if alone else _memory.shared():
                 results += compute(batch)
+            size.fitted(len(batch), len(items))
             alone = False
             continue
         except (MemoryError, RuntimeError) as error:
@@ -59,9 +61,19 @@ def in_fitting_batches(compute: Callable[[list[Item]], list[Result]], items: Seq
                 f"{what}: not enough memory for a single clip ({reason}). Free some, or take a smaller number type "
                 "(dtype='bfloat16'), a quantized decoder (quantize='4bit') or another device."
             )
-        size = _largest[what] = (len(batch) + 1) // 2
-        logger.warning("%s: not enough memory for %d clips together; going on with %d.", what, len(batch), size)
+        fewer = size.failed(len(batch))
+        logger.warning("%s: not enough memory for %d clips together; going on with %d.", what, len(batch), fewer)
     return results
+
+
+def largest_fitting(what: str) -> int | None:
+    """The size of batches of a computation; None if none has failed."""
+    return _sizes[what].limit if what in _sizes else None
+
+
+def forget_size(what: str) -> None:
+    """Let the next batch of a computation be as large as asked for."""
+    _sizes.pop(what, None)
 
 
 class _Memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +17,11 @@ def cached(slot: str, key: tuple[str, ...], load: Callable[[], Any]) -> Any:
     slot: a part of a model directory, or a stage that brings an encoder of its own.
     """
     with _lock:
-        found = _loaded.get(slot)
-        if found is not None and found[0] == key:
-            return found[1]
-        _loaded.pop(slot, None)  # free the old one before the new one is read
+        if slot in _loaded and _loaded[slot][0] == key:
+            return _loaded[slot][1]
+        if _loaded.pop(slot, None) is not None:
+            # The old one is to be gone before the new one is read; compiled blocks refer to themselves.
+            gc.collect()
         model = load()
         _loaded[slot] = (key, model)
         return model

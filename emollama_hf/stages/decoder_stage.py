@@ -88,7 +88,9 @@ class DecoderInput(NamedTuple):
     @property
     def key(self) -> str:
         """What decides the clip's visual tokens."""
-        return blake2b(self.picture.tobytes() + self.features.tobytes(), digest_size=16).hexdigest()
+        content = blake2b(np.ascontiguousarray(self.picture).data, digest_size=16)
+        content.update(np.ascontiguousarray(self.features).data)
+        return content.hexdigest()
 
 
 class DecoderStage(ModelStage):
@@ -223,12 +225,13 @@ class DecoderStage(ModelStage):
 
 def tensors_of(items: list[DecoderInput], device: torch.device) -> dict[str, Any]:
     """What `EmotionLlamaModel.recent_visual_tokens` takes of some clips: keys, pixels and features on the device."""
-    from emollama_hf.encoders.scaling import clip_normalised, on_device
+    from emollama_hf.computing.device_copies import stacked_on_device
+    from emollama_hf.encoders.scaling import clip_normalised
 
     return {
         "keys": [item.key for item in items],
-        "pixel_values": clip_normalised(np.stack([item.picture for item in items]), device),
-        "features": on_device(np.stack([item.features for item in items]), device),
+        "pixel_values": clip_normalised(stacked_on_device([item.picture for item in items], device)),
+        "features": stacked_on_device([item.features for item in items], device),
     }
 
 

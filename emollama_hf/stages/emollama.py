@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from emollama_hf import schema
+from emollama_hf.computing.stored_values import StoredValues, stacked, stored_values
 from emollama_hf.encoders.emotion_llama.config_json import blocks
 from emollama_hf.encoders.emotion_llama.layers_option import checked_layers
 from emollama_hf.encoders.emotion_llama.pooling import canonical_pooling, pool, pooled_shape
@@ -79,7 +81,8 @@ class EmoLlamaEmbed(DecoderStage):
         quantize: "4bit" or "8bit" keeps the decoder's linear layers in so many bits (bitsandbytes): another result,
             less memory. None keeps them in the type of `dtype`'s products.
         batch_size: clips that are computed together; None for as many as a GPU's memory holds, 1 on a CPU.
-        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute.
+        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute, and pays on a GPU
+            after thousands of clips (docs/runs.md).
         on_error: "raise", or "null" for nulls and a status in the rows that cannot be computed.
 
     Raises:
@@ -168,27 +171,27 @@ class EmoLlamaEmbed(DecoderStage):
                 layers=self.config.layers,
             )
             states = [computed.last_hidden_state] if self.config.layers is None else computed.hidden_states
-            pooled = [self._pooled(one, prompts) for one in states]
+            stored = stored_values(self._pooled(states, prompts), self.config.store_dtype)
         if self.config.layers is None:
-            return [self._stored(state) for state in pooled[0]]
-        return [self._stored(np.stack(layers)) for layers in zip(*pooled, strict=True)]
+            return [self._columns(state) for state in stored]
+        return [self._columns(stacked(stored[row :: len(items)])) for row in range(len(items))]
 
-    def _pooled(self, states: Any, prompts: list[PromptIds]) -> list[np.ndarray]:
-        """One array a clip, float32."""
-        if not self.words:
-            return list(pool(states, self.config.pooling, prompts[0].spans).float().cpu().numpy())
-        rows = (pool(states[row : row + 1], self.config.pooling, one.spans) for row, one in enumerate(prompts))
-        return [one[0].float().cpu().numpy() for one in rows]
+    def _pooled(self, states: Sequence[Any], prompts: list[PromptIds]) -> Iterator[Any]:
+        """Layer by layer all clips, float32: (B, ...), or where prompts differ in length (1, ...) for each clip."""
+        for layer in states:
+            if self.words:
+                rows = enumerate(prompts)
+                yield from (pool(layer[row : row + 1], self.config.pooling, one.spans) for row, one in rows)
+            else:
+                yield pool(layer, self.config.pooling, prompts[0].spans)
 
-    def _stored(self, state: np.ndarray) -> dict[str, Any] | ClipError:
-        with np.errstate(over="ignore"):
-            stored = state.astype(self.config.store_dtype)
-        if np.isfinite(stored).all():
-            return {schema.EMOLLAMA: stored}
-        if np.isfinite(state).all():
+    def _columns(self, state: StoredValues) -> dict[str, Any] | ClipError:
+        if state.is_finite:
+            return {schema.EMOLLAMA: state.values}
+        if state.was_finite:
             return ClipError(
                 "overflow",
-                f"a hidden state of {np.abs(state).max():.3g} does not fit float16 (at most 65504). "
+                f"a hidden state of {state.largest:.3g} does not fit float16 (at most 65504). "
                 "Store it with store_dtype='float32'.",
             )
         return ClipError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from emollama_hf.computing.stored_values import as_batches, stored_values
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
@@ -97,9 +98,9 @@ class EncoderStage(ModelStage):
 
     def compute_together(self, items: list[np.ndarray]) -> list[dict[str, Any] | ClipError]:
         with self.computing() as model:
-            vectors = [one.cpu().numpy() for one in self.vectors(model, items)]
+            vectors = stored_values(as_batches(self.vectors(model, items)))
         column, dtype = self.column, next(model.parameters()).dtype
-        return [{column: one} if np.isfinite(one).all() else not_finite(column, dtype) for one in vectors]
+        return [{column: one.values} if one.is_finite else not_finite(column, dtype) for one in vectors]
 
 
 def frames_from_row(row: Row, column: str) -> np.ndarray:

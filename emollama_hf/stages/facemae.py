@@ -49,7 +49,8 @@ class FaceMAEEmbed(EncoderStage):
         dtype: number type of the computation. "auto" and "float16-mixed" are "float32" here, as in the original;
             "float16" and "bfloat16" are faster.
         batch_size: clips that are computed together; None for as many as a GPU's memory holds, 1 on a CPU.
-        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute.
+        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute, and hardly pays for
+            this network (docs/runs.md).
         on_error: "raise", or "null" for a null and a status in the rows that cannot be computed.
 
     Raises:

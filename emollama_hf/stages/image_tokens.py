@@ -10,7 +10,9 @@ import numpy as np
 from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.checkpoints.memory import StageMemory, activation_bytes, weight_bytes
+from emollama_hf.computing.device_copies import stacked_on_device
 from emollama_hf.computing.number_types import DtypeName
+from emollama_hf.computing.stored_values import StoredValues, stored_values
 from emollama_hf.encoders.emotion_llama.config_json import image_width, patches
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
@@ -62,7 +64,8 @@ class ImageTokens(ModelStage):
         device: "auto" or a torch device.
         dtype: number type of the computation, as for `EmoLlamaEmbed`.
         batch_size: clips that are computed together; None for as many as a GPU's memory holds, 1 on a CPU.
-        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute.
+        compile: whether torch.compile fuses the blocks, which needs a C++ compiler and a minute, and hardly pays for
+            this network (docs/runs.md).
         on_error: "raise", or "null" for a null and a status in the rows that cannot be computed.
 
     Raises:
@@ -115,19 +118,18 @@ class ImageTokens(ModelStage):
         from emollama_hf.encoders.scaling import clip_normalised
 
         with self.computing() as model:
-            pixels = clip_normalised(np.stack(items), model.device)
-            computed = model.ln_vision(model.image_tokens(pixels)).float().cpu().numpy()
-        return [self._stored(tokens) for tokens in computed]
+            pixels = clip_normalised(stacked_on_device(items, model.device))
+            tokens = model.ln_vision(model.image_tokens(pixels)).float()
+            computed = stored_values([tokens], self.config.store_dtype)
+        return [self._stored(one) for one in computed]
 
-    def _stored(self, tokens: np.ndarray) -> dict[str, Any] | ClipError:
-        with np.errstate(over="ignore"):
-            stored = tokens.astype(self.config.store_dtype)
-        if np.isfinite(stored).all():
-            return {schema.IMAGE_TOKENS: stored}
-        if np.isfinite(tokens).all():
+    def _stored(self, tokens: StoredValues) -> dict[str, Any] | ClipError:
+        if tokens.is_finite:
+            return {schema.IMAGE_TOKENS: tokens.values}
+        if tokens.was_finite:
             return ClipError(
                 "overflow",
-                f"a token's value of {np.abs(tokens).max():.3g} does not fit float16 (at most 65504). "
+                f"a token's value of {tokens.largest:.3g} does not fit float16 (at most 65504). "
                 "Store it with store_dtype='float32'.",
             )
         return not_finite(schema.IMAGE_TOKENS, self._dtype())

@@ -15,6 +15,7 @@ from emollama_hf.checkpoints import ModelSource, open_model
 from emollama_hf.checkpoints.memory import StageMemory, fitting_batch
 from emollama_hf.computing import process
 from emollama_hf.computing.available_memory import cuda_memory
+from emollama_hf.computing.compiled_blocks import compile_blocks
 from emollama_hf.computing.exact_float32 import exact_float32
 from emollama_hf.computing.fitting_batches import in_fitting_batches
 from emollama_hf.computing.model_cache import cached
@@ -115,7 +116,7 @@ class ModelStage(Stage):
             items: results of `prepare`.
 
         Returns:
-            As `compute_together`. A batch that does not fit into memory is halved, and so are later ones.
+            As `compute_together`. A batch that does not fit into memory is halved, and later ones grow again.
         """
         return in_fitting_batches(self.compute_together, items, f"{self.name} on {self.device()}")
 
@@ -334,18 +335,6 @@ def _of_tiny_model(stage: ModelStage) -> ModelStage:
     twin = type(stage)("random-tiny")
     twin.config = stage.config
     return twin
-
-
-def compile_blocks(network: Any) -> None:
-    """Let torch.compile fuse the operations between a network's matrix products, block by block.
-
-    The blocks are alike, so that one is compiled and the others use it: seconds instead of minutes.
-
-    Args:
-        network: of a family of weights, with `blocks()`.
-    """
-    for block in network.blocks():
-        block.compile()
 
 
 @cache

@@ -11,6 +11,7 @@ import numpy as np
 from datasets import List, Value
 
 from emollama_hf import schema
+from emollama_hf.computing.stored_values import StoredValues, as_batches, stored_values
 from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import DecodeLimits, open_video
@@ -137,20 +138,21 @@ class SoundStage(ModelStage):
         waves = [item.wave for item in items if item.wave is not None]
         with self.computing() as model:
             embed = model.embed if self.config.level == "clip" else model.sequences
-            computed = iter([one.cpu().numpy() for one in embed(waves, self.config.layers)] if waves else [])
+            computed = iter(stored_values(as_batches(embed(waves, self.config.layers))) if waves else [])
         dtype = next(model.parameters()).dtype
         return [
             self._columns(item, next(computed) if item.wave is not None else self._zeros(item, model.width), dtype)
             for item in items
         ]
 
-    def _zeros(self, item: ClipSound, width: int) -> np.ndarray:
-        return np.zeros(width if self.config.level == "clip" else (item.frames, width), np.float32)
+    def _zeros(self, item: ClipSound, width: int) -> StoredValues:
+        zeros = np.zeros(width if self.config.level == "clip" else (item.frames, width), np.float32)
+        return StoredValues(zeros, np.float32(0))
 
-    def _columns(self, item: ClipSound, values: np.ndarray, dtype: Any) -> dict[str, Any] | ClipError:
-        if not np.isfinite(values).all():
+    def _columns(self, item: ClipSound, computed: StoredValues, dtype: Any) -> dict[str, Any] | ClipError:
+        if not computed.is_finite:
             return not_finite(self.sound_column, dtype)
-        return {self.sound_column: values, schema.HAS_AUDIO: item.has_audio}
+        return {self.sound_column: computed.values, schema.HAS_AUDIO: item.has_audio}
 
 
 def _long_enough(sound: Sound, least: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from benchmarks.gpu.answers import answers, recorded
+from benchmarks.gpu.launches import asked_for
 from benchmarks.gpu.lines import Report, checked, measured
 from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import BY_NAME, STEPS
@@ -213,3 +214,13 @@ def test_tf32_is_allowed_for_as_long_as_it_was_asked_for(tmp_path: Path) -> None
     assert list(networks) == ["facemae", "videomae", "eva", "decoder"]
     assert sum("of the stage, TF32 allowed" in line.what for line in lines) == 3
     assert all(line.passed and line.figures["same_bits"] for line in lines), "a CPU knows no TF32"
+
+
+def test_waits_that_are_asked_for_are_counted_with_their_line() -> None:
+    """torch's own mode warns of copies and values that are read, and not of these."""
+    plain = torch.cuda.Event.synchronize
+    with asked_for() as found:
+        torch.cuda.Event(blocking=True).synchronize()  # of nothing, so that no GPU is needed
+    assert len(found) == 1
+    assert found[0].startswith("benchmarks/test_gpu.py:")
+    assert torch.cuda.Event.synchronize is plain

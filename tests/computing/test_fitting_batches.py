@@ -17,7 +17,7 @@ from emollama_hf.computing.fitting_batches import in_fitting_batches, is_out_of_
 
 @pytest.fixture(autouse=True)
 def _no_memory_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting_batches, "_largest", {})
+    monkeypatch.setattr(fitting_batches, "_sizes", {})
 
 
 def squares(most: int, seen: list[int]):

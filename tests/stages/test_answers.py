@@ -116,7 +116,7 @@ def test_rows_of_a_batch_are_those_of_single_calls(model: Path) -> None:
             alone = stage({name: values[row : row + 1] for name, values in both.items()})
             for name in together:
                 one, other = together[name][row], alone[name][0]
-                if isinstance(one, np.ndarray | float):
+                if isinstance(one, np.ndarray | np.floating | float):
                     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-9)
                 else:
                     assert one == other

@@ -14,6 +14,7 @@ from datasets.fingerprint import Hasher
 
 import emollama_hf
 from emollama_hf import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed, emollama_embed, schema
+from emollama_hf.computing.compiled_blocks import CompiledForward
 from emollama_hf.errors import ClipError, ModelError
 from emollama_hf.rows import Row
 from emollama_hf.stages import Column, Stage
@@ -270,9 +271,24 @@ def test_bad_given_features_are_an_error_of_their_row(column: str, value: Any, s
 
 
 def test_what_does_not_fit_float16_is_an_error_not_infinity(sampled: dict[str, list[Any]]) -> None:
-    stored = EmoLlamaEmbed("random-tiny")._stored(np.full((2, 3), 7e4, np.float32))
-    assert isinstance(stored, ClipError)
-    assert "store_dtype='float32'" in str(stored)
+    stage = EmoLlamaEmbed("random-tiny")
+    batch = {
+        "peak_frame": sampled["peak_frame"],
+        "facemae": [np.ones(32, np.float32)] * len(sampled["peak_frame"]),
+        "videomae": [np.ones(32, np.float32)] * len(sampled["peak_frame"]),
+    }
+    norm = stage.model().language_model.norm
+    hook = norm.register_forward_hook(lambda _, __, states: states * 1e5)
+    try:
+        with pytest.raises(ClipError, match=r"a hidden state of \S+e\+05 does not fit float16.*store_dtype='float32'"):
+            stage(batch)
+        assert np.abs(EmoLlamaEmbed("random-tiny", store_dtype="float32")(batch)["emollama"]).max() > 1e5
+        hook.remove()
+        hook = norm.register_forward_hook(lambda _, __, states: states / 0)
+        with pytest.raises(ClipError, match="hidden states came out as NaN or infinite"):
+            EmoLlamaEmbed("random-tiny", store_dtype="float32")(batch)
+    finally:
+        hook.remove()
 
 
 def test_a_large_output_is_warned_of_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,6 +381,5 @@ def test_compiled_stages_compute_the_same_and_have_the_same_fingerprint(stage, s
     assert compiled.fingerprint == plain.fingerprint
     (column,) = plain.makes
     expected = plain(sampled)[column]
-    compiled_blocks = [block for block in compiled.model().blocks() if block._compiled_call_impl is not None]
-    assert len(compiled_blocks) == 2
+    assert all(isinstance(block.forward, CompiledForward) for block in compiled.model().blocks())
     np.testing.assert_allclose(compiled(sampled)[column], expected, atol=1e-5)

@@ -13,8 +13,11 @@ from transformers import LlamaModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel
 
+from emollama_hf.computing.device_copies import on_device
 from emollama_hf.computing.recent_tensors import RecentTensors
 from emollama_hf.encoders.emotion_llama.configuration import EmotionLlamaConfig
+from emollama_hf.encoders.emotion_llama.decoding import last_hidden_states
+from emollama_hf.encoders.emotion_llama.fused_norm import fuse_norms
 from emollama_hf.encoders.emotion_llama.layers import collected
 from emollama_hf.encoders.emotion_llama.layers_option import LAST
 from emollama_hf.encoders.emotion_llama.prompt import VISUAL_ID
@@ -56,6 +59,7 @@ class EmotionLlamaModel(PreTrainedModel):
         self.audio_projection = nn.Linear(config.feature_size, hidden)
         self.class_token_projection = nn.Linear(image_width, hidden)
         self.language_model = LlamaModel._from_config(config.text_config)
+        fuse_norms(self.language_model)
         self._recent = RecentTensors(RECENT_BYTES)
         self.post_init()
 
@@ -159,7 +163,9 @@ class EmotionLlamaModel(PreTrainedModel):
 
         def compute(indices: list[int]) -> Sequence[torch.Tensor]:
             # The whole batch as it is where nothing is known: its products have the height that they always had.
-            some = slice(None) if len(indices) == len(keys) else indices
+            some: Any = slice(None)
+            if len(indices) < len(keys):
+                some = on_device(np.array(indices), pixel_values.device)
             # Copies: a view of one clip would keep the whole batch.
             return [one.clone() for one in self.visual_tokens(pixel_values[some], features[some]).unbind(0)]
 
@@ -173,18 +179,18 @@ class EmotionLlamaModel(PreTrainedModel):
         Returns (B, L, hidden) in the visual tokens' dtype.
         Raises ValueError if a row does not have n places.
         """
-        places = input_ids == VISUAL_ID
-        count = visual_tokens.shape[1]
-        if not bool((places.sum(dim=1) == count).all()):
+        found, count = (input_ids == VISUAL_ID).sum(dim=1), visual_tokens.shape[1]
+        if not bool((found == count).all()):
             raise ValueError(
-                f"input_ids have {places.sum(dim=1).tolist()} places for visual tokens, a clip has {count}. "
+                f"input_ids have {found.tolist()} places for visual tokens, a clip has {count}. "
                 "Encode the prompt with visual_tokens= of the same layout."
             )
         # Moved only now: ids that come from the CPU are checked there, without waiting for a GPU.
         table = self.language_model.embed_tokens
-        device = table.weight.device
-        embedded = table(input_ids.masked_fill(places, 0).to(device)).to(visual_tokens.dtype)
-        return embedded.masked_scatter(places.to(device).unsqueeze(-1), visual_tokens.to(device))
+        ids = on_device(input_ids, table.weight.device)
+        places = ids == VISUAL_ID
+        embedded = table(ids.masked_fill(places, 0)).to(visual_tokens.dtype)
+        return embedded.masked_scatter(places.unsqueeze(-1), visual_tokens.to(ids.device))
 
     def blocks(self) -> list[nn.Module]:
         """The repeated layers in which the work is done, of the image encoder and the decoder that are loaded."""
@@ -210,7 +216,7 @@ class EmotionLlamaModel(PreTrainedModel):
             attention_mask: (B, L), 1 for the sequence and 0 for padding on the right; None without padding.
             keys: of the clips, as `recent_visual_tokens` takes them; None remembers nothing.
             layers: as `layers.checked_layers` takes them; None for the last hidden states alone.
-            **kwargs: for transformers' decoder.
+            **kwargs: for transformers' decoder, whose own pass is taken then.
 
         Returns:
             `last_hidden_state` (B, L, hidden), after the final norm; with `layers` also `hidden_states`, one (B, L,
@@ -221,12 +227,8 @@ class EmotionLlamaModel(PreTrainedModel):
         else:
             visual_tokens = self.recent_visual_tokens(keys, pixel_values, features)
         inputs_embeds = self.embed(input_ids, visual_tokens)
-        if attention_mask is not None:
-            attention_mask = attention_mask.to(inputs_embeds.device)
         with collected(list(self.language_model.layers), layers or ()) as found:
-            last = self.language_model(
-                inputs_embeds=inputs_embeds, attention_mask=attention_mask, use_cache=False, **kwargs
-            ).last_hidden_state
+            last = last_hidden_states(self.language_model, inputs_embeds, attention_mask, **kwargs)
         if layers is None:
             return BaseModelOutput(last_hidden_state=last)
         return BaseModelOutput(

@@ -11,7 +11,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+from emollama_hf.computing.device_copies import on_device, stacked_on_device
 from emollama_hf.encoders.facemae.config_json import FRAMES
+from emollama_hf.encoders.facemae.distinct_frames import distinct_frames
 from emollama_hf.encoders.pixels import resize_stack
 from emollama_hf.encoders.scaling import unit_pixels
 
@@ -78,17 +80,16 @@ class FaceMAE(nn.Module):
 
         Frames that are equal, as in a clip shorter than the sample, are encoded once.
         """
-        distinct: dict[bytes, int] = {}
-        places = [[distinct.setdefault(frame.tobytes(), len(distinct)) for frame in clip] for clip in clips]
-        size = self.image_size
-        frames = np.frombuffer(bytearray().join(distinct), np.uint8).reshape(-1, size, size, 3)
+        frames, indices = distinct_frames(clips)
         device = self.vit.patch_embed.proj.weight.device
         # Memory is planned for `FRAMES` of each clip; longer clips go through the network in parts.
         together = CPU_FRAMES if device.type == "cpu" else FRAMES * len(clips)
-        parts = (unit_pixels(frames[at : at + together], device) for at in range(0, len(frames), together))
+        parts = stacked_on_device(frames, device).split(together)
         # Every frame as a clip of its own: through `forward`, so that hooks on the module see it.
-        features = torch.cat([self(part.unsqueeze(1)) for part in parts])
-        return [features[of_clip] for of_clip in places]
+        features = torch.cat([self(unit_pixels(part).unsqueeze(1)) for part in parts])
+        if len(frames) < len(indices):
+            features = features[on_device(np.array(indices), device)]
+        return list(features.split([len(clip) for clip in clips]))
 
     def blocks(self) -> list[nn.Module]:
         """The repeated layers in which the work is done."""

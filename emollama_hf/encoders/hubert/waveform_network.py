@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from emollama_hf.computing.device_copies import on_device
 from emollama_hf.encoders.hubert.config_json import PIECE_S, SAMPLE_RATE, depth, hop, receptive_field, width
 from emollama_hf.encoders.hubert.pieces import Piece, pieces
 from emollama_hf.encoders.hubert.sound_network import SoundNetwork
 from emollama_hf.encoders.hubert.whole_norm import channel_moments, use_whole_norm, with_moments
-from emollama_hf.encoders.scaling import on_device
 
 #: Seconds of sound of equal pieces that a GPU takes together. The first convolution has 102 thousand values a second.
 TOGETHER_S = 120

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from emollama_hf.computing.device_copies import on_device
 from emollama_hf.encoders.config_checks import Config
 from emollama_hf.encoders.image_encoder.timm_images import TimmPictures, timm_feature
 from emollama_hf.encoders.image_encoder.transformers_images import TransformersPictures, transformers_feature
 from emollama_hf.encoders.repeated_layers import repeated_layers
-from emollama_hf.encoders.scaling import on_device
 
 #: Pictures of a clip that are computed together: those that `sample_frames` takes of one.
 TOGETHER = 16

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import WhisperFeatureExtractor
 
+from emollama_hf.computing.device_copies import on_device
 from emollama_hf.encoders.hubert.config_json import SAMPLE_RATE
 from emollama_hf.encoders.hubert.sound_network import SoundNetwork
-from emollama_hf.encoders.scaling import on_device
 from emollama_hf.encoders.sound_encoder.whisper_kind import MEL_FRAMES
 
 #: Windows that a GPU takes together.

@@ -10,8 +10,8 @@ import torch
 import transformers
 from torch import nn
 
+from emollama_hf.computing.device_copies import on_device
 from emollama_hf.encoders.config_checks import Config
-from emollama_hf.encoders.scaling import on_device
 from emollama_hf.encoders.video_encoder.frame_choice import chosen_frames
 
 if TYPE_CHECKING:

@@ -75,6 +75,9 @@ class VideoMAEEncoder(Encoder):
 
         return VideoMAE.from_config(config)
 
+    def complete(self, network: Any, device: str) -> None:
+        network.move_positions()
+
     def activations(self, config: Config, stream_ratio: int) -> Activations:
         # transformers' defaults stand for sizes that a configuration leaves out.
         side, frames = one_side(config.get("image_size", 224)), num_frames(config)

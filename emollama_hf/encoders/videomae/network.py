@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from transformers import VideoMAEConfig, VideoMAEModel
 
+from emollama_hf.computing.device_copies import stacked_on_device
 from emollama_hf.encoders.pixels import resize_stack
 from emollama_hf.encoders.scaling import unit_pixels
 
@@ -90,7 +91,15 @@ class VideoMAE(nn.Module):
 
     def _stacked(self, clips: Sequence[np.ndarray]) -> torch.Tensor:
         """(B, T, 3, S, S) float32 in [0, 1], on the device of the weights."""
-        return unit_pixels(np.stack(clips), self.encoder.embeddings.patch_embeddings.projection.weight.device)
+        return unit_pixels(stacked_on_device(clips, self.encoder.embeddings.patch_embeddings.projection.weight.device))
+
+    def move_positions(self) -> None:
+        """Put the table of positions, which is neither parameter nor buffer, where the weights are and in their type.
+
+        transformers would cast and copy it for each batch, and the host would wait for that.
+        """
+        weight, embeddings = self.encoder.embeddings.patch_embeddings.projection.weight, self.encoder.embeddings
+        embeddings.position_embeddings = embeddings.position_embeddings.to(device=weight.device, dtype=weight.dtype)
 
     def blocks(self) -> list[nn.Module]:
         """The repeated layers in which the work is done."""
