@@ -269,7 +269,8 @@ extract(crops(folder, *range(400)), "random-tiny", num_readers=1, out=folder / "
 """
 
 
-def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_it_ends_with_its_parent(how: signal.Signals, tmp_path: Path) -> None:
     environment: dict[str, str | None] = {"PYTHONPATH": str(second_process.ROOT)}
     process = second_process.start(RUN, tmp_path, environment=environment)
     try:
@@ -279,9 +280,13 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         time.sleep(2)
         started = children(process.pid)
         assert len(started) == 2
+        if how == signal.SIGINT:
+            os.killpg(process.pid, how)  # as a terminal does
+            process.wait(60)
     finally:
-        process.kill()
-        process.wait()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
     deadline = time.monotonic() + 30
     while any(Path(f"/proc/{one}").exists() for one in started):
         assert time.monotonic() < deadline, "a process outlived its parent"
