@@ -57,6 +57,21 @@ class Settings:
     def video_rows(self) -> int:
         return 192 if self.on_gpu else 2
 
+    @property
+    def detection_batches(self) -> tuple[int, ...]:
+        """Pictures in which faces are found together."""
+        return (1, 4, 16, 64) if self.on_gpu else (1, 2)
+
+    @property
+    def detection_pictures(self) -> int:
+        """Pictures of each size whose faces are compared with OpenCV's."""
+        return 40 if self.on_gpu else 4
+
+    @property
+    def detection_clips(self) -> int:
+        """Clips of each reader, beside the one with which it starts."""
+        return 4 if self.on_gpu else 1
+
     def folder(self, name: str) -> Path:
         """A folder of this run for a step."""
         folder = Path(self.scratch) / name

@@ -55,6 +55,7 @@ STEPS: tuple[Step, ...] = (
     Step("lanes", "together:lanes", "chain", 45, 5, "two lanes against one"),
     Step("chain", "chain:crops", "chain", 120, 15, "`extract` from crops: one lane and two, whole states and pooled"),
     Step("videos", "chain:videos", "chain", 150, 20, "`extract` from mp4, and how long the device waits", ("av",)),
+    Step("detection", "detection:detection", "detection", 150, 20, "faces on the device and on cores", ("av",)),
     Step("workers", "together:workers", "chain", 75, 10, "workers that take their GPU by rank against none"),
     Step(
         "quantized", "quantized:quantized", "quantized", 90, 10, "decoders in 4 and 8 bits",

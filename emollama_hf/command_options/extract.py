@@ -20,6 +20,9 @@ def extract(
         str, typer.Option(help="Peak frame: expressive, middle, first, column:NAME or openface:DIR.")
     ] = "expressive",
     faces: Annotated[str, typer.Option(help="detect, or none where the pictures are crops already.")] = "detect",
+    detector: Annotated[
+        str | None, typer.Option(help="cpu or gpu: where faces are found. Default: gpu if cores are what it waits for.")
+    ] = None,
     crop: Annotated[str, typer.Option(help="Face crop: openface, aligned, box or none.")] = "openface",
     min_face_coverage: Annotated[
         float, typer.Option(help="Clips with a face in a smaller share of the frames, 0 to 1, fail: no_face.")
@@ -125,7 +128,7 @@ def extract(
 
     given: dict[str, tuple[Any, Any]] = {
         "peak": (peak, "expressive"), "faces": (faces, "detect"), "crop": (crop, "openface"), "task": (task, None),
-        "min_face_coverage": (min_face_coverage, 0.0),
+        "detector": (detector, None), "min_face_coverage": (min_face_coverage, 0.0),
         "pixel_range": (pixel_range, None), "channel_order": (channel_order, "rgb"),
         "pixel_aspect": (pixel_aspect, "square"),
         "instruction": (instruction, None), "layout": (layout, "fork"), "pooling": (pooling, "all"),

@@ -16,6 +16,7 @@ import multiprocess.connection
 
 from emollama_hf.computing import process as process_facts
 from emollama_hf.console.logs import package_logger
+from emollama_hf.engines.detector_choice import detector_device
 from emollama_hf.engines.open_shard import ShardSize
 from emollama_hf.engines.read_ahead import ReadAhead, default_readers
 from emollama_hf.engines.runner import InPlace, Runner
@@ -132,7 +133,12 @@ def _runner(computation: Computation, num_readers: int) -> Runner:
         num_readers = 0
     elif nothing_to_read or not num_readers:
         return InPlace(pipeline.stages)
-    return ReadAhead(pipeline.stages, readers=num_readers, together=pipeline.micro_batch, device=device)
+    detector = detector_device(pipeline.stages, device, num_readers)
+    if detector is not None:
+        logger.info("a process of its own finds faces on %s; with detector='cpu' readers do", detector)
+    return ReadAhead(
+        pipeline.stages, readers=num_readers, together=pipeline.micro_batch, device=device, detector=detector
+    )
 
 
 def _worker(

@@ -22,8 +22,10 @@ from itertools import takewhile
 from typing import Any
 
 from emollama_hf.checkpoints.memory import LANES
+from emollama_hf.engines.detector_process import DetectorProcess
 from emollama_hf.engines.runner import RunnerFailed
-from emollama_hf.engines.start_process import without_main
+from emollama_hf.engines.start_process import end_with_parent, without_main
+from emollama_hf.frames.faces.chosen_network import ask_detector_process
 from emollama_hf.planning.task import Task
 from emollama_hf.stages.stage import Stage
 
@@ -48,11 +50,19 @@ def default_readers(workers: int) -> int:
 class ReadAhead:
     """Takes tasks through the stages before the first with a device in `readers` processes, then in `lanes` threads.
 
-    together: rows a task. device: of the models; a lane on a GPU computes in its own stream.
+    together: rows a task. device: of the models; a lane on a GPU computes in its own stream. detector: device of a
+    process that finds faces for all readers; None where each of them does.
     """
 
     def __init__(
-        self, stages: Sequence[Stage], *, readers: int, together: int, device: str, lanes: int | None = None
+        self,
+        stages: Sequence[Stage],
+        *,
+        readers: int,
+        together: int,
+        device: str,
+        lanes: int | None = None,
+        detector: str | None = None,
     ) -> None:
         first = list(takewhile(lambda stage: not stage.uses_device, stages))
         self._later = stages[len(first) :]
@@ -63,10 +73,14 @@ class ReadAhead:
         self._device = device if on_gpu else None
         self._stream = threading.local()
         self._readers: ProcessPoolExecutor | None = None
+        self._detector: DetectorProcess | None = None
         if first:
+            if detector is not None:
+                self._detector = DetectorProcess(detector)
             # Spawned: a process that was forked from one with threads may hang.
             context = multiprocessing.get_context("spawn")
-            self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps(first),))
+            initial = (pickle.dumps(first), None if self._detector is None else self._detector.address)
+            self._readers = ProcessPoolExecutor(readers, context, _become_reader, initial)
         self._lanes = ThreadPoolExecutor(lanes, "lane")
 
     def start(self, task: Task) -> Future[Task]:
@@ -83,6 +97,8 @@ class ReadAhead:
         self._lanes.shutdown(wait=False, cancel_futures=True)
         if self._readers is not None:
             self._readers.shutdown(wait=True, cancel_futures=True)
+        if self._detector is not None:
+            self._detector.close()
         self._lanes.shutdown(wait=True)
 
     def _finish(self, task: Task, reading: Sequence[Future[Task]]) -> Task:
@@ -125,17 +141,12 @@ class ReadAhead:
 _stages: list[Stage] = []
 
 
-def _become_reader(stages: bytes) -> None:
+def _become_reader(stages: bytes, detector: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its readers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _stages[:] = pickle.loads(stages)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()  # a parent that was killed tells nobody
-        os._exit(1)
+    if detector is not None:
+        ask_detector_process(detector)
 
 
 def _read(task: Task) -> Task:

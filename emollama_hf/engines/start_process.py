@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,3 +25,11 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         vars(main).update(hidden)
+
+
+def end_with_parent() -> None:
+    """Wait for the end of the process that has spawned this one, then end. For a thread of its own."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # a parent that was killed tells nobody
+        os._exit(1)

@@ -98,6 +98,10 @@ class Run:
                 f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
                 "nothing to decode. Leave it out."
             )
+        if workers.engine == "ray" and any(stage.placement.detector == "gpu" for stage in self.pipeline.stages):
+            raise ValueError(
+                "detector='gpu' has no effect with engine='ray', whose workers find faces on their cores. Leave it out."
+            )
         self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)

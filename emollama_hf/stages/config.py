@@ -40,11 +40,13 @@ class Placement:
     device: str = "auto"
     batch_size: int | None = None
     compile: bool = False
+    detector: Literal["cpu", "gpu"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("model", "tokenizer", "adapter", "weights"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else os.fspath(value))
+        check_choice("detector", self.detector, (None, "cpu", "gpu"))
         size = self.batch_size
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
             raise ValueError(f"batch_size={size!r}: expected a number of clips of at least 1, or None to choose")

@@ -215,6 +215,11 @@ class Stage(Transform):
         return any(column in schema.CLIPS for column in (*self.inputs, *self.optional_inputs))
 
     @property
+    def searches_faces(self) -> bool:
+        """Whether it looks for faces in whole frames, which a GPU may do for it: its option `detector` says where."""
+        return False
+
+    @property
     def is_available(self) -> bool:
         """Whether it can compute at all; one that cannot is left out where its columns are optional."""
         return True

@@ -7,19 +7,24 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from benchmarks.gpu import detection as faces
 from benchmarks.gpu.answers import answers, recorded
+from benchmarks.gpu.detection import detection
 from benchmarks.gpu.launches import asked_for
 from benchmarks.gpu.lines import Report, checked, measured
 from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import BY_NAME, STEPS
 from benchmarks.gpu.tf32 import allowed, tf32
 from benchmarks.gpu.watching import Watch
+from emollama_hf.frames.faces.torch_yunet import TorchYunet
 from tests.encoders import golden
 
 ROOT = Path(__file__).parents[2]
@@ -202,6 +207,37 @@ def test_recorded_answers_and_their_time_on_a_cpu(tmp_path: Path) -> None:
     timed = list(answers(settings))
     assert [line.what for line in timed] == ["8 together, float32", "16 together, float32"]
     assert all(line.figures["pieces_a_second"] > 0 for line in timed)
+
+
+def test_faces_on_the_device_and_on_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(faces, "SIZES", ((320, 240), (160, 160)))
+    lines = list(detection(Settings("cpu", "random-tiny", 1, str(tmp_path))))
+    (parity, *others) = lines
+    assert parity.passed
+    assert parity.figures["pictures"] == 8
+    assert parity.figures["faces"] > 16
+    assert [line.what for line in others] == [
+        "320x240, 1 together", "320x240, 2 together", "160x160, 1 together", "160x160, 2 together",
+        "320x240, round trip of one reader", "160x160, round trip of one reader",
+        "1 readers of 160x120, faces on their cores", "1 readers of 160x120, faces on cpu",
+    ]  # fmt: skip
+    for line in others[4:6]:
+        assert 0 < line.figures["reader_cpu_ms"] < line.figures["ms"]
+    assert all(line.figures["clips_a_second"] > 0 for line in others[6:])
+
+
+def test_faces_that_are_not_opencvs_are_not_passed(tmp_path: Path) -> None:
+    class Moved(TorchYunet):
+        def rows_of_each(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+            return [rows + np.float32([1, *[0] * 14]) for rows in super().rows_of_each(pictures)]
+
+    class Blind(TorchYunet):
+        def rows_of_each(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+            return [rows[:0] for rows in super().rows_of_each(pictures)]
+
+    settings = Settings("cpu", "random-tiny", 1, str(tmp_path))
+    assert not faces._parity(Moved("cpu"), settings).passed
+    assert not faces._parity(Blind("cpu"), settings).passed
 
 
 def test_tf32_is_allowed_for_as_long_as_it_was_asked_for(tmp_path: Path) -> None:

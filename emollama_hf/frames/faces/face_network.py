@@ -1,23 +1,19 @@
-"""The network that finds faces, YuNet, as each thread of each process has it."""
+"""The network that finds faces, YuNet: as each thread of each process has it on a CPU, unless told otherwise."""
 
 from __future__ import annotations
 
 import os
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import local
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emollama_hf.frames.faces.face_rows import COLUMNS, OVERLAP_THRESHOLD, SCORE_THRESHOLD, TOP_K
+from emollama_hf.frames.faces.yunet_file import yunet_onnx
 from emollama_hf.frames.opencv import errors_only, one_thread
-
-_SCORE_THRESHOLD = 0.6
-_OVERLAP_THRESHOLD = 0.3  # of boxes of one face, as in OpenCV's own example
-_TOP_K = 5000
-
-COLUMNS = 15  # of a row: x, y, width, height, five landmarks, score
 
 
 class FaceNetwork(Protocol):
@@ -42,12 +38,12 @@ class OpenCvYunet:
         with errors_only():
             self._detector: Any = cv2.FaceDetectorYN.create(
                 "onnx",
-                _weights(),
+                np.frombuffer(yunet_onnx(), np.uint8),
                 np.zeros(0, np.uint8),
                 (320, 320),
-                _SCORE_THRESHOLD,
-                _OVERLAP_THRESHOLD,
-                _TOP_K,
+                SCORE_THRESHOLD,
+                OVERLAP_THRESHOLD,
+                TOP_K,
             )
 
     def rows(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,7 +58,13 @@ _per_thread = local()
 
 
 def face_network() -> FaceNetwork:
-    """This thread's own network."""
+    """The network of the innermost `searching_with` of this thread, else this thread's own of OpenCV."""
+    chosen: FaceNetwork | None = getattr(_per_thread, "chosen", None)
+    return chosen or opencv_network()
+
+
+def opencv_network() -> FaceNetwork:
+    """This thread's own network of OpenCV."""
     # A detector remembers the input size between two calls, so threads must not share one; a forked worker
     # makes its own.
     if getattr(_per_thread, "process", None) != os.getpid():
@@ -71,7 +73,12 @@ def face_network() -> FaceNetwork:
     return network
 
 
-@cache
-def _weights() -> NDArray[np.uint8]:
-    data = files("emollama_hf") / "data" / "face_detection_yunet_2023mar.onnx"
-    return np.frombuffer(data.read_bytes(), np.uint8)
+@contextmanager
+def searching_with(network: FaceNetwork | None) -> Iterator[None]:
+    """Within the block, `face_network` of this thread is `network`; None is OpenCV's."""
+    before = getattr(_per_thread, "chosen", None)
+    _per_thread.chosen = network
+    try:
+        yield
+    finally:
+        _per_thread.chosen = before
