@@ -1,0 +1,201 @@
+"""Following faces finds the same people as searching every frame, for less, and never for more."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emollama_hf.frames.faces.continuation import box_overlaps
+from emollama_hf.frames.faces.detect import all_faces, detect_faces, faces_in, window_of
+from emollama_hf.frames.faces.face_network import opencv_network, searching_with
+from emollama_hf.frames.faces.tracks import chosen_tracks, likely_faces
+from emollama_hf.frames.faces.watch import FaceWatch, WatchedFrame
+from emollama_hf.frames.pictures.pictures import GivenPicture
+from emollama_hf.frames.working_picture import WorkingPicture
+from tests import videos
+from tests.crowds import Person, Scene, standing, swaying
+
+Frames = list[np.ndarray]
+
+
+class CountingNetwork:
+    """OpenCV's network, which notes how many pixels it searches."""
+
+    def __init__(self) -> None:
+        self.pixels = 0
+
+    def rows(self, bgr: np.ndarray) -> np.ndarray:
+        self.pixels += bgr.shape[0] * bgr.shape[1]
+        return opencv_network().rows(bgr)
+
+
+def watched(pictures: Frames, fps: float, every: int = 3) -> tuple[list[WatchedFrame], int]:
+    """All frames with their faces, every third of which needs a detection; and the pixels that were searched."""
+    detections = range(0, len(pictures), every)
+    watch, network = FaceWatch(detections, range(len(pictures))), CountingNetwork()
+    found: list[WatchedFrame] = []
+    with searching_with(network):
+        for number, pixels in enumerate(pictures):
+            found += watch.add(number, number / fps, GivenPicture(pixels))
+        found += watch.finish()
+    assert [frame.number for frame in found] == list(range(len(pictures)))
+    return found, network.pixels
+
+
+def searched(pictures: Frames) -> tuple[list[list], int]:
+    """The faces of every frame by searching all of it, and the pixels for that."""
+    network = CountingNetwork()
+    with searching_with(network):
+        return [detect_faces(pixels) for pixels in pictures], network.pixels
+
+
+def overlap(one, other) -> float:
+    return float(box_overlaps(one.box[None], other.box[None])[0, 0])
+
+
+def flicker(pictures: Frames, every: int) -> Frames:
+    """Cuts: another picture, mirrored, in other colours and closer, after every so many frames."""
+    return [
+        np.ascontiguousarray(p if i // every % 2 == 0 else p[::-1, ::-1, ::-1][: p.shape[0] // 2].repeat(2, 0))
+        for i, p in enumerate(pictures)
+    ]
+
+
+def crowd(count: int) -> Iterator[np.ndarray]:
+    """200 faces on a wall of 20 x 10."""
+    canvas = np.full((720, 1280, 3), 90, np.uint8)
+    for row in range(10):
+        for column in range(20):
+            canvas = videos.place_face(canvas, (32 + 64 * column, 36 + 72 * row), 62)
+    for i in range(count):
+        yield np.roll(canvas, i, axis=1)
+
+
+def one_frame_with_a_face(count: int) -> Frames:
+    pictures = list(videos.no_face(count))
+    pictures[count // 2] = videos.shot()
+    return pictures
+
+
+def scene(*people: Person, seconds: float = 1.5, fps: float = 24) -> Frames:
+    return list(Scene(list(people), seconds).frames(fps))
+
+
+BAD = {
+    "no face in any frame": lambda: (list(videos.no_face(24)), 24),
+    "a face in one frame only": lambda: (one_frame_with_a_face(24), 24),
+    "a face that fills the picture": lambda: ([videos.shot(x=103, y=56, width=66)] * 24, 24),
+    "200 faces": lambda: (list(crowd(6)), 24),
+    "a cut every third frame": lambda: (flicker(list(videos.pan(24)), 3), 24),
+    "5 frames a second": lambda: (scene(swaying(0, 240, 60, 0.5), seconds=4, fps=5), 5),
+    "240 frames a second": lambda: (scene(swaying(0, 240, 60, 0.5), seconds=0.25, fps=240), 240),
+    "two frames": lambda: (list(videos.pan(2)), 24),
+    "one frame": lambda: (list(videos.pan(1)), 24),
+    "a window that leaves the picture": lambda: (scene(Person(0, lambda t: (240 - 200 * t, 130.0, 80.0))), 24),
+    "darkness": lambda: (list(videos.darken(videos.pan(24), to=0.05)), 24),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_never_more_is_searched_than_all_and_no_face_is_lost(kind):
+    pictures, fps = BAD[kind]()
+    found, pixels = watched(pictures, fps)
+    expected, everything = searched(pictures)
+    # A quarter of a picture beside each block, where half the size is tried and does not do.
+    assert pixels <= 1.1 * everything
+    for frame in found[::3]:
+        truth = expected[frame.number]
+        for face in likely_faces(frame.seen()):
+            assert max((overlap(face, one) for one in truth), default=0) > 0.7, "a face that is none"
+        assert bool(frame.faces) == bool(truth), f"frame {frame.number}"
+
+
+@pytest.mark.parametrize(
+    "still", [True, False], ids=["a head that is still", "a head that moves"]
+)  # fmt: skip
+def test_a_third_of_the_pixels_is_enough_for_one_person(still):
+    pictures = scene(swaying(0, 240, 2 if still else 60, 0.4), seconds=4)
+    found, pixels = watched(pictures, 24)
+    _, everything = searched(pictures)
+    assert pixels < (0.15 if still else 0.3) * everything
+    assert all(frame.faces for frame in found)
+
+
+def test_what_needs_a_detection_is_never_a_guess():
+    found, _ = watched(scene(swaying(0, 240, 2, 0.4), seconds=3), 24)
+    assert all(frame.looked and not face.is_guess for frame in found[::3] for face in frame.faces)
+    assert any(face.is_guess for frame in found for face in frame.faces)
+
+
+def test_a_guess_is_between_its_neighbours():
+    pictures = scene(swaying(0, 240, 2, 0.4), seconds=3)
+    found, _ = watched(pictures, 24)
+    expected, _ = searched(pictures)
+    for frame in found:
+        (face,) = frame.seen().faces
+        (truth,) = expected[frame.number]
+        assert np.abs(face.landmarks - truth.landmarks).max() < 0.08 * truth.size
+
+
+def test_a_face_that_leaves_and_comes_back_is_found_in_the_frames_that_show_it():
+    away = Person(0, lambda t: None if 0.8 < t < 1.7 else (240.0, 130.0, 80.0))
+    found, _ = watched(scene(away, seconds=2.5), 24)
+    shown = [frame.number for frame in found if frame.faces]
+    assert shown == [n for n in range(len(found)) if not 0.8 < n / 24 < 1.7]
+
+
+def test_somebody_who_turns_up_within_a_block_is_followed_from_there():
+    here, comes = standing(0, 120), Person(1, lambda t: (360.0, 130.0, 110.0) if t > 0.5 else None)
+    found, _ = watched(scene(here, comes, seconds=2), 24)
+    counts = [len(frame.faces) for frame in found]
+    assert counts[::3] == [1 if n / 24 <= 0.5 else 2 for n in range(0, len(found), 3)]
+
+
+people = st.lists(
+    st.tuples(st.integers(0, 3), st.floats(60, 420), st.floats(0, 120), st.floats(0.1, 0.8), st.floats(45, 140)),
+    min_size=1, max_size=2, unique_by=lambda one: one[0],
+)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(people, st.sampled_from([5, 12, 25]))
+def test_the_frames_that_count_show_what_searching_them_shows(drawn, fps):
+    pictures = scene(*(swaying(look, x, reach, hertz, height=h) for look, x, reach, hertz, h in drawn), fps=fps)
+    found, pixels = watched(pictures, fps)
+    expected, everything = searched(pictures)
+    assert pixels <= 1.1 * everything
+    for frame in found[::3]:
+        truth = expected[frame.number]
+        assert bool(frame.faces) == bool(truth)
+        for face in likely_faces(frame.seen()):
+            assert max(overlap(face, one) for one in truth) > 0.7
+    if len(drawn) == 1 and all(expected):
+        needed = {frame.number for frame in found[::3]}
+        assert all(needed <= set(track.faces) for track in chosen_tracks([frame.seen() for frame in found]).values())
+
+
+def test_a_window_begins_where_the_network_steps_and_lies_in_the_picture():
+    working = WorkingPicture.of_pixels(videos.shot(size=(640, 363)))
+    for box in ([-50, -20, 40, 60], [600, 340, 700, 400], [100, 100, 101, 101], [0, 0, 640, 363]):
+        x1, y1, x2, y2 = window_of(working, np.array(box, float)).tolist()
+        assert x1 % 32 == y1 % 32 == 0
+        assert 0 <= x1 < x2 <= 640
+        assert 0 <= y1 < y2 <= 363
+        assert x2 % 32 == 0 or x2 == 640
+        assert y2 % 32 == 0 or y2 == 363
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(60, 140), st.floats(60, 110), st.floats(130, 260), st.floats(0.5, 1.1))
+def test_a_window_shows_a_face_as_the_whole_picture_does(x, y, width, light):
+    pixels = np.clip(videos.shot(x, y, width, size=(640, 480)) * light, 0, 255).astype(np.uint8)
+    working = WorkingPicture.of_pixels(pixels)
+    for face in all_faces(working)[:1]:
+        reach = 0.75 * face.size + 16
+        inner = np.concatenate([face.centre - reach, face.centre + reach])
+        found, _ = faces_in(working, inner)
+        best = max(found, key=lambda one: overlap(one, face))
+        assert overlap(best, face) > 0.85
+        assert np.abs(best.landmarks - face.landmarks).mean() < 0.05 * face.size
