@@ -2,6 +2,9 @@
 
     tasks ─► readers (processes), a row each: decode, find faces ─► lanes (threads of this process): the models ─► tasks
 
+What a reader has computed comes in memory that both processes map (`message_memory`), and is no more than later stages
+read and the store keeps (`Task.leave_behind`). Models are loaded while readers start.
+
 Two lanes share one GPU: while one waits for it, the other prepares its next batch and lets the results of its last one
 go. Each has a stream of its own, so that copies run beside computation. This process itself writes beside them. Where
 rows bring their frames there is nothing to read, and lanes alone are left.
@@ -14,18 +17,23 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from emollama_hf.checkpoints.memory import LANES
+from emollama_hf.console.logs import package_logger
+from emollama_hf.engines.message_memory import Address, Message, MessageMemory, packed, unpacked
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.start_process import without_main
 from emollama_hf.planning.task import Task
+from emollama_hf.stages.reduction import Reduction, reading_of
 from emollama_hf.stages.stage import Stage
+
+logger = package_logger(__name__)
 
 #: Beyond what readers and lanes have in hand, tasks that wait for a lane.
 WAITING = 2
@@ -55,7 +63,7 @@ class ReadAhead:
         self, stages: Sequence[Stage], *, readers: int, together: int, device: str, lanes: int | None = None
     ) -> None:
         first = list(takewhile(lambda stage: not stage.uses_device, stages))
-        self._later = stages[len(first) :]
+        self._first, self._later = first, stages[len(first) :]
         on_gpu = device.startswith("cuda")
         lanes = lanes or (LANES if on_gpu else 1)
         # What readers have in hand, and not more: the frames of a clip are several megabytes.
@@ -64,20 +72,36 @@ class ReadAhead:
         self._stream = threading.local()
         self._readers: ProcessPoolExecutor | None = None
         if first:
+            reading = reading_of(self._later, [column for stage in stages for column in stage.makes])
             # Spawned: a process that was forked from one with threads may hang.
             context = multiprocessing.get_context("spawn")
-            self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps(first),))
+            self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps((first, reading)),))
         self._lanes = ThreadPoolExecutor(lanes, "lane")
+        self._told = False
 
     def start(self, task: Task) -> Future[Task]:
         if self._readers is None:
-            return self._lanes.submit(self._finish, task, [])
+            return self._lanes.submit(self._finish, task, {})
         try:
             with without_main():  # the pool starts its processes when there is work for them
-                reading = [self._readers.submit(_read, part) for part in task.split()]
+                reading = {i: self._ask(self._readers, part) for i, part in task.split(self._first).items()}
         except BrokenProcessPool as error:
             raise RunnerFailed(READER_DIED) from error
         return self._lanes.submit(self._finish, task, reading)
+
+    def _ask(self, readers: ProcessPoolExecutor, part: Task) -> _Reading:
+        try:
+            memory = MessageMemory()
+        except OSError as error:
+            self._tell(error.strerror or str(error))
+            return _Reading(readers.submit(_read, part, None), None)
+        return _Reading(readers.submit(_read, part, memory.address), memory)
+
+    def _tell(self, problem: str) -> None:
+        """Say once why what readers compute is copied on its way."""
+        if not self._told:
+            self._told = True
+            logger.info("clips come from their readers through a pipe, which takes a while: %s", problem)
 
     def close(self) -> None:
         self._lanes.shutdown(wait=False, cancel_futures=True)
@@ -85,19 +109,32 @@ class ReadAhead:
             self._readers.shutdown(wait=True, cancel_futures=True)
         self._lanes.shutdown(wait=True)
 
-    def _finish(self, task: Task, reading: Sequence[Future[Task]]) -> Task:
-        try:
-            task.take_in([self._read(part) for part in reading])
-        except BrokenProcessPool as error:
-            raise RunnerFailed(READER_DIED) from error
+    def _finish(self, task: Task, reading: Mapping[int, _Reading]) -> Task:
         with self._own_stream():
-            return task.run(self._later)
+            for stage in self._later if reading else ():
+                if task.needs(stage):
+                    stage.ready()  # loads its model while readers start and read
+            try:
+                task.take_in({i: self._read(part) for i, part in reading.items()})
+            except BrokenProcessPool as error:
+                raise RunnerFailed(READER_DIED) from error
+            return task.run(self._later).leave_behind({})
 
-    def _read(self, part: Future[Task]) -> Task:
+    def _read(self, part: _Reading) -> Task:
         """What a reader has sent. Raises BrokenProcessPool if one of them has died."""
-        while not wait([part], LOOK_SECONDS).done:
+        while not wait([part.message], LOOK_SECONDS).done:
             self._end_if_one_died()
-        return part.result()
+        message = part.message.result()
+        if message.problem:
+            self._tell(message.problem)
+        if part.memory is None:
+            task: Task = unpacked(message)
+            return task
+        try:
+            task = part.memory.received(message)
+            return task
+        finally:
+            part.memory.close()
 
     def _end_if_one_died(self) -> None:
         # The pool notices by itself, unless a reader is killed within a message: then it waits for the rest of the
@@ -122,13 +159,22 @@ class ReadAhead:
         return torch.cuda.stream(self._stream.of_this_thread)
 
 
+class _Reading(NamedTuple):
+    """What a reader was asked for: its answer, and the memory that the answer refers to."""
+
+    message: Future[Message]
+    memory: MessageMemory | None
+
+
 _stages: list[Stage] = []
+_reading: dict[str, Mapping[str, Reduction | None]] = {}
 
 
 def _become_reader(stages: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its readers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _stages[:] = pickle.loads(stages)
+    _stages[:], reading = pickle.loads(stages)
+    _reading.update(reading)
 
 
 def _end_with_parent() -> None:
@@ -138,5 +184,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read(task: Task) -> Task:
-    return task.run(_stages)
+def _read(task: Task, memory: Address | None) -> Message:
+    return packed(task.run(_stages).leave_behind(_reading), memory)

@@ -218,7 +218,8 @@ class SampleFrames(Stage):
         return config
 
     def ready(self) -> None:
-        process.prepare_to_compute()
+        if self.config.peak == "expressive":  # rated by a network; nothing else needs torch, which is half of a start
+            process.prepare_to_compute()
 
     def prepare(self, row: Row) -> ClipSample:
         peak_value = None

@@ -27,7 +27,7 @@ from emollama_hf.files.small_file import MANIFEST_BYTES, read_small
 from emollama_hf.files.written_file import Hashes, WrittenFile, is_as_written
 from emollama_hf.text.plain_names import name_fault
 from emollama_hf.work_store.arrow_columns import to_arrow
-from emollama_hf.work_store.media_cells import CELL
+from emollama_hf.work_store.media_cells import CELL, cells_to_arrow
 
 logger = package_logger(__name__)
 
@@ -138,7 +138,7 @@ class _StageWriter:
             if name == f"{self._stage}.arrow":
                 columns = [to_arrow(c, [row[c] for row in self._waiting], kind) for c, kind in self._features.items()]
             else:
-                columns = [pa.array([row[one] for row in self._waiting], CELL) for one in self._pictures]
+                columns = [cells_to_arrow([row[one] for row in self._waiting]) for one in self._pictures]
             writer.write_batch(columns)
         self._waiting, self._waiting_bytes = [], 0
 

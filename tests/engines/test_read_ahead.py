@@ -77,6 +77,36 @@ def test_rows_of_one_unit_are_read_apart_and_computed_together(clips: Dataset, t
     assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_readers_compute_comes_in_memory_or_through_a_pipe_that_is_said_once(
+    shared: bool, clips: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    received: list[int] = []
+    receive = multiprocessing.connection.Connection._recv_bytes  # type: ignore[attr-defined]
+
+    def counting(*arguments: Any) -> Any:
+        message = receive(*arguments)
+        received.append(message.getbuffer().nbytes)
+        return message
+
+    monkeypatch.setattr(multiprocessing.connection.Connection, "_recv_bytes", counting)
+    if not shared:
+        monkeypatch.delattr(os, "memfd_create")
+    with caplog.at_level("INFO"):
+        done = extract(clips, "random-tiny", num_readers=2, out=tmp_path / "out", keep="peak_frame")
+    assert done["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
+    said = [text for text in caplog.messages if "through a pipe" in text]
+    if shared:
+        assert said == []
+        assert 0 < max(received) < 5000
+    else:
+        assert said == [
+            "clips come from their readers through a pipe, which takes a while: this system has no memory that is "
+            "shared without a name"
+        ]
+        assert max(received) > 1_000_000, "crops"
+
+
 def test_lanes_alone_take_rows_that_bring_their_frames(tmp_path: Path) -> None:
     """As on a GPU: two threads, each with some of the units."""
     rng = np.random.default_rng(8)
@@ -126,10 +156,13 @@ def test_a_killed_reader_ends_the_run_with_what_is_kept(new_children: Callable[[
 class Halved:
     """Stands for a task whose reader is killed when it has sent half of what it has read."""
 
-    def split(self) -> list[Halved]:
-        return [self, self]
+    def split(self, stages: list[Any]) -> dict[int, Halved]:
+        return {0: self, 1: self}
 
-    def run(self, stages: list[Any]) -> bytes:
+    def needs(self, stage: Any) -> bool:
+        return False
+
+    def run(self, stages: list[Any]) -> Halved:
         def send(connection: multiprocessing.connection.Connection, message: memoryview) -> None:
             if len(message) < 100:  # the length of what follows
                 os.write(connection.fileno(), message)
@@ -140,9 +173,12 @@ class Halved:
             os.kill(os.getpid(), signal.SIGKILL)
 
         multiprocessing.connection.Connection._send = send  # type: ignore[attr-defined]
+        return self
+
+    def leave_behind(self, reading: Any) -> bytes:
         return bytes(1_000_000)
 
-    def take_in(self, parts: list[Any]) -> None:
+    def take_in(self, parts: Any) -> None:
         raise AssertionError("both arrived")
 
 
