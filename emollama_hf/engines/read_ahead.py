@@ -5,9 +5,7 @@
 What a reader has computed comes in memory that both processes map (`message_memory`), and is no more than later stages
 read and the store keeps (`Task.leave_behind`). Models are loaded while readers start.
 
-Two lanes share one GPU: while one waits for it, the other prepares its next batch and lets the results of its last one
-go. Each has a stream of its own, so that copies run beside computation. This process itself writes beside them. Where
-rows bring their frames there is nothing to read, and lanes alone are left.
+Two lanes share one GPU (`lanes`). Where rows bring their frames there is nothing to read, and lanes alone are left.
 """
 
 from __future__ import annotations
@@ -18,14 +16,13 @@ import pickle
 import signal
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from emollama_hf.checkpoints.memory import LANES
 from emollama_hf.console.logs import package_logger
+from emollama_hf.engines.lanes import Lanes
 from emollama_hf.engines.message_memory import Address, Message, MessageMemory, packed, unpacked
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.start_process import without_main
@@ -56,7 +53,7 @@ def default_readers(workers: int) -> int:
 class ReadAhead:
     """Takes tasks through the stages before the first with a device in `readers` processes, then in `lanes` threads.
 
-    together: rows a task. device: of the models; a lane on a GPU computes in its own stream.
+    together: rows a task. device, lanes: as `Lanes` takes them.
     """
 
     def __init__(
@@ -64,19 +61,15 @@ class ReadAhead:
     ) -> None:
         first = list(takewhile(lambda stage: not stage.uses_device, stages))
         self._first, self._later = first, stages[len(first) :]
-        on_gpu = device.startswith("cuda")
-        lanes = lanes or (LANES if on_gpu else 1)
+        self._lanes = Lanes(device, lanes)
         # What readers have in hand, and not more: the frames of a clip are several megabytes.
-        self.ahead = min(MOST_AHEAD, -(readers // -together) + lanes + WAITING)
-        self._device = device if on_gpu else None
-        self._stream = threading.local()
+        self.ahead = min(MOST_AHEAD, -(readers // -together) + self._lanes.count + WAITING)
         self._readers: ProcessPoolExecutor | None = None
         if first:
             reading = reading_of(self._later, [column for stage in stages for column in stage.makes])
             # Spawned: a process that was forked from one with threads may hang.
             context = multiprocessing.get_context("spawn")
             self._readers = ProcessPoolExecutor(readers, context, _become_reader, (pickle.dumps((first, reading)),))
-        self._lanes = ThreadPoolExecutor(lanes, "lane")
         self._told = False
 
     def start(self, task: Task) -> Future[Task]:
@@ -104,21 +97,20 @@ class ReadAhead:
             logger.info("clips come from their readers through a pipe, which takes a while: %s", problem)
 
     def close(self) -> None:
-        self._lanes.shutdown(wait=False, cancel_futures=True)
+        self._lanes.drop()
         if self._readers is not None:
             self._readers.shutdown(wait=True, cancel_futures=True)
-        self._lanes.shutdown(wait=True)
+        self._lanes.close()
 
     def _finish(self, task: Task, reading: Mapping[int, _Reading]) -> Task:
-        with self._own_stream():
-            for stage in self._later if reading else ():
-                if task.needs(stage):
-                    stage.ready()  # loads its model while readers start and read
-            try:
-                task.take_in({i: self._read(part) for i, part in reading.items()})
-            except BrokenProcessPool as error:
-                raise RunnerFailed(READER_DIED) from error
-            return task.run(self._later).leave_behind({})
+        for stage in self._later if reading else ():
+            if task.needs(stage):
+                stage.ready()  # loads its model while readers start and read
+        try:
+            task.take_in({i: self._read(part) for i, part in reading.items()})
+        except BrokenProcessPool as error:
+            raise RunnerFailed(READER_DIED) from error
+        return task.run(self._later).leave_behind({})
 
     def _read(self, part: _Reading) -> Task:
         """What a reader has sent. Raises BrokenProcessPool if one of them has died."""
@@ -148,15 +140,6 @@ class ReadAhead:
             process.kill()
             process.join()
         readers._result_queue._writer.close()
-
-    def _own_stream(self) -> AbstractContextManager[Any]:
-        if self._device is None:
-            return nullcontext()
-        import torch
-
-        if not hasattr(self._stream, "of_this_thread"):
-            self._stream.of_this_thread = torch.cuda.Stream(self._device)
-        return torch.cuda.stream(self._stream.of_this_thread)
 
 
 class _Reading(NamedTuple):

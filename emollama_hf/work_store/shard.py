@@ -86,14 +86,29 @@ def write_manifest(folder: Path, made_with: dict[str, Any], stages: dict[str, An
     _sync_folder(folder)
 
 
+class StoredSize:
+    """Bytes that rows of a stage take in a shard. features: the types of the stage's own columns."""
+
+    def __init__(self, features: Features) -> None:
+        self.numbers = Features({name: kind for name, kind in features.items() if not schema.is_picture(kind)})
+        self.pictures = [name for name in features if name not in self.numbers]
+        self._of_any_length = [name for name, kind in self.numbers.items() if -1 in (schema.shape_of(kind) or ())]
+        fixed = {name: kind for name, kind in self.numbers.items() if name not in self._of_any_length}
+        self._fixed_bytes = schema.row_bytes(Features(fixed))
+
+    def of(self, outcome: dict[str, Any] | ClipError) -> int:
+        """Of one row, pictures as cells; a failure takes none."""
+        if isinstance(outcome, ClipError):
+            return 0
+        size = self._fixed_bytes + sum(len(outcome[name]["zstd"]) for name in self.pictures)
+        return size + sum(np.asarray(outcome[name]).nbytes for name in self._of_any_length)
+
+
 class _StageWriter:
     def __init__(self, folder: Path, stage: str, features: Features) -> None:
-        numbers = Features({name: kind for name, kind in features.items() if not schema.is_picture(kind)})
-        self._features = numbers
-        self._pictures = [name for name, kind in features.items() if schema.is_picture(kind)]
-        self._of_any_length = [name for name, kind in numbers.items() if -1 in (schema.shape_of(kind) or ())]
-        fixed = {name: kind for name, kind in numbers.items() if name not in self._of_any_length}
-        self._fixed_bytes = schema.row_bytes(Features(fixed))
+        self._size = StoredSize(features)
+        self._features = numbers = self._size.numbers
+        self._pictures = self._size.pictures
         self._writers = {}
         if numbers:
             self._writers[f"{stage}.arrow"] = ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)
@@ -111,8 +126,7 @@ class _StageWriter:
             self._failed[key] = [outcome.kind, str(outcome)]
             return 0
         self._keys.append(key)
-        size = self._fixed_bytes + sum(len(outcome[name]["zstd"]) for name in self._pictures)
-        size += sum(np.asarray(outcome[name]).nbytes for name in self._of_any_length)
+        size = self._size.of(outcome)
         self._waiting.append(outcome)
         self._waiting_bytes += size
         if self._waiting_bytes >= BATCH_BYTES:
