@@ -5,7 +5,9 @@ GPU, but without networks: a stage stands in for them that reads what the real o
 arrays of their sizes, (309, 4096) float16 and twice (1024,) float32. Left is what a run does beside its networks. One
 JSON line, milliseconds of processor time a clip:
 
-    main, lanes, writer, receiver, other   by thread of this process, while clips were computed
+    main, lanes, receiver, other           by thread of this process, while clips were computed; `receiver` reads what
+                                           comes through pipes
+    writer                                 of the thread that writes shards, which has ended by then
     total                                  of all its threads
     prepare                                of `total`: the stage's `prepare` (the peak frame is resized there or before)
     parquet                                of `write_parquet`, all clips in one file, by the clock
@@ -131,8 +133,8 @@ def thread_seconds() -> Counter[int]:
 
 
 def _kind(name: str) -> str:
-    starts = {"MainThread": "main", "lane": "lanes", "write": "writer", "ExecutorManager": "receiver"}
-    return next((kind for start, kind in starts.items() if start.lower() in name.lower()), "other")
+    kinds = {"MainThread": "main", "lane": "lanes", "ExecutorManager": "receiver"}
+    return next((kind for part, kind in kinds.items() if part in name), "other")
 
 
 def main() -> None:
@@ -164,6 +166,7 @@ def main() -> None:
         write_parquet(f"{name}/all.parquet", pieces, run.pipeline.features)
         parquet = time.perf_counter() - started
     spent = dict(runner.spent)
+    spent["writer"] = total - sum(spent.values())
     times = {**spent, "total": total, "prepare": NetworksStandIn.prepare_s, "parquet": parquet}
     a_clip = {kind: round(1000 * seconds / asked.clips, 2) for kind, seconds in times.items()}
     print(json.dumps({"clips": asked.clips, "ms_a_clip": a_clip, "sent_MB": round(received[0] / asked.clips / 1e6, 3)}))
