@@ -49,7 +49,6 @@ def run_local(
     count = 1 if num_proc is None else min(num_proc, len(units))
     if num_readers is None:
         num_readers = default_readers(count) if _uses_cuda(computation) else 0
-    num_readers = min(num_readers, -(sum(len(unit.rows) for unit in units) // -count))  # each takes a row at a time
     if num_proc is None:
         work(computation, units, made_with, size=size, runner=_runner(computation, num_readers), report=report)
         return

@@ -30,9 +30,10 @@ class ShardSize:
 class OpenShard:
     """Takes finished tasks and makes shards of them; a block that it is used in ends with the last one published.
 
-    publisher: a `Publisher`, or one in a thread. One shard at most is on its way to the disk while the next is filled.
     After an error, too: a failed clip, a lack of memory or Ctrl-C must not cost what was finished. Not after a
     StoreError, since the store is what failed.
+
+    publisher: with a `WritingThread` one shard at most is on its way to the disk while the next one is filled.
     """
 
     def __init__(

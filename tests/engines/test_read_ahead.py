@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Value
 
 from emollama_hf import extract
 from emollama_hf.console import timing
@@ -24,7 +24,9 @@ from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
 from emollama_hf.extraction.open_run import open_run
 from emollama_hf.feature_set.run_description import made_with
-from emollama_hf.stages import SampleFrames
+from emollama_hf.planning.task import Task
+from emollama_hf.rows import Row, Rows
+from emollama_hf.stages import Column, SampleFrames, Stage
 from tests import second_process, videos
 from tests.extraction.crops import OPTIONS, crops
 
@@ -151,6 +153,65 @@ def test_a_killed_reader_ends_the_run_with_what_is_kept(new_children: Callable[[
     timing.reset()
     assert set(extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"]) == {"ok"}
     assert timing.stage_times()["facemae_embed"].rows == 150 - kept
+
+
+class Waiting(Stage):
+    """Reads a row when there is a file."""
+
+    name, version, inputs = "waiting", 1, ("path",)
+
+    def outputs(self) -> dict[str, Column]:
+        return {"size": Column(Value("int32"), "bytes of the file")}
+
+    def prepare(self, row: Row) -> Path:
+        give_up = time.monotonic() + 60
+        while not (path := Path(row["path"])).exists():
+            assert time.monotonic() < give_up, "the model was not loaded"
+            time.sleep(0.01)
+        return path
+
+    def compute(self, items: list[Path]) -> list[dict[str, Any]]:
+        return [{"size": path.stat().st_size} for path in items]
+
+
+class Loading(Stage):
+    """Makes the file when it loads its model."""
+
+    name, version, inputs = "loading", 1, ("size",)
+    uses_device = True
+    path = Path()
+
+    def ready(self) -> None:
+        self.path.touch()
+
+    def outputs(self) -> dict[str, Column]:
+        return {"double": Column(Value("int32"), "twice the bytes")}
+
+    def prepare(self, row: Row) -> int:
+        return int(row["size"])
+
+    def compute(self, items: list[int]) -> list[dict[str, Any]]:
+        return [{"double": 2 * size} for size in items]
+
+
+def test_models_are_loaded_while_readers_start_and_read(tmp_path: Path) -> None:
+    loading = Loading()
+    loading.path = tmp_path / "loaded"
+    task = Task([0], Rows.from_batch({"path": [str(loading.path)]}), [{"waiting", "loading"}], {})
+    runner = ReadAhead([Waiting(), loading], readers=1, together=1, device="cpu")
+    done = runner.start(task).result(100)
+    runner.close()
+    assert done.outcomes == {"waiting": {0: {"size": 0}}, "loading": {0: {"double": 0}}}
+
+
+def test_rows_that_need_no_reading_start_no_reader(tmp_path: Path, new_children: Callable[[], list[int]]) -> None:
+    loading = Loading()
+    loading.path = tmp_path / "loaded"
+    task = Task([0], Rows.from_batch({"path": ["none"]}), [{"loading"}], {"size": {0: 4}})
+    runner = ReadAhead([Waiting(), loading], readers=1, together=1, device="cpu")
+    assert runner.start(task).result(60).outcomes == {"loading": {0: {"double": 8}}}
+    assert new_children() == []
+    runner.close()
 
 
 class Halved:
