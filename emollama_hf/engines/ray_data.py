@@ -32,10 +32,12 @@ from emollama_hf.errors import SafeMessage, StoreError
 from emollama_hf.planning.computation import Computation, Report, Unit
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.planning.task import Task
+from emollama_hf.stages.reduction import reading_of
+from emollama_hf.work_store.writing_thread import WritingThread
 
 logger = package_logger(__name__)
 
-#: Tasks that wait in front of a worker, so that it never waits for the driver.
+#: Tasks that a worker has or that wait in front of it, so that it never waits for the driver.
 IN_FLIGHT = 2
 #: How many workers may die over one task before the run ends: a clip that kills each of them would do so for ever.
 MOST_DEATHS = 5
@@ -90,7 +92,8 @@ def run_ray(
         try:
             with (
                 computation.store.writing(made_with) as publisher,
-                OpenShard(computation, publisher, size, listen) as shard,
+                WritingThread(publisher) as writer,
+                OpenShard(computation, writer, size, listen) as shard,
             ):
                 _compute(computation, units, pools, shard, afterwards)
         except _RayFailed as failure:
@@ -107,7 +110,7 @@ def _compute(
     from emollama_hf.engines.ray_source import Planner
 
     lock = threading.Lock()
-    ahead = sum(pool.size for pool in pools) * IN_FLIGHT + 4
+    ahead = sum(pool.size * _in_flight(pool) for pool in pools) + 4
     done: set[int] = set()
     try:
         with (
@@ -132,18 +135,18 @@ def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task |
     import ray.data
 
     from emollama_hf.engines.ray_source import TaskSource
-    from emollama_hf.engines.ray_worker import TaskRunner
 
+    columns = [column for pool in pools for stage in pool.stages for column in stage.makes]
     try:
         with warnings.catch_warnings(action="ignore"):
             flow = ray.data.read_datasource(TaskSource(exchange), num_cpus=0, concurrency=1, override_num_blocks=1)
-            for pool in pools:
+            for number, pool in enumerate(pools):
+                later = [stage for one in pools[number + 1 :] for stage in one.stages]
                 flow = flow.map_batches(
-                    TaskRunner,
-                    fn_constructor_args=(ray.cloudpickle.dumps(pool.stages), pool.threads, os.getcwd()),
+                    **_runner(pool, ray.cloudpickle.dumps((pool.stages, reading_of(later, columns)))),
                     batch_size=1,
                     batch_format="pyarrow",
-                    compute=ray.data.ActorPoolStrategy(size=pool.size, max_tasks_in_flight_per_actor=IN_FLIGHT),
+                    compute=ray.data.ActorPoolStrategy(size=pool.size, max_tasks_in_flight_per_actor=_in_flight(pool)),
                     num_cpus=pool.num_cpus,
                     num_gpus=pool.num_gpus,
                     max_restarts=-1,
@@ -160,6 +163,24 @@ def _results(exchange: Any, pools: Sequence[Pool]) -> Iterator[tuple[int, Task |
     except Exception as error:
         line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise _RayFailed(f"Ray ended the run ({type(error).__name__}: {line.strip()}). {KEPT}") from error
+
+
+def _in_flight(pool: Pool) -> int:
+    return IN_FLIGHT + pool.lanes - 1
+
+
+def _runner(pool: Pool, stages: bytes) -> dict[str, Any]:
+    """What a pool's actors run, as `map_batches` takes it."""
+    from emollama_hf.engines.ray_worker import LanedTaskRunner, TaskRunner
+
+    arguments = (stages, pool.threads, os.getcwd())
+    if pool.lanes == 1:
+        return {"fn": TaskRunner, "fn_constructor_args": arguments}
+    return {
+        "fn": LanedTaskRunner,
+        "fn_constructor_args": (*arguments, pool.lanes),
+        "max_concurrency": pool.lanes,
+    }
 
 
 def _say_who(pools: Sequence[Pool], nodes: Sequence[Node]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from emollama_hf.checkpoints.memory import LANES
 from emollama_hf.stages.stage import Stage
 
 #: The share of the CPUs that workers book. Actors that book all of them leave none for what starts them, and the run
@@ -28,7 +29,8 @@ class Node:
 class Pool:
     """Workers that all run the same stages.
 
-    num_cpus, num_gpus: what each books. threads: it computes with, None for those that its machine has.
+    num_cpus, num_gpus: what each books. threads: it computes with, None for those that its machine has. lanes: tasks
+    that it computes at the same time.
     """
 
     stages: tuple[Stage, ...]
@@ -36,6 +38,7 @@ class Pool:
     num_cpus: float
     num_gpus: int
     threads: int | None
+    lanes: int = 1
 
     @property
     def has_model(self) -> bool:
@@ -83,7 +86,7 @@ def plan_pools(
         # Equal shares, so that every place on every node fits every worker.
         model_cpus = other_cpus = _share(cores, booked)
     return [
-        Pool(group, models, model_cpus, num_gpus, threads)
+        Pool(group, models, model_cpus, num_gpus, threads, LANES if num_gpus else 1)
         if has_model
         else Pool(group, max(1, others), other_cpus, 0, 1)
         for has_model, group in groups

@@ -6,6 +6,7 @@ A batch is a table with one task a row: `index` (int64), `task` (a pickled Task,
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import socket
@@ -15,12 +16,14 @@ from contextlib import suppress
 import pyarrow as pa
 
 from emollama_hf.computing import process
+from emollama_hf.engines.lanes import Lanes
 from emollama_hf.engines.sendable import sendable
 from emollama_hf.errors import ModelError
 from emollama_hf.planning.memory_check import check_memory
 from emollama_hf.planning.task import Task
 from emollama_hf.stages.model_stage import ModelStage, stages_with_weights
 from emollama_hf.stages.pipeline import Pipeline
+from emollama_hf.stages.reduction import Reading
 from emollama_hf.stages.stage import Stage
 
 SCHEMA = pa.schema([("index", pa.int64()), ("task", pa.large_binary()), ("error", pa.large_binary())])
@@ -35,18 +38,20 @@ def message(index: int, task: bytes, error: BaseException | None = None) -> pa.T
 class TaskRunner:
     """The callable of an actor pool.
 
-    stages: pickled, since they are a worker's only after the process knows that it is one. threads: as for
+    stages: pickled, since they are a worker's only after the process knows that it is one; and beside them what the
+    stages of later pools read (`reading_of`). threads: as for
     `process.become_worker`. folder: where relative paths begin, if there is such a folder here.
     """
 
     def __init__(self, stages: bytes, threads: int | None, folder: str) -> None:
         process.become_worker(threads)
         self._error: BaseException | None = None
-        self._stages: list[Stage] = []
+        self._stages: Sequence[Stage] = []
+        self._reading: Reading = {}
         try:
             with suppress(OSError):
                 os.chdir(folder)
-            self._stages = pickle.loads(stages)
+            self._stages, self._reading = pickle.loads(stages)
             for stage in stages_with_weights(self._stages):
                 check_model(stage)
             check_room(self._stages)
@@ -67,9 +72,27 @@ class TaskRunner:
             return message(index, b"", self._error)
         try:
             task: Task = pickle.loads(row["task"][0].as_buffer())
-            return message(index, pickle.dumps(task.run(self._stages), protocol=5))
+            done = task.run(self._stages).leave_behind(self._reading)
+            return message(index, pickle.dumps(done, protocol=5))
         except Exception as error:
             return message(index, b"", error)
+
+
+class LanedTaskRunner(TaskRunner):
+    """A `TaskRunner` that computes several tasks at the same time, each in a lane of its own."""
+
+    def __init__(self, stages: bytes, threads: int | None, folder: str, lanes: int) -> None:
+        super().__init__(stages, threads, folder)
+        device = "cpu"
+        try:
+            device = next((stage.device() for stage in self._stages if stage.uses_device), device)
+        except Exception as error:
+            self._error = self._error or error
+        self._lanes = Lanes(device, lanes)
+
+    async def __call__(self, batch: pa.Table) -> pa.Table:
+        # Ray Data makes one thread of an actor's calls unless they are coroutines.
+        return await asyncio.wrap_future(self._lanes.submit(super().__call__, batch))
 
 
 def check_room(stages: Sequence[Stage]) -> None:

@@ -2,9 +2,10 @@
 
     tasks ─► readers (processes), a row each: decode, find faces ─► lanes (threads of this process): the models ─► tasks
 
-Two lanes share one GPU: while one waits for it, the other prepares its next batch and lets the results of its last one
-go. Each has a stream of its own, so that copies run beside computation. This process itself writes beside them. Where
-rows bring their frames there is nothing to read, and lanes alone are left.
+What a reader has computed comes in memory that both processes map (`message_memory`), and is no more than later stages
+read and the store keeps (`Task.leave_behind`). Models are loaded while readers start.
+
+Two lanes share one GPU (`lanes`). Where rows bring their frames there is nothing to read, and lanes alone are left.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
-from emollama_hf.checkpoints.memory import LANES
+from emollama_hf.console.logs import package_logger
 from emollama_hf.engines.detector_process import DetectorProcess
+from emollama_hf.engines.lanes import Lanes
+from emollama_hf.engines.message_memory import Address, Message, MessageMemory, packed, unpacked
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.start_process import end_with_parent, without_main
 from emollama_hf.frames.faces.chosen_network import ask_detector_process
 from emollama_hf.planning.task import Task
+from emollama_hf.stages.reduction import Reduction, reading_of
 from emollama_hf.stages.stage import Stage
+
+logger = package_logger(__name__)
 
 #: Beyond what readers and lanes have in hand, tasks that wait for a lane.
 WAITING = 2
@@ -50,8 +55,8 @@ def default_readers(workers: int) -> int:
 class ReadAhead:
     """Takes tasks through the stages before the first with a device in `readers` processes, then in `lanes` threads.
 
-    together: rows a task. device: of the models; a lane on a GPU computes in its own stream. detector: device of a
-    process that finds faces for all readers; None where each of them does.
+    together: rows a task. device, lanes: as `Lanes` takes them. detector: device of a process that finds faces for all
+    readers; None where each of them does.
     """
 
     def __init__(
@@ -65,55 +70,79 @@ class ReadAhead:
         detector: str | None = None,
     ) -> None:
         first = list(takewhile(lambda stage: not stage.uses_device, stages))
-        self._later = stages[len(first) :]
-        on_gpu = device.startswith("cuda")
-        lanes = lanes or (LANES if on_gpu else 1)
+        self._first, self._later = first, stages[len(first) :]
+        self._lanes = Lanes(device, lanes)
         # What readers have in hand, and not more: the frames of a clip are several megabytes.
-        self.ahead = min(MOST_AHEAD, -(readers // -together) + lanes + WAITING)
-        self._device = device if on_gpu else None
-        self._stream = threading.local()
+        self.ahead = min(MOST_AHEAD, -(readers // -together) + self._lanes.count + WAITING)
         self._readers: ProcessPoolExecutor | None = None
         self._detector: DetectorProcess | None = None
         if first:
             if detector is not None:
                 self._detector = DetectorProcess(detector)
+            reading = reading_of(self._later, [column for stage in stages for column in stage.makes])
             # Spawned: a process that was forked from one with threads may hang.
             context = multiprocessing.get_context("spawn")
-            initial = (pickle.dumps(first), None if self._detector is None else self._detector.address)
+            initial = (pickle.dumps((first, reading)), None if self._detector is None else self._detector.address)
             self._readers = ProcessPoolExecutor(readers, context, _become_reader, initial)
-        self._lanes = ThreadPoolExecutor(lanes, "lane")
+        self._told = False
 
     def start(self, task: Task) -> Future[Task]:
         if self._readers is None:
-            return self._lanes.submit(self._finish, task, [])
+            return self._lanes.submit(self._finish, task, {})
         try:
             with without_main():  # the pool starts its processes when there is work for them
-                reading = [self._readers.submit(_read, part) for part in task.split()]
+                reading = {i: self._ask(self._readers, part) for i, part in task.split(self._first).items()}
         except BrokenProcessPool as error:
             raise RunnerFailed(READER_DIED) from error
         return self._lanes.submit(self._finish, task, reading)
 
+    def _ask(self, readers: ProcessPoolExecutor, part: Task) -> _Reading:
+        try:
+            memory = MessageMemory()
+        except OSError as error:
+            self._tell(error.strerror or str(error))
+            return _Reading(readers.submit(_read, part, None), None)
+        return _Reading(readers.submit(_read, part, memory.address), memory)
+
+    def _tell(self, problem: str) -> None:
+        """Say once why what readers compute is copied on its way."""
+        if not self._told:
+            self._told = True
+            logger.info("clips come from their readers through a pipe, which takes a while: %s", problem)
+
     def close(self) -> None:
-        self._lanes.shutdown(wait=False, cancel_futures=True)
+        self._lanes.drop()
         if self._readers is not None:
             self._readers.shutdown(wait=True, cancel_futures=True)
         if self._detector is not None:
             self._detector.close()
-        self._lanes.shutdown(wait=True)
+        self._lanes.close()
 
-    def _finish(self, task: Task, reading: Sequence[Future[Task]]) -> Task:
+    def _finish(self, task: Task, reading: Mapping[int, _Reading]) -> Task:
+        for stage in self._later if reading else ():
+            if task.needs(stage):
+                stage.ready()  # loads its model while readers start and read
         try:
-            task.take_in([self._read(part) for part in reading])
+            task.take_in({i: self._read(part) for i, part in reading.items()})
         except BrokenProcessPool as error:
             raise RunnerFailed(READER_DIED) from error
-        with self._own_stream():
-            return task.run(self._later)
+        return task.run(self._later).leave_behind({})
 
-    def _read(self, part: Future[Task]) -> Task:
+    def _read(self, part: _Reading) -> Task:
         """What a reader has sent. Raises BrokenProcessPool if one of them has died."""
-        while not wait([part], LOOK_SECONDS).done:
+        while not wait([part.message], LOOK_SECONDS).done:
             self._end_if_one_died()
-        return part.result()
+        message = part.message.result()
+        if message.problem:
+            self._tell(message.problem)
+        if part.memory is None:
+            task: Task = unpacked(message)
+            return task
+        try:
+            task = part.memory.received(message)
+            return task
+        finally:
+            part.memory.close()
 
     def _end_if_one_died(self) -> None:
         # The pool notices by itself, unless a reader is killed within a message: then it waits for the rest of the
@@ -128,26 +157,26 @@ class ReadAhead:
             process.join()
         readers._result_queue._writer.close()
 
-    def _own_stream(self) -> AbstractContextManager[Any]:
-        if self._device is None:
-            return nullcontext()
-        import torch
 
-        if not hasattr(self._stream, "of_this_thread"):
-            self._stream.of_this_thread = torch.cuda.Stream(self._device)
-        return torch.cuda.stream(self._stream.of_this_thread)
+class _Reading(NamedTuple):
+    """What a reader was asked for: its answer, and the memory that the answer refers to."""
+
+    message: Future[Message]
+    memory: MessageMemory | None
 
 
 _stages: list[Stage] = []
+_reading: dict[str, Mapping[str, Reduction | None]] = {}
 
 
 def _become_reader(stages: bytes, detector: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its readers
     threading.Thread(target=end_with_parent, daemon=True).start()
-    _stages[:] = pickle.loads(stages)
+    _stages[:], reading = pickle.loads(stages)
+    _reading.update(reading)
     if detector is not None:
         ask_detector_process(detector)
 
 
-def _read(task: Task) -> Task:
-    return task.run(_stages)
+def _read(task: Task, memory: Address | None) -> Message:
+    return packed(task.run(_stages).leave_behind(_reading), memory)

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any
 
 from filelock import FileLock
@@ -22,6 +22,7 @@ from emollama_hf.errors import StoreError
 from emollama_hf.planning.computation import Computation, Report, Unit
 from emollama_hf.planning.task import Task
 from emollama_hf.work_store.work_store import Publisher
+from emollama_hf.work_store.writing_thread import WritingThread
 
 logger = package_logger(__name__)
 
@@ -56,7 +57,10 @@ def work(
         with (
             closing(runner),
             computation.store.writing(made_with) as publisher,
-            _ClaimedShard(computation, publisher, size, report, runner) as shard,
+            # Where clips are computed one after the other here, each shard is safe before the next one begins: a killed
+            # run loses one at most.
+            WritingThread(publisher) if runner.ahead else nullcontext(publisher) as writer,
+            _ClaimedShard(computation, writer, size, report, runner) as shard,
         ):
             _work_through(computation, units[start:] + units[:start], shard, stopped)
     except RunnerFailed as error:  # no StoreError before this: after one, nothing more is published
@@ -73,7 +77,8 @@ def _work_through(
         free = [unit for unit in todo if unit.id not in taken]
         if not free:
             shard.finish()
-            shard.publish()  # others may wait for these rows as we wait for theirs
+            shard.publish()
+            shard.land()  # others may wait for these rows as we wait for theirs
             if not computation.store.refresh() and taken:
                 if not told:
                     logger.info(
@@ -109,13 +114,14 @@ class _ClaimedShard(OpenShard):
     def __init__(
         self,
         computation: Computation,
-        publisher: Publisher,
+        publisher: Publisher | WritingThread,
         size: ShardSize,
         report: Callable[[Report], None],
         runner: Runner,
     ) -> None:
         super().__init__(computation, publisher, size, report)
         self._locks: dict[str, FileLock] = {}
+        self._locks_on_their_way: list[FileLock] = []  # of the rows of the shard that is on its way to the disk
         self._runner = runner
         self._running: OrderedDict[str, Future[Task]] = OrderedDict()
 
@@ -127,9 +133,12 @@ class _ClaimedShard(OpenShard):
             super().__exit__(*error)
         finally:
             self._running.clear()
+            self._send_locks()
             self._release()
 
     def claim(self, unit: Unit) -> bool:
+        if len(self._locks) + len(self._locks_on_their_way) >= MOST_CLAIMS:
+            self.land()
         lock = self._computation.store.try_claim(unit.id)
         if lock is None:
             return False
@@ -157,8 +166,18 @@ class _ClaimedShard(OpenShard):
 
     def publish(self) -> None:
         super().publish()
-        self._release()
+        self._send_locks()
+        self.land(wait=False)
+
+    def land(self, *, wait: bool = True) -> None:
+        super().land(wait=wait)
+        if self._on_its_way is None:
+            self._release()
+
+    def _send_locks(self) -> None:
+        for unit in [unit for unit in self._locks if unit not in self._running]:
+            self._locks_on_their_way.append(self._locks.pop(unit))
 
     def _release(self) -> None:
-        for unit in [unit for unit in self._locks if unit not in self._running]:
-            self._computation.store.release(self._locks.pop(unit))
+        while self._locks_on_their_way:
+            self._computation.store.release(self._locks_on_their_way.pop())

@@ -6,9 +6,10 @@ kept as they are; the README is replaced last of all that readers need, so that 
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from emollama_hf.feature_set.card.card_writer import UnreadableCard, write_card_
 from emollama_hf.feature_set.existing_set import open_existing
 from emollama_hf.feature_set.feature_rows import FeatureRows, SetRows, piece_rows, row_bytes
 from emollama_hf.feature_set.file_counts import RowCounter
+from emollama_hf.feature_set.files_together import Going, written_together
 from emollama_hf.feature_set.manifest import (
     DEFAULT_CONFIG,
     FeatureConfig,
@@ -96,7 +98,9 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
     before = _manifest_before(out)
     reusable = _reusable_files(out, before)
     total, count = max(1, -(-len(rows) // shard_rows)), len(rows)
+    names: list[str] = []
     files: dict[str, FeatureFile] = {}
+    writers: dict[str, Callable[[Going[pa.Table]], FeatureFile]] = {}
     notes: dict[str, list[RowNote]] = {}
     for shard in range(total):
         span = range(shard * shard_rows, min(count, (shard + 1) * shard_rows))
@@ -106,12 +110,14 @@ def _write(rows: SetRows, made: Mapping[str, Any], out: Path, partial: Path, sha
         # (tests/extraction/test_extract.py::test_directories_of_one_name_are_told_apart).
         name = file_name(shard, content)
         if content in reusable:
-            path, file = reusable[content]
+            path, files[f"{DATA}/{name}"] = reusable[content]
             _link(path, partial / name)
         else:
-            file = _write_file(partial / name, rows, span, content)
-        files[f"{DATA}/{name}"] = file
+            writers[f"{DATA}/{name}"] = functools.partial(_write_file, partial / name, rows, span, content)
+        names.append(f"{DATA}/{name}")
         notes[content] = rows.notes(span)
+    files |= zip(writers, written_together(list(writers.values())), strict=True)
+    files = {name: files[name] for name in names}
     # Whoever is killed before the README is replaced leaves the files of before, whose rows must stay known.
     named = {file.content for config in (before.configs.values() if before else ()) for file in config.files.values()}
     note_rows(partial.parent, {key: one for key, one in known_rows(partial.parent).items() if key in named} | notes)
@@ -193,10 +199,10 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _write_file(path: Path, rows: SetRows, span: range, content: str) -> FeatureFile:
+def _write_file(path: Path, rows: SetRows, span: range, content: str, going: Going[pa.Table]) -> FeatureFile:
     step = piece_rows(rows.all_features)
     pieces = [range(start, min(start + step, span.stop)) for start in range(span.start, span.stop, step)]
-    return write_feature_file(path, rows.rows(pieces), rows.all_features, content)
+    return write_feature_file(path, going(rows.rows(pieces)), rows.all_features, content)
 
 
 def write_feature_file(

@@ -24,6 +24,7 @@ from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.shard import Failure
 from emollama_hf.work_store.stored_rows import StoredRows
 from emollama_hf.work_store.work_store import Publisher, Stored, WorkStore
+from emollama_hf.work_store.writing_thread import WritingThread
 
 CHANGED = "the clip changed while it was being computed. Run the same again."
 
@@ -127,7 +128,7 @@ class Computation:
         needed = [self._needed(row) for row in rows]
         return Task(rows, read_rows(self.ds, columns, rows), needed, self._known(rows, needed))
 
-    def add(self, task: Task, publisher: Publisher) -> Report:
+    def add(self, task: Task, publisher: Publisher | WritingThread) -> Report:
         """Put what came of a task into the shard.
 
         With on_error="raise" the first failure is added, too, and then raised as ClipError.

@@ -6,12 +6,14 @@ a few stages further.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from emollama_hf.console.timing import StageTime
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Rows
+from emollama_hf.stages.reduction import Reading
 from emollama_hf.stages.running import Outcome, run_stage
 from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.media_cells import with_cells
@@ -40,14 +42,9 @@ class Task:
         self._needed = [set(stages) for stages in needed]
         self._values = {column: dict(values) for column, values in known.items()}
 
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to compute."""
-        return not any(stages for i, stages in enumerate(self._needed) if i not in self.failures)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What stages read of each other is several megabytes a clip; nobody reads it at the end.
-        return {**vars(self), "_values": {}} if self.is_done else vars(self)
+    def needs(self, stage: Stage) -> bool:
+        """Whether one of the rows still has to go through a stage."""
+        return any(stage.name in names for i, names in enumerate(self._needed) if i not in self.failures)
 
     def run(self, stages: Iterable[Stage]) -> Task:
         """Take the rows through those of the next stages that they need, as far as nothing has failed them."""
@@ -57,17 +54,43 @@ class Task:
                 self._run(stage, places)
         return self
 
-    def split(self) -> list[Task]:
-        """A task for each row, so that several processes may take one unit's rows at once."""
-        parts = []
+    def leave_behind(self, reading: Reading) -> Task:
+        """Let go of what no later stage reads of these rows, and keep of the rest what is read.
+
+        Args:
+            reading: of the later stages, by their names.
+        """
+        for column, values in self._values.items():
+            for i in list(values):
+                read = [reading[name] for name in self._needed[i] if i not in self.failures and name in reading]
+                how = [columns[column] for columns in read if column in columns]
+                if not how:
+                    del values[i]
+                elif how[0] is not None and how.count(how[0]) == len(how):
+                    # What cannot be reduced is a mistake of the row, and the stage has words for it.
+                    with suppress(ClipError):
+                        values[i] = how[0](values[i])
+        self._values = {column: values for column, values in self._values.items() if values}
+        return self
+
+    def split(self, stages: Collection[Stage]) -> dict[int, Task]:
+        """Each row that needs one of the next stages as a task of its own, so that processes may take one each.
+
+        Returns:
+            By position, with no more than these stages read.
+        """
+        parts = {}
         for i, row in enumerate(self.rows):
-            known = {column: {0: values[i]} for column, values in self._values.items() if i in values}
-            parts.append(Task([row], self.batch.select([i]), [self._needed[i]], known))
+            needed = [stage for stage in stages if stage.name in self._needed[i] and i not in self.failures]
+            read = {column for stage in needed for column in stage.given(self._values)}
+            known = {column: {0: self._values[column][i]} for column in read if i in self._values[column]}
+            if needed:
+                parts[i] = Task([row], self.batch.select([i]), [self._needed[i]], known)
         return parts
 
-    def take_in(self, parts: Sequence[Task]) -> Task:
+    def take_in(self, parts: Mapping[int, Task]) -> Task:
         """What came of the parts that this task was split into."""
-        for i, part in enumerate(parts):
+        for i, part in parts.items():
             self._needed[i] = part._needed[0]
             for ours, theirs in ((self._values, part._values), (self.outcomes, part.outcomes)):
                 for name, values in theirs.items():

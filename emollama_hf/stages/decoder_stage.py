@@ -15,7 +15,7 @@ from emollama_hf import schema
 from emollama_hf.checkpoints import ModelSource
 from emollama_hf.checkpoints.adapted import AdaptedSource
 from emollama_hf.computing.number_types import DtypeName
-from emollama_hf.encoders.emotion_llama.config_json import feature_size, longest_sequence
+from emollama_hf.encoders.emotion_llama.config_json import feature_size, image_size, longest_sequence
 from emollama_hf.encoders.emotion_llama.config_json import visual_tokens as count_visual_tokens
 from emollama_hf.encoders.emotion_llama.prompt import DEFAULT_INSTRUCTION, DEFAULT_TASK, PromptIds, prompt_segments
 from emollama_hf.errors import ClipError, ModelError
@@ -24,6 +24,7 @@ from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.instruction_words import check_words, columns_named, worded
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig
 from emollama_hf.stages.picture_value import picture_from_row
+from emollama_hf.stages.reduction import Reduction, ResizedPicture
 from emollama_hf.stages.trained_question import check_layout
 from emollama_hf.tensors.quantized import QUANTIZATIONS, Quantize
 
@@ -152,6 +153,9 @@ class DecoderStage(ModelStage):
     def given(self, columns: Collection[str]) -> tuple[str, ...]:
         read = (schema.PEAK_FRAME, *LAYOUTS[self.config.layout], *self.words)
         return tuple(dict.fromkeys(column for column in read if column in columns))
+
+    def reductions(self) -> Mapping[str, Reduction]:
+        return {schema.PEAK_FRAME: ResizedPicture(image_size(self.source.config(self.part)), "bicubic")}
 
     def check_columns(self, columns: Collection[str]) -> None:
         super().check_columns(columns)

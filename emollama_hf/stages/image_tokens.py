@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from emollama_hf.checkpoints.memory import StageMemory, activation_bytes, weight
 from emollama_hf.computing.device_copies import stacked_on_device
 from emollama_hf.computing.number_types import DtypeName
 from emollama_hf.computing.stored_values import StoredValues, stored_values
-from emollama_hf.encoders.emotion_llama.config_json import image_width, patches
+from emollama_hf.encoders.emotion_llama.config_json import image_size, image_width, patches
 from emollama_hf.errors import ClipError
 from emollama_hf.rows import Row
 from emollama_hf.stages.column import Column
@@ -21,6 +22,7 @@ from emollama_hf.stages.config import check_choice
 from emollama_hf.stages.encoder_stage import not_finite
 from emollama_hf.stages.model_stage import ModelStage, ModelStageConfig
 from emollama_hf.stages.picture_value import picture_from_row
+from emollama_hf.stages.reduction import Reduction, ResizedPicture
 
 #: Submodules of the network behind the image encoder, which are not loaded.
 BEHIND_IMAGE_ENCODER = (
@@ -109,6 +111,9 @@ class ImageTokens(ModelStage):
     @property
     def loads_whole_part(self) -> bool:
         return False
+
+    def reductions(self) -> Mapping[str, Reduction]:
+        return {schema.PEAK_FRAME: ResizedPicture(image_size(self.source.config(self.part)), "bicubic")}
 
     def prepare(self, row: Row) -> np.ndarray:
         picture: np.ndarray = self.model().resized(picture_from_row(schema.PEAK_FRAME, row[schema.PEAK_FRAME]))

@@ -180,7 +180,7 @@ class SampleFrames(Stage):
     """
 
     name = "sample_frames"
-    version = 2
+    version = 3
     optional_inputs = schema.CLIPS  # one of them is needed, or a peak column beside it: `check_columns`
     placement_options = ("detector",)
     acceptance_options = ("min_face_coverage",)
@@ -223,8 +223,9 @@ class SampleFrames(Stage):
         return config
 
     def ready(self) -> None:
-        process.prepare_to_compute()
         self._check_detector()
+        if self.config.peak == "expressive":  # rated by a network; nothing else needs torch, which is half of a start
+            process.prepare_to_compute()
         chosen_network(self.placement.detector)  # a GPU that is not there is wrong for every row
 
     def prepare(self, row: Row) -> ClipSample:

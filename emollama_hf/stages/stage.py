@@ -29,6 +29,7 @@ from emollama_hf.stages.config import Placement, StageConfig
 from emollama_hf.stages.dependencies import behind_missing
 from emollama_hf.stages.known_stages import maker_of
 from emollama_hf.stages.options import restored, signature_of, split_options
+from emollama_hf.stages.reduction import Reduction
 from emollama_hf.stages.transform import Transform
 
 
@@ -146,6 +147,14 @@ class Stage(Transform):
     def given(self, columns: Collection[str]) -> tuple[str, ...]:
         """Those of a data set's columns that this stage reads; with `beside`, all of a row that decides its result."""
         return tuple(column for column in (*self.inputs, *self.optional_inputs) if column in columns)
+
+    def reductions(self) -> Mapping[str, Reduction]:
+        """Columns of which it reads less than they hold, and how a value becomes that (`stages.reduction`).
+
+        `prepare` gives the same of a row with the reduced value. It may then be reduced by the process that computed
+        it, so that less of it travels.
+        """
+        return {}
 
     def beside(self, row: Row) -> Path | None:
         """A file that this stage reads for a row and that no column holds."""

@@ -27,7 +27,7 @@ from emollama_hf.files.small_file import MANIFEST_BYTES, read_small
 from emollama_hf.files.written_file import Hashes, WrittenFile, is_as_written
 from emollama_hf.text.plain_names import name_fault
 from emollama_hf.work_store.arrow_columns import to_arrow
-from emollama_hf.work_store.media_cells import CELL
+from emollama_hf.work_store.media_cells import CELL, cells_to_arrow
 
 logger = package_logger(__name__)
 
@@ -86,14 +86,29 @@ def write_manifest(folder: Path, made_with: dict[str, Any], stages: dict[str, An
     _sync_folder(folder)
 
 
+class StoredSize:
+    """Bytes that rows of a stage take in a shard. features: the types of the stage's own columns."""
+
+    def __init__(self, features: Features) -> None:
+        self.numbers = Features({name: kind for name, kind in features.items() if not schema.is_picture(kind)})
+        self.pictures = [name for name in features if name not in self.numbers]
+        self._of_any_length = [name for name, kind in self.numbers.items() if -1 in (schema.shape_of(kind) or ())]
+        fixed = {name: kind for name, kind in self.numbers.items() if name not in self._of_any_length}
+        self._fixed_bytes = schema.row_bytes(Features(fixed))
+
+    def of(self, outcome: dict[str, Any] | ClipError) -> int:
+        """Of one row, pictures as cells; a failure takes none."""
+        if isinstance(outcome, ClipError):
+            return 0
+        size = self._fixed_bytes + sum(len(outcome[name]["zstd"]) for name in self.pictures)
+        return size + sum(np.asarray(outcome[name]).nbytes for name in self._of_any_length)
+
+
 class _StageWriter:
     def __init__(self, folder: Path, stage: str, features: Features) -> None:
-        numbers = Features({name: kind for name, kind in features.items() if not schema.is_picture(kind)})
-        self._features = numbers
-        self._pictures = [name for name, kind in features.items() if schema.is_picture(kind)]
-        self._of_any_length = [name for name, kind in numbers.items() if -1 in (schema.shape_of(kind) or ())]
-        fixed = {name: kind for name, kind in numbers.items() if name not in self._of_any_length}
-        self._fixed_bytes = schema.row_bytes(Features(fixed))
+        self._size = StoredSize(features)
+        self._features = numbers = self._size.numbers
+        self._pictures = self._size.pictures
         self._writers = {}
         if numbers:
             self._writers[f"{stage}.arrow"] = ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)
@@ -111,8 +126,7 @@ class _StageWriter:
             self._failed[key] = [outcome.kind, str(outcome)]
             return 0
         self._keys.append(key)
-        size = self._fixed_bytes + sum(len(outcome[name]["zstd"]) for name in self._pictures)
-        size += sum(np.asarray(outcome[name]).nbytes for name in self._of_any_length)
+        size = self._size.of(outcome)
         self._waiting.append(outcome)
         self._waiting_bytes += size
         if self._waiting_bytes >= BATCH_BYTES:
@@ -138,7 +152,7 @@ class _StageWriter:
             if name == f"{self._stage}.arrow":
                 columns = [to_arrow(c, [row[c] for row in self._waiting], kind) for c, kind in self._features.items()]
             else:
-                columns = [pa.array([row[one] for row in self._waiting], CELL) for one in self._pictures]
+                columns = [cells_to_arrow([row[one] for row in self._waiting]) for one in self._pictures]
             writer.write_batch(columns)
         self._waiting, self._waiting_bytes = [], 0
 

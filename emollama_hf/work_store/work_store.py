@@ -227,6 +227,7 @@ class Publisher:
     def __init__(self, store: WorkStore, folder: Path, made_with: dict[str, Any]) -> None:
         self._store, self._folder, self._made_with = store, folder, made_with
         self._writer: ShardWriter | None = None
+        self._landed = 0
 
     def add(self, stage: str, features: Features, key: str, outcome: dict[str, Any] | ClipError) -> None:
         """Put what a stage made of the row `key` into the shard that is being written."""
@@ -245,27 +246,44 @@ class Publisher:
 
         Returns whether there was anything to publish.
         """
+        published = self.finish()
+        if published:
+            self._landed += 1
+            self.refresh()
+        return published
+
+    def landed(self, *, wait: bool) -> int:
+        """Shards that have become safe since this was last asked. wait: for those that are on their way."""
+        landed, self._landed = self._landed, 0
+        return landed
+
+    def finish(self) -> bool:
+        """As `publish`, but the store of this process need not know it yet: it is told by `refresh`."""
         if self._writer is None:
             return False
         with words_for_people(self._store.root):
             self._writer.close()
             folder = self._writer.folder
         self._writer = None
-        self._publish(folder)
+        self._rename(folder)
         return True
+
+    def refresh(self) -> None:
+        """Have the store of this process learn of the shards that were finished."""
+        self._store.refresh()
 
     def copy(self, shard: Shard, gone: frozenset[str]) -> None:
         """Publish what a shard has of all rows but those of the keys `gone`."""
         with words_for_people(self._store.root):
             folder = self._new_folder()
             copy_without(shard, gone, folder)
-        self._publish(folder)
+        self._rename(folder)
+        self.refresh()
 
-    def _publish(self, folder: Path) -> None:
+    def _rename(self, folder: Path) -> None:
         with words_for_people(self._store.root):
             target = self._store._folder("shards") / folder.name
             folder.rename(target)
-        self._store.refresh()
 
     def _new_folder(self) -> Path:
         folder = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}"

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from emollama_hf import extract
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.write import write_model
 from emollama_hf.console import timing
+from emollama_hf.engines import ray_data
 from emollama_hf.engines.ray_cluster import joined
 from emollama_hf.engines.ray_data import SETTINGS, _settings
-from emollama_hf.engines.ray_pools import Node
+from emollama_hf.engines.ray_pools import Node, Pool, plan_pools
 from emollama_hf.errors import ClipError, StoreError
 from emollama_hf.work_store.work_store import INSIDE_OUT, WorkStore
 from tests import second_process
@@ -127,6 +129,20 @@ extract(load_from_disk({str(tmp_path / "videos")!r}), "random-tiny", out={str(tm
     again, rows = rows_computed(lambda: extract(videos, "random-tiny", out=tmp_path / "ray", engine="ray", **ways))
     assert rows == 0
     assert_same(again, expected)
+
+
+def test_two_lanes_an_actor_give_what_one_gives(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on GPUs."""
+
+    def with_lanes(*arguments: Any) -> list[Pool]:
+        return [replace(pool, lanes=2 if pool.has_model else 1) for pool in plan_pools(*arguments)]
+
+    ds, ways = crops(tmp_path / "clips", *range(12)), {"shard_rows": 5, "num_proc": 1, **OPTIONS}
+    expected = extract(ds, "random-tiny", out=tmp_path / "local", **ways)
+    monkeypatch.setattr(ray_data, "plan_pools", with_lanes)
+    done, rows = rows_computed(lambda: extract(ds, "random-tiny", out=tmp_path / "ray", engine="ray", **ways))
+    assert rows == 12
+    assert_same(done, expected)
 
 
 def test_killed_actors_lose_and_double_no_row(cluster: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from emollama_hf.checkpoints.memory import LANES
 from emollama_hf.engines.ray_pools import Node, Pool, plan_pools
 from emollama_hf.stages import EmoLlamaEmbed, FaceMAEEmbed, SampleFrames, VideoMAEEmbed
 
@@ -28,6 +29,11 @@ def test_stages_with_a_model_share_their_workers() -> None:
 def test_one_worker_a_gpu_and_the_cores_decode() -> None:
     assert sizes(plan_pools(ALL, [Node(16, 8), Node(16, 8), Node(8, 0)], None)) == [(24, 0, 1), (16, 1, None)]
     assert sizes(plan_pools(ALL, [Node(16, 8)], 2)) == [(14, 0, 1), (2, 1, 1)]
+
+
+def test_models_on_gpus_have_two_lanes_as_here() -> None:
+    assert [pool.lanes for pool in plan_pools(ALL, [Node(16, 8)], None)] == [1, LANES]
+    assert [pool.lanes for pool in plan_pools(ALL, [Node(16, 0)], None)] == [1, 1]
 
 
 def test_without_gpus_one_worker_a_node_has_all_of_its_threads() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from emollama_hf.computing import process
-from emollama_hf.engines.ray_worker import TaskRunner, message
+from emollama_hf.engines.ray_worker import LanedTaskRunner, TaskRunner, message
 from emollama_hf.errors import ClipError
 
 
@@ -24,6 +26,9 @@ class Doubling:
         if self.value == 3:
             raise ValueError("three is out of order")
         return Doubling(2 * self.value)
+
+    def leave_behind(self, reading: Any) -> Doubling:
+        return self
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +52,7 @@ def told(table: pa.Table) -> list[tuple[int, int | None, str | None]]:
 
 
 def test_each_task_comes_back_under_its_number_computed_or_with_its_error(tmp_path: Path) -> None:
-    run = TaskRunner(pickle.dumps([]), 1, str(tmp_path))
+    run = TaskRunner(pickle.dumps(([], {})), 1, str(tmp_path))
     tasks = [message(index, pickle.dumps(Doubling(index))) for index in (2, 3, 4)]
     failed = message(5, b"", ClipError("no_frames", "it was empty"))
     ended = message(6, b"")
@@ -65,3 +70,30 @@ def test_stages_that_cannot_be_made_here_are_the_error_of_every_task(tmp_path: P
     done = told(run(pa.concat_tables([message(index, pickle.dumps(Doubling(index))) for index in (7, 8)])))
     assert [(index, task) for index, task, _ in done] == [(7, None), (8, None)]
     assert all(error for *_, error in done)
+
+
+class Meeting(Doubling):
+    """Stands for a task that waits until another one is computed beside it."""
+
+    def run(self, stages: list[Any]) -> Doubling:
+        BOTH.wait(60)
+        return super().run(stages)
+
+
+BOTH = threading.Barrier(2)
+
+
+def test_lanes_compute_tasks_at_the_same_time_and_each_comes_back_under_its_number(tmp_path: Path) -> None:
+    run = LanedTaskRunner(pickle.dumps(([], {})), 1, str(tmp_path), 2)
+
+    async def both() -> list[pa.Table]:
+        return await asyncio.gather(*(run(message(index, pickle.dumps(Meeting(index)))) for index in (5, 6)))
+
+    assert [told(table) for table in asyncio.run(both())] == [[(5, 10, None)], [(6, 12, None)]]
+
+
+def test_lanes_of_stages_that_cannot_be_made_here_have_the_error_of_every_task(tmp_path: Path) -> None:
+    run = LanedTaskRunner(b"no pickle", 1, str(tmp_path), 2)
+    ((index, task, error),) = told(asyncio.run(run(message(7, pickle.dumps(Doubling(7))))))
+    assert (index, task) == (7, None)
+    assert error

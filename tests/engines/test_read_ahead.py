@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Value
 
 from emollama_hf import extract
 from emollama_hf.console import timing
@@ -24,7 +24,9 @@ from emollama_hf.engines.worker import work
 from emollama_hf.errors import StoreError
 from emollama_hf.extraction.open_run import open_run
 from emollama_hf.feature_set.run_description import made_with
-from emollama_hf.stages import SampleFrames
+from emollama_hf.planning.task import Task
+from emollama_hf.rows import Row, Rows
+from emollama_hf.stages import Column, SampleFrames, Stage
 from tests import second_process, videos
 from tests.extraction.crops import OPTIONS, crops
 
@@ -77,6 +79,36 @@ def test_rows_of_one_unit_are_read_apart_and_computed_together(clips: Dataset, t
     assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_readers_compute_comes_in_memory_or_through_a_pipe_that_is_said_once(
+    shared: bool, clips: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    received: list[int] = []
+    receive = multiprocessing.connection.Connection._recv_bytes  # type: ignore[attr-defined]
+
+    def counting(*arguments: Any) -> Any:
+        message = receive(*arguments)
+        received.append(message.getbuffer().nbytes)
+        return message
+
+    monkeypatch.setattr(multiprocessing.connection.Connection, "_recv_bytes", counting)
+    if not shared:
+        monkeypatch.delattr(os, "memfd_create")
+    with caplog.at_level("INFO"):
+        done = extract(clips, "random-tiny", num_readers=2, out=tmp_path / "out", keep="peak_frame")
+    assert done["emollama_status"] == ["ok", "ok", "ok", "not_a_video", "ok"]
+    said = [text for text in caplog.messages if "through a pipe" in text]
+    if shared:
+        assert said == []
+        assert 0 < max(received) < 5000
+    else:
+        assert said == [
+            "clips come from their readers through a pipe, which takes a while: this system has no memory that is "
+            "shared without a name"
+        ]
+        assert max(received) > 1_000_000, "crops"
+
+
 def test_lanes_alone_take_rows_that_bring_their_frames(tmp_path: Path) -> None:
     """As on a GPU: two threads, each with some of the units."""
     rng = np.random.default_rng(8)
@@ -123,13 +155,75 @@ def test_a_killed_reader_ends_the_run_with_what_is_kept(new_children: Callable[[
     assert timing.stage_times()["facemae_embed"].rows == 150 - kept
 
 
+class Waiting(Stage):
+    """Reads a row when there is a file."""
+
+    name, version, inputs = "waiting", 1, ("path",)
+
+    def outputs(self) -> dict[str, Column]:
+        return {"size": Column(Value("int32"), "bytes of the file")}
+
+    def prepare(self, row: Row) -> Path:
+        give_up = time.monotonic() + 60
+        while not (path := Path(row["path"])).exists():
+            assert time.monotonic() < give_up, "the model was not loaded"
+            time.sleep(0.01)
+        return path
+
+    def compute(self, items: list[Path]) -> list[dict[str, Any]]:
+        return [{"size": path.stat().st_size} for path in items]
+
+
+class Loading(Stage):
+    """Makes the file when it loads its model."""
+
+    name, version, inputs = "loading", 1, ("size",)
+    uses_device = True
+    path = Path()
+
+    def ready(self) -> None:
+        self.path.touch()
+
+    def outputs(self) -> dict[str, Column]:
+        return {"double": Column(Value("int32"), "twice the bytes")}
+
+    def prepare(self, row: Row) -> int:
+        return int(row["size"])
+
+    def compute(self, items: list[int]) -> list[dict[str, Any]]:
+        return [{"double": 2 * size} for size in items]
+
+
+def test_models_are_loaded_while_readers_start_and_read(tmp_path: Path) -> None:
+    loading = Loading()
+    loading.path = tmp_path / "loaded"
+    task = Task([0], Rows.from_batch({"path": [str(loading.path)]}), [{"waiting", "loading"}], {})
+    runner = ReadAhead([Waiting(), loading], readers=1, together=1, device="cpu")
+    done = runner.start(task).result(100)
+    runner.close()
+    assert done.outcomes == {"waiting": {0: {"size": 0}}, "loading": {0: {"double": 0}}}
+
+
+def test_rows_that_need_no_reading_start_no_reader(tmp_path: Path, new_children: Callable[[], list[int]]) -> None:
+    loading = Loading()
+    loading.path = tmp_path / "loaded"
+    task = Task([0], Rows.from_batch({"path": ["none"]}), [{"loading"}], {"size": {0: 4}})
+    runner = ReadAhead([Waiting(), loading], readers=1, together=1, device="cpu")
+    assert runner.start(task).result(60).outcomes == {"loading": {0: {"double": 8}}}
+    assert new_children() == []
+    runner.close()
+
+
 class Halved:
     """Stands for a task whose reader is killed when it has sent half of what it has read."""
 
-    def split(self) -> list[Halved]:
-        return [self, self]
+    def split(self, stages: list[Any]) -> dict[int, Halved]:
+        return {0: self, 1: self}
 
-    def run(self, stages: list[Any]) -> bytes:
+    def needs(self, stage: Any) -> bool:
+        return False
+
+    def run(self, stages: list[Any]) -> Halved:
         def send(connection: multiprocessing.connection.Connection, message: memoryview) -> None:
             if len(message) < 100:  # the length of what follows
                 os.write(connection.fileno(), message)
@@ -140,9 +234,12 @@ class Halved:
             os.kill(os.getpid(), signal.SIGKILL)
 
         multiprocessing.connection.Connection._send = send  # type: ignore[attr-defined]
+        return self
+
+    def leave_behind(self, reading: Any) -> bytes:
         return bytes(1_000_000)
 
-    def take_in(self, parts: list[Any]) -> None:
+    def take_in(self, parts: Any) -> None:
         raise AssertionError("both arrived")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -137,7 +138,44 @@ def test_what_is_still_computed_stays_claimed_when_a_shard_is_published(tmp_path
 
     run(left, rows=2, runner=Ahead(left.pipeline.stages))
     assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [2, 2, 2]
-    assert in_hand == [0, 1, 2, 3, 2, 3], "the first two are published when the fourth is begun"
+    assert in_hand[:4] == [0, 1, 2, 3]
+    assert in_hand[4] in (2, 4), "the first two are published when the fourth is begun, and safe a little later"
+    assert list((tmp_path / "out").rglob("claims/*")) == []
+
+
+def test_one_shard_is_on_its_way_to_the_disk_and_its_rows_stay_claimed_until_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shard is lost at most, and the one that is being filled."""
+    left = computation(tmp_path, *range(ROWS))
+    units, others = left.units(), WorkStore(left.store.root)
+    begun: list[int] = []
+    go, fsync = threading.Event(), os.fsync
+
+    def slow(file: int) -> None:
+        assert go.wait(60)
+        fsync(file)
+
+    class Ahead(InPlace):
+        ahead = 1
+
+        def start(self, task: Any) -> Any:
+            begun.append(task.rows[0])
+            return super().start(task)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    told: list[Report] = []
+    running = threading.Thread(target=lambda: told.extend(run(left, rows=1, runner=Ahead(left.pipeline.stages))))
+    running.start()
+    running.join(1)
+    assert running.is_alive()
+    assert begun == [0, 1, 2], "one on its way, one in the open shard, one in hand"
+    assert [others.try_claim(units[row].id) for row in begun] == [None] * 3
+    go.set()
+    running.join(60)
+    assert [len(shard.computed("sample_frames")) for shard in left.store.shards] == [1] * ROWS
+    assert sum(report.stored for report in told) == ROWS
+    assert list((tmp_path / "out").rglob("claims/*")) == []
 
 
 def test_what_is_known_is_not_computed_again(tmp_path: Path) -> None:
