@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,21 @@ def own_memory(root: Path = Path("/")) -> int:
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:"))
     except (OSError, StopIteration, ValueError):
         return 0
+
+
+def peak_memory() -> tuple[int, int] | None:
+    """The most that this process has held until now, and the largest process that it started and that has ended.
+
+    Returns:
+        Bytes, mapped files included; None where the system does not say.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    own, started = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own * unit, started * unit
 
 
 def cuda_memory(device: str) -> Memory:
