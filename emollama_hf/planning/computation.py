@@ -126,7 +126,7 @@ class Computation:
         """What people call a row; without the folder that its clip is in, if that is nobody's business."""
         if not any(name in self.ds.column_names for name in schema.SHOWN_ROW_NAMES):
             return f"row {self._positions[row]} of the data set"
-        batch = read_rows(self.ds, (), [row])
+        batch = self._read((), [row])
         label = batch.row(0).label
         return label if folder else _without_folders(label, batch, 0)
 
@@ -138,7 +138,7 @@ class Computation:
                 continue
             stage = next(stage for stage in self.pipeline.stages if self.keys[stage.name][row] is None)
             stage.ready()
-            (outcome,) = outcomes_of(stage, read_rows(self.ds, stage.given(self.ds.column_names), [row]), [0])
+            (outcome,) = outcomes_of(stage, self._read(stage.given(self.ds.column_names), [row]), [0])
             error = outcome if isinstance(outcome, ClipError) else ClipError("unexpected", CHANGED)
             failures[row] = Failure(error.kind, str(error))
         return failures
@@ -150,8 +150,7 @@ class Computation:
         rows = self.missing(unit)
         columns = [c for stage in self.pipeline.stages for c in stage.given(self.ds.column_names)]
         needed = [self._needed(row) for row in rows]
-        batch = read_rows(self.ds, columns, rows).of_data_set([self._positions[row] for row in rows])
-        return Task(rows, batch, needed, self._known(rows, needed))
+        return Task(rows, self._read(columns, rows), needed, self._known(rows, needed))
 
     def add(self, task: Task, publisher: Publisher) -> Report:
         """Put what came of a task into the shard.
@@ -186,6 +185,9 @@ class Computation:
         if isinstance(found, Stored) and stage.judged():
             return self._rejection(stage, str(key), found) or found
         return found
+
+    def _read(self, columns: Sequence[str], rows: Sequence[int]) -> Rows:
+        return read_rows(self.ds, columns, rows).of_data_set([self._positions[row] for row in rows])
 
     def _rejection(self, stage: Stage, key: str, stored: Stored) -> Failure | None:
         """Why this run does not accept what a stage has computed of a row; None if it does."""
