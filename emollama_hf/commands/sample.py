@@ -74,7 +74,7 @@ def run_sample(
     option = "--estimate" if say_rest else "--sample"
     screen.print(
         f"\n{shown_text(str(out))} has no data set with these clips yet, only what was computed of them, in .cache. "
-        f"Run the same without {option}: it computes the others and writes all."
+        f"Run the same without {option}: it computes what is left and writes all."
         if taken.computed
         else f"\nNothing was written. The same without {option} writes the data set."
     )

@@ -63,6 +63,13 @@ def cuda_memory(device: str) -> Memory:
     return Memory(total, free + torch.cuda.memory_reserved(torch.device(device)))
 
 
+def cuda_peak(device: str) -> int:
+    """The most bytes of a CUDA device that this process's allocator has taken until now."""
+    import torch
+
+    return int(torch.cuda.max_memory_reserved(torch.device(device)))
+
+
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
     """(limit, used) bytes of the control groups that this process is in; used: without files that can be read again."""
     try:

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 from datasets import Dataset
 
 from emollama_hf import schema
-from emollama_hf.computing.available_memory import peak_memory
+from emollama_hf.computing.available_memory import cuda_peak, peak_memory
 from emollama_hf.console.safe_errors import no_secrets
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.extraction.expected_total import Range, of_the_others
+from emollama_hf.extraction.extract import check_engine
 from emollama_hf.extraction.open_run import open_run
 from emollama_hf.extraction.run import Run, column_values
 from emollama_hf.extraction.sample import Sample, take_sample
@@ -77,11 +78,13 @@ class Estimate:
         folder_s: at the end, for the files that `load_dataset` opens.
         time: all of it.
         store: that the work store grows by.
-        folder: of the files that `load_dataset` opens; 0 without `out`.
+        folder: of the files that `load_dataset` opens, without rows of `out` that are not in the data set; 0 without
+            `out`.
         free: on the disk of both.
         memory: what is predicted; None for a run without networks.
         peak: largest resident memory of this process until now; and of the largest worker process, 0 without
             any. None where the system does not say.
+        gpu_peak: that this process has taken of its GPU's memory at most; None without one, and of other processes.
     """
 
     sampled: Dataset
@@ -101,6 +104,7 @@ class Estimate:
     free: int
     memory: PlannedRun | None
     peak: tuple[int, int] | None
+    gpu_peak: int | None = None
 
     @property
     def limit(self) -> Load | None:
@@ -168,6 +172,7 @@ def estimate(
     """
     check_count("sample", sample, 1)
     workers = Workers(engine, address, num_proc, num_readers)
+    check_engine(workers)
     run = open_run(
         ds, model, stages=stages, encoders=encoders, out=out, on_error=on_error, keep=keep, include=include,
         existing=existing, overwrite=overwrite, retry_failed=False, **options,
@@ -197,6 +202,8 @@ def estimate_of(run: Run, sample: Sample, workers: Workers) -> Estimate:
         folder = row_cost(sample.run.output.rows(sample.run.assembly), run.computation.store.root)
     folder_s = folder.seconds * len(run.ds)
     once = Range.of((costs.start_s if left else 0.0) + folder_s)
+    memory = planned_run(run.pipeline, _processes(workers, units))
+    alone = workers.engine == "local" and workers.num_proc is None
     return Estimate(
         sampled=sample.ds,
         rows=len(run.ds),
@@ -213,8 +220,9 @@ def estimate_of(run: Run, sample: Sample, workers: Workers) -> Estimate:
         store=of_the_others(_in_parts(sample, sample.stored_bytes), sample.parts),
         folder=round(folder.nbytes * len(run.ds)),
         free=_free(run.computation.store.root),
-        memory=planned_run(run.pipeline, _processes(workers, units)),
+        memory=memory,
         peak=_peak(division),
+        gpu_peak=cuda_peak(memory.plan.device) if memory is not None and memory.plan.on_gpu and alone else None,
     )
 
 

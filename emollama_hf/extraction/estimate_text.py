@@ -104,6 +104,8 @@ def _memory(estimate: Estimate) -> list[str]:
         own, workers = estimate.peak
         held = f"This process has held {_size(own)} at most until now"
         held += f", the largest that it started {_size(workers)}." if workers else "."
+    if estimate.gpu_peak is not None:
+        held += f" Of its GPU's memory it has taken {_size(estimate.gpu_peak)}."
     if estimate.memory is None:
         return [f"Memory: {held}"] if held else []
     return [f"Memory: {estimate.memory}, by prediction. {held}".rstrip()]

@@ -69,12 +69,12 @@ def division_of(pipeline: Pipeline, workers: Workers, units: int, sampled: int, 
     """
     if workers.engine == "ray":
         pools = plan_pools(pipeline.stages, nodes, workers.num_proc, workers.num_readers)
-        called = "Ray workers" if len(nodes) == 1 else f"Ray workers on {len(nodes)} nodes"
-        return Division(
-            tuple(Group(pool.stages, pool.size, pool.size, pool.size, f"{pool.size} {called}") for pool in pools),
-            in_turn=False,
-            writers=1,
-        )
+        where = "" if len(nodes) == 1 else f" on {len(nodes)} nodes"
+        groups = [
+            Group(pool.stages, pool.size, pool.size, pool.size, counted(pool.size, "Ray worker") + where)
+            for pool in pools
+        ]
+        return Division(tuple(groups), in_turn=False, writers=1)
     return _local(pipeline, workers, max(1, units), sampled)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,12 @@ def test_a_disk_that_is_too_small_is_said_before(ds: Dataset, tmp_path: Path, mo
     found = estimate(ds, "random-tiny", sample=2, out=tmp_path / "f", peak="middle")
     assert not found.fits_disk
     assert "This may not fit: up to " in str(found)
+
+
+def test_what_a_gpu_has_given_is_said(ds: Dataset) -> None:
+    """No GPU is here: what torch would say is put in."""
+    found = replace(estimate(ds, "random-tiny", sample=1, peak="middle"), gpu_peak=6_500_000_000)
+    assert "Of its GPU's memory it has taken 6.5 GB." in str(found)
 
 
 def test_one_clip_is_a_guess(ds: Dataset) -> None:
