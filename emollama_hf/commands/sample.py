@@ -91,7 +91,7 @@ def _clips(taken: Sample) -> Table:
     """A line for each sampled clip: what it is called, what came of it, and its facts."""
     facts = {schema.CLIP_DURATION_S: "film, s", schema.FACE_COVERAGE: "frames with a face", schema.PEAK_INDEX: "peak"}
     shown = [name for name in facts if name in taken.ds.column_names]
-    spent = taken.watch.costs(in_turn=False, here=False).of_clips
+    spent = taken.watch.seconds()
     made = table("clip", "status", *(facts[name] for name in shown), "seconds of work")
     columns = dict(zip(shown, column_values(taken.ds, *shown), strict=True)) if shown else {}
     (statuses,) = column_values(taken.ds, schema.STATUS)

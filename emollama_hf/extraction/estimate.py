@@ -192,7 +192,12 @@ def estimate_of(run: Run, sample: Sample, workers: Workers) -> Estimate:
     units = -(-left // run.pipeline.micro_batch)
     division = division_of(run.pipeline, workers, units, sample.computed, sample.nodes) if sample.parts else None
     here = workers.engine == "ray" or workers.num_proc is None
-    costs = sample.watch.costs(in_turn=division is not None and division.in_turn, here=here)
+    costs = sample.watch.costs(
+        in_turn=division is not None and division.in_turn,
+        here=here,
+        order=[sample.rows.index(part.row) for part in sample.parts],
+        networks={stage.name for stage in run.pipeline.stages if stage.uses_device},
+    )
     loads = _loads(sample, costs, division) if division is not None else ()
     needed = [load.needs for load in loads]
     in_turn = division is not None and division.in_turn

@@ -55,7 +55,7 @@ def choose_parts(rows: Sequence[int], sizes: Sequence[int | None], count: int) -
 
     Example:
         >>> [part.row for part in choose_parts([0, 1, 2, 3], [40, 10, 30, 20], 2)]
-        [3, 0]
+        [1, 0]
     """
     known = all(size is not None for size in sizes)
     ordered = sorted(zip(sizes, rows, strict=True), key=lambda one: (one[0] or 0, one[1]) if known else (0, one[1]))
@@ -63,7 +63,8 @@ def choose_parts(rows: Sequence[int], sizes: Sequence[int | None], count: int) -
     parts = []
     for index in range(count):
         piece = ordered[index * len(ordered) // count : (index + 1) * len(ordered) // count]
-        size, row = piece[len(piece) // 2]
+        # Of two in the middle the smaller and the larger in turn, else the choice would be of large ones.
+        size, row = piece[(len(piece) - 1 + index % 2) // 2]
         total = sum(size for size, _ in piece if size is not None) if known else None
         parts.append(Part(row, len(piece), size if known else None, total))
     return parts

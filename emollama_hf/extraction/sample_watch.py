@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from emollama_hf.extraction.warming_up import without_warming_up
 from emollama_hf.planning.computation import Report
 
 
@@ -55,17 +56,25 @@ class SampleWatch:
         wall, processor = time.monotonic() - self.started_s, time.thread_time() - self.processor_started_s
         self.seen.append(Seen(wall, processor, report))
 
-    def costs(self, *, in_turn: bool, here: bool) -> Costs:
-        """What was seen, by clip.
+    def seconds(self) -> dict[int, dict[str, float]]:
+        """What each clip took, by stage, by its position in the sample."""
+        return _measured(self.seen)
+
+    def costs(self, *, in_turn: bool, here: bool, order: Sequence[int] = (), networks: Collection[str] = ()) -> Costs:
+        """What clips cost, and the rest.
 
         Args:
             in_turn: each process takes a clip through all stages before the next one.
             here: results are taken in and written by the thread that listens.
+            order: of the clips by size, small ones first.
+            networks: stages whose cost hardly depends on the clip.
         """
-        return costs_of(self.seen, in_turn=in_turn, here=here)
+        return costs_of(self.seen, in_turn=in_turn, here=here, order=order, networks=networks)
 
 
-def costs_of(seen: Sequence[Seen], *, in_turn: bool, here: bool) -> Costs:
+def costs_of(
+    seen: Sequence[Seen], *, in_turn: bool, here: bool, order: Sequence[int] = (), networks: Collection[str] = ()
+) -> Costs:
     """As `SampleWatch.costs`, of given reports."""
     if not any(one.report.row_seconds for one in seen):
         return Costs({})
@@ -73,8 +82,8 @@ def costs_of(seen: Sequence[Seen], *, in_turn: bool, here: bool) -> Costs:
     for one in seen:
         workers[one.report.worker].append(one)
     firsts = {row for reports in workers.values() for row in _first(reports).report.row_seconds}
-    measured = {row: dict(spent) for one in seen for row, spent in one.report.row_seconds.items()}
-    of_clips, excess_s = _without_warming_up(measured, firsts)
+    measured = _measured(seen)
+    of_clips, excess_s = without_warming_up(measured, firsts, order, networks)
     start_s = max(_start_s(_first(reports)) for reports in workers.values()) + excess_s / len(workers)
     gaps = [_beside(reports, in_turn=in_turn, here=here) for reports in workers.values()]
     published = [_published(reports) for reports in workers.values()]
@@ -89,6 +98,10 @@ def costs_of(seen: Sequence[Seen], *, in_turn: bool, here: bool) -> Costs:
     )
 
 
+def _measured(seen: Sequence[Seen]) -> dict[int, dict[str, float]]:
+    return {row: dict(spent) for one in seen for row, spent in one.report.row_seconds.items()}
+
+
 def _first(reports: Sequence[Seen]) -> Seen:
     return next((one for one in reports if one.report.row_seconds), reports[0])
 
@@ -97,28 +110,6 @@ def _start_s(first: Seen) -> float:
     """Seconds before the first clips; these are read side by side where several are computed together."""
     slowest = max((sum(spent.values()) for spent in first.report.row_seconds.values()), default=0.0)
     return max(0.0, first.wall_s - slowest)
-
-
-def _without_warming_up(
-    measured: dict[int, dict[str, float]], firsts: set[int]
-) -> tuple[dict[int, dict[str, float]], float]:
-    """The clips' costs with those of each process's first at most the largest of all others, and what that takes off.
-
-    A first clip loads libraries and lets a GPU choose its algorithms; if there are no others it stays as it is.
-    """
-    largest: dict[str, float] = {}
-    for row, spent in measured.items():
-        for stage, seconds in spent.items() if row not in firsts else ():
-            largest[stage] = max(largest.get(stage, 0.0), seconds)
-    excess = 0.0
-    found: dict[int, dict[str, float]] = {}
-    for row, spent in measured.items():
-        found[row] = {
-            stage: min(seconds, largest.get(stage, seconds)) if row in firsts else seconds
-            for stage, seconds in spent.items()
-        }
-        excess += sum(spent.values()) - sum(found[row].values())
-    return found, excess
 
 
 def _beside(reports: Sequence[Seen], *, in_turn: bool, here: bool) -> tuple[float, int]:

@@ -18,7 +18,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     for count in (4, 8, 12, 20, 30):
         write_video(folder / f"clip{count}.mp4", pan(count, (96, 72)))
-    (folder / "text.mp4").write_text("no video at all" * 20_000)
+    (folder / "text.mp4").write_text("no video at all")
     return folder
 
 
@@ -26,7 +26,7 @@ def test_a_first_look_then_an_estimate_then_all(clips: Path, tmp_path: Path) -> 
     out = tmp_path / "features"
     looked = run("extract", str(clips), *MODEL, "--out", str(out), "--sample", "2").stdout
     assert looked.startswith("Computed 2 of 6 clips, from small files to large ones (2 clips: 2 ok).")
-    assert "clip 'clip8.mp4'" in looked
+    assert "clip 'clip4.mp4'" in looked
     assert "seconds of work" in looked
     assert "emollama" in looked
     assert "These weights are random" in looked

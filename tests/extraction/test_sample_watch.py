@@ -26,11 +26,24 @@ def test_a_clip_at_a_time_in_one_process() -> None:
     assert costs.publish_s == pytest.approx(0.2)
 
 
-def test_what_a_first_clip_takes_longer_than_all_others_is_of_the_start() -> None:
-    seen = [clip(20.0, 0, net=18.0), clip(21.0, 1, net=1.0), clip(22.0, 2, net=0.8)]
-    costs = costs_of(seen, in_turn=True, here=True)
-    assert costs.of_clips[0] == {"net": 1.0}
+def test_what_a_first_clip_takes_longer_than_a_larger_one_is_of_the_start() -> None:
+    seen = [clip(20.0, 0, read=18.0), clip(21.0, 1, read=1.0), clip(22.0, 2, read=0.8)]
+    costs = costs_of(seen, in_turn=True, here=True, order=[2, 0, 1])
+    assert costs.of_clips[0] == {"read": 1.0}
     assert costs.start_s == pytest.approx(2.0 + 17.0)
+
+
+def test_a_long_clip_that_comes_first_may_take_longer_than_short_ones() -> None:
+    seen = [clip(9.0, 0, read=4.0, net=0.2), clip(10.0, 1, read=1.0, net=0.1)]
+    costs = costs_of(seen, in_turn=True, here=True, order=[1, 0], networks={"net"})
+    assert costs.of_clips[0] == {"read": 4.0, "net": 0.2}
+
+
+def test_a_network_that_takes_many_times_as_long_first_was_warming_up() -> None:
+    seen = [clip(9.0, 0, read=4.0, net=3.0), clip(10.0, 1, read=1.0, net=0.1)]
+    costs = costs_of(seen, in_turn=True, here=True, order=[1, 0], networks={"net"})
+    assert costs.of_clips[0] == {"read": 4.0, "net": 0.1}
+    assert costs.start_s == pytest.approx(2.0 + 2.9)
 
 
 def test_a_first_clip_without_others_stays_as_it_is() -> None:
