@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from emollama_hf.encoders.credit import Credit
     from emollama_hf.encoders.encoder import Encoder
     from emollama_hf.evaluation.evaluate import evaluate
+    from emollama_hf.extraction.estimate import estimate
     from emollama_hf.extraction.extract import extract
     from emollama_hf.models import EmotionLlamaConfig, EmotionLlamaModel, EmotionLlamaProcessor
     from emollama_hf.probing.probe import probe
@@ -86,6 +87,7 @@ _HOMES = {
     "hubert_embed": "emollama_hf.stages.ready",
     "sample_frames": "emollama_hf.stages.ready",
     "videomae_embed": "emollama_hf.stages.ready",
+    "estimate": "emollama_hf.extraction.estimate",
     "evaluate": "emollama_hf.evaluation.evaluate",
     "extract": "emollama_hf.extraction.extract",
     "finetune": "emollama_hf.training.finetune",
@@ -124,6 +126,7 @@ __all__ = [
     "convert",
     "emollama_embed",
     "emotion_predict",
+    "estimate",
     "evaluate",
     "extract",
     "facemae_embed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -94,6 +95,16 @@ def extract(
     shard_rows: Annotated[
         int | None, typer.Option(min=1, help="Clips a shard, the most that a killed run loses. Default: a minute's.")
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Compute and store so many clips, small files to large ones, and stop: a first look."),
+    ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate", help="Compute a --sample (default: 8), and say time, disk and memory that the rest needs."
+        ),
+    ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Say what is there, missing and failed, and compute nothing.")
     ] = False,
@@ -119,10 +130,18 @@ def extract(
 
     A run that would take rows or columns out of --out is an error without --add or --replace.
 
+    With --sample or --estimate, --out gets no data set yet: run the same without them for the others.
+
     Ends with 0, with 3 if it finished but some clips failed, with 1 on an error.
     """
+    if (sample is not None or estimate) and (status or retry_failed):
+        other = "--status computes nothing" if status else "--retry-failed computes clips that failed"
+        raise typer.BadParameter(
+            f"--sample and --estimate compute clips that are not known, and {other}. Leave one of them out."
+        )
     from emollama_hf.commands.encoder_options import encoders_of
     from emollama_hf.commands.extract import run_extract, show_status
+    from emollama_hf.commands.sample import run_sample
     from emollama_hf.commands.typed_options import typed_options
     from emollama_hf.engines.workers import Workers
 
@@ -155,10 +174,11 @@ def extract(
     if status:
         show_status(source, out, **options)
         return
+    run = partial(run_extract, source, out, workers=workers, shard_rows=shard_rows, retry_failed=retry_failed)
+    if sample is not None or estimate:
+        run = partial(run_sample, source, out, sample=sample, say_rest=estimate, workers=workers, shard_rows=shard_rows)
     try:
-        failed = run_extract(
-            source, out, workers=workers, shard_rows=shard_rows, retry_failed=retry_failed, **options
-        )  # fmt: skip
+        failed = run(**options)
     except KeyboardInterrupt as interrupt:  # typer would keep its message to itself
         fail(f"interrupted: {str(interrupt) or 'run the same again'}", INTERRUPTED)
     end(failed)

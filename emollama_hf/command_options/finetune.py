@@ -62,7 +62,9 @@ def finetune(
         float | None, typer.Option(help="Of AdamW, after the warm-up.", rich_help_panel=_RECIPE)
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training part.", rich_help_panel=_RECIPE)] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Optimiser steps at most.", rich_help_panel=_RECIPE)] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Optimiser steps, in place of --epochs.", rich_help_panel=_RECIPE)
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Clips that a device computes together.", rich_help_panel=_RECIPE)
     ] = None,

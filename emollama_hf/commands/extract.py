@@ -48,7 +48,7 @@ def run_extract(
     quiet_unless_terminal(log_shards=log_shards)
     timing.reset()
     check_engine(workers)
-    run = _open(source, out, labels, split, options)
+    run = opened(source, out, labels, split, options)
     rows = range(len(run.ds))
     known = sum(run.known(row) is not None for row in rows)
     result = run.finish(workers, shard_rows=shard_rows)
@@ -65,7 +65,7 @@ def run_extract(
     if times:
         screen.print()
         screen.print(times_table(times))
-    _print_failures([error for error in result[schema.ERROR] if error])
+    print_failures([error for error in result[schema.ERROR] if error])
     if options.get("quantize") is not None:
         screen.print(
             "\nThe decoder was quantized. How far that takes the hidden states of your model from those without it, on "
@@ -104,7 +104,7 @@ def show_status(
 ) -> None:
     """Print what of an extraction is there, what is missing, and what failed and why. Computes and writes nothing."""
     quiet_unless_terminal()
-    run = _open(source, out, labels, split, {**options, "retry_failed": False, "look_only": True})
+    run = opened(source, out, labels, split, {**options, "retry_failed": False, "look_only": True})
     screen, rows = console(), range(len(run.ds))
     report = table("stage", "there", "failed", "missing")
     known = [run.known(row) for row in rows]
@@ -125,7 +125,7 @@ def show_status(
     kinds = Counter(failure.kind for failure in failures.values())
     if kinds:
         screen.print("\nfailed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()), markup=False)
-    _print_failures([f"{run.computation.label(row)}: {one.kind}: {one.message}" for row, one in failures.items()])
+    print_failures([f"{run.computation.label(row)}: {one.kind}: {one.message}" for row, one in failures.items()])
     for row in unread[:ERRORS_SHOWN]:
         write_line(f"cannot be read: {run.computation.label(row)}")
 
@@ -153,14 +153,16 @@ def keep_standard_error() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _open(source: str, out: Path, labels: Path | None, split: str | None, options: dict[str, Any]) -> Run:
+def opened(source: str, out: Path, labels: Path | None, split: str | None, options: dict[str, Any]) -> Run:
+    """The run that the options of the command line describe; as for `emollama_hf.extract`."""
     chosen = {"model": None, "stages": None, "on_error": "null", "keep": (), "overwrite": False, "retry_failed": False}
     settings = {**chosen, **options, **options.get("typed", {}), "out": out}
     settings.pop("typed", None)
     return open_run(open_source(source, split=split, labels=labels), **settings)
 
 
-def _print_failures(errors: list[str]) -> None:
+def print_failures(errors: list[str]) -> None:
+    """The first messages of failed clips, and how many more there are."""
     for error in errors[:ERRORS_SHOWN]:
         write_line(f"failed: {error}")
     if len(errors) > ERRORS_SHOWN:

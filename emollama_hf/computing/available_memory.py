@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +40,34 @@ def own_memory(root: Path = Path("/")) -> int:
         return 0
 
 
+def peak_memory() -> tuple[int, int] | None:
+    """The most that this process has held until now, and the largest process that it started and that has ended.
+
+    Returns:
+        Bytes, mapped files included; None where the system does not say.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    own, started = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own * unit, started * unit
+
+
 def cuda_memory(device: str) -> Memory:
     """Of a CUDA device; what this process has reserved on it is available to it."""
     import torch
 
     free, total = torch.cuda.mem_get_info(torch.device(device))
     return Memory(total, free + torch.cuda.memory_reserved(torch.device(device)))
+
+
+def cuda_peak(device: str) -> int:
+    """The most bytes of a CUDA device that this process's allocator has taken until now."""
+    import torch
+
+    return int(torch.cuda.max_memory_reserved(torch.device(device)))
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:

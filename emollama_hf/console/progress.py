@@ -86,7 +86,7 @@ class Progress:
         if self._computed:
             seconds = max(time.monotonic() - self._started, 1e-9)
             left = max(0, self._total - self._computed) * seconds / self._computed
-            notes += [f"{self._computed / seconds * 60:.1f} clips a minute", f"{_words(left)} left"]
+            notes += [f"{self._computed / seconds * 60:.1f} clips a minute", f"{duration(left)} left"]
         notes.append(f"{sum(self.failed.values())} failed")
         slowest = timing.slowest(self.times)
         if slowest is not None:
@@ -113,7 +113,13 @@ def _bar(total: int, title: str, form: str | None = None) -> Any:
     return tqdm(total=total, desc=title, unit="clip", dynamic_ncols=True, bar_format=form)
 
 
-def _words(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    Example:
+        >>> duration(40), duration(4000)
+        ('40 s', '67 min')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -19,6 +19,7 @@ from emollama_hf.engines.ray_cluster import check_ray
 from emollama_hf.engines.workers import Workers, check_count
 from emollama_hf.extraction.open_run import open_run
 from emollama_hf.extraction.run import column_values
+from emollama_hf.extraction.sample import check_sample_alone, take_sample
 from emollama_hf.stages.given_encoders import GivenEncoder
 from emollama_hf.stages.stage import Stage
 
@@ -44,6 +45,7 @@ def extract(
     existing: str = "error",
     overwrite: bool = False,
     retry_failed: bool = False,
+    sample: int | None = None,
     **options: Any,
 ) -> Dataset:
     """Features of every clip of a data set, as far as they are not known already.
@@ -87,6 +89,9 @@ def extract(
     overwrite: as existing="replace", also for a feature data set in `out` that was not made there.
     retry_failed: compute the clips again that have failed before, and no others. A file that was mended since is a
         new clip, which the plain call computes.
+    sample: for a first look, compute and store so many clips that are not known yet, spread over the clips in the order
+        of their file sizes, and return their rows; if none is missing, so many of the known ones. `out` gets no data
+        set. The plain call does not compute them again. `estimate` also says how long the rest will take.
     options: any option of the stages, such as peak="middle", pooling="6:10", device="cuda:1".
 
     Returns `ds` with the new columns, stored as declared: float16 stays float16, shapes are fixed. A `video` column
@@ -103,11 +108,16 @@ def extract(
     workers = Workers(engine, address, num_proc, num_readers)
     check_engine(workers)
     check_count("shard_rows", shard_rows, 1)
+    check_count("sample", sample, 1)
+    check_sample_alone(sample, retry_failed=retry_failed)
     run = open_run(
         ds, model, stages=stages, encoders=encoders, out=out, on_error=on_error, keep=keep, include=include,
         existing=existing, overwrite=overwrite, retry_failed=retry_failed, **options,
     )  # fmt: skip
-    done = run.finish(workers, shard_rows=shard_rows)
+    if sample is None:
+        done = run.finish(workers, shard_rows=shard_rows)
+    else:
+        done = take_sample(run, sample, workers, shard_rows=shard_rows).ds
     (statuses,) = column_values(done, schema.STATUS)
     failed = Counter(status for status in statuses if status != schema.OK)
     if failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,21 @@ class Output:
             out: where it is written.
             shard_rows: rows a Parquet file; None for about 256 MB.
         """
+        rows = self.rows(assembly)
+        write_feature_set(
+            rows,
+            out,
+            assembly.computation.store.root,
+            made,
+            shard_rows or rows_a_file(rows.all_features),
+            existing=self._existing,
+        )
+
+    def rows(self, assembly: Assembly) -> FeatureRows:
+        """What is written of the computed rows, with the columns that the data set came with."""
         labels = self._labels
         errors = assembly.errors(folders=False)
-        rows = FeatureRows(
+        return FeatureRows(
             labels=labels if labels.column_names else None,
             features=self.pipeline.features,
             row_ids=[f"{one} {error}" for one, error in zip(assembly.row_ids, errors, strict=True)],
@@ -100,14 +112,11 @@ class Output:
             identities=self._identities,
             failed=[status != schema.OK for status in assembly.statuses],
         )
-        write_feature_set(
-            rows,
-            out,
-            assembly.computation.store.root,
-            made,
-            shard_rows or rows_a_file(rows.all_features),
-            existing=self._existing,
-        )
+
+    def select(self, ds: Dataset, rows: Sequence[int]) -> Output:
+        """The same of some rows. ds: these rows, whose positions in the whole data set are `rows`."""
+        contents = {name: [found[row] for row in rows] for name, found in self._contents.items()}
+        return Output(ds, self.pipeline, contents, include=self._include, existing=self._existing)
 
     @cached_property
     def kept(self) -> Dataset:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
+from datasets.table import InMemoryTable
 
 from emollama_hf import schema
 from emollama_hf.console import timing
@@ -63,10 +65,35 @@ class Run:
         self.failed_before = [row for row in range(len(ds)) if isinstance(self.known(row), Failure)]
         #: Clips that this run has computed.
         self.computed = 0
+        #: What became of the rows; None before `finish`.
+        self.assembly: Assembly | None = None
+        #: What clips a word about their number calls them.
+        self._clips = "clips"
         self._retry_failed = retry_failed
         if retry_failed:
             again = WorkStore(store.root, retry=store.shard_names)
             self.computation = Computation(ds, pipeline, keys, again)
+
+    def select(self, rows: Sequence[int], *, unit_rows: int | None = None) -> Run:
+        """A run of some of the rows, in the same work store, that writes no data set.
+
+        Args:
+            rows: their positions.
+            unit_rows: rows that are computed together; by default the stages' micro-batch.
+        """
+        chosen = copy.copy(self)
+        chosen.ds, chosen.out = some_rows(self.ds, rows), None
+        keys = {stage: [found[row] for row in rows] for stage, found in self.computation.keys.items()}
+        chosen.computation = Computation(
+            chosen.ds, self.pipeline, keys, self.computation.store, positions=rows, unit_rows=unit_rows
+        )
+        chosen.output = self.output.select(chosen.ds, rows)
+        chosen.failed_before, chosen.computed, chosen._clips = [], 0, "sampled clips"
+        return chosen
+
+    def missing(self) -> list[int]:
+        """Positions of the clips whose outcome is not known; of equal ones the first."""
+        return [row for unit in self.computation.units() for row in self.computation.missing(unit)]
 
     def check_existing(self) -> None:
         """Check, before anything is computed, that `out` loses no rows or columns unasked.
@@ -82,17 +109,24 @@ class Run:
         return self.computation.outcome(row) if self.computation.readable(row) else None
 
     @no_secrets()
-    def finish(self, workers: Workers, *, shard_rows: int | None) -> Dataset:
+    def finish(
+        self,
+        workers: Workers,
+        *,
+        shard_rows: int | None,
+        watch: Callable[[Report], None] = lambda report: None,
+    ) -> Dataset:
         """Compute what is missing, write `out` if there is one, and return the data set with the new columns.
 
+        watch: told of each report of the workers.
         Raises KeyboardInterrupt with the number of clips that are stored.
         """
         try:
-            return self._finish(workers, shard_rows)
+            return self._finish(workers, shard_rows, watch)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._stored_words()) from None
 
-    def _finish(self, workers: Workers, shard_rows: int | None) -> Dataset:
+    def _finish(self, workers: Workers, shard_rows: int | None, watch: Callable[[Report], None]) -> Dataset:
         if workers.engine == "local" and workers.num_readers and not self.pipeline.decodes_media:
             raise ValueError(
                 f"num_readers={workers.num_readers} would have no effect: the data set brings its frames: there is "
@@ -105,8 +139,8 @@ class Run:
         self.computation.store.tidy()
         unreadable = self.computation.unreadable()
         self._raise_known_failures(unreadable)
-        self._compute(workers, ShardSize(rows=shard_rows))
-        assembly = Assembly(self.computation, unreadable)
+        self._compute(workers, ShardSize(rows=shard_rows), watch)
+        assembly = self.assembly = Assembly(self.computation, unreadable)
         made = self._made(assembly)
         if self.out is not None:
             self.output.write(assembly, made, self.out, shard_rows)
@@ -115,7 +149,8 @@ class Run:
     def _stored_words(self) -> str:
         self.computation.store.refresh()
         stored, total = sum(self.known(row) is not None for row in range(len(self.ds))), len(self.ds)
-        return f"{stored} of {total} clips stored, run the same again" + (" for the others" if stored < total else "")
+        others = " for the others" if stored < total else ""
+        return f"{stored} of {total} {self._clips} stored, run the same again{others}"
 
     def coverage_note(self, done: Dataset) -> str | None:
         """What to know about clips with few faces or none among those that are "ok"; None if nothing.
@@ -137,7 +172,7 @@ class Run:
             if isinstance(outcome, Failure):
                 raise named(outcome.error(), self.computation.label(row))
 
-    def _compute(self, workers: Workers, size: ShardSize) -> None:
+    def _compute(self, workers: Workers, size: ShardSize, watch: Callable[[Report], None]) -> None:
         computation = self.computation
         rows = self.failed_before if self._retry_failed else None
         units = [unit for unit in computation.units(rows) if computation.missing(unit)]
@@ -147,6 +182,7 @@ class Run:
         progress = Progress(sum(len(computation.missing(unit)) for unit in units))
 
         def report(done: Report) -> None:
+            watch(done)
             self.computed += done.rows
             if done.rows:
                 progress.advance(done.rows, done.failed, done.times, changed=done.changed)
@@ -180,6 +216,12 @@ class Run:
             done = concatenate_datasets([kept, done], axis=1)
         carry_making(done, made)
         return done
+
+
+def some_rows(ds: Dataset, rows: Sequence[int]) -> Dataset:
+    """A few rows in memory: what `select` gives, without indices that are flattened behind a bar later."""
+    table = ds.with_format("arrow")[list(rows)]
+    return Dataset(InMemoryTable(table), info=ds.info.copy(), split=ds.split)
 
 
 def column_values(ds: Dataset, *names: str) -> list[list[Any]]:

@@ -105,7 +105,10 @@ def _open_data_set(source: str, split: str | None) -> Dataset:
     except Exception as error:  # `datasets` and the Hub raise many types; each has one useful first line
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         neither = "" if folder.is_dir() else "is no folder here and "
-        raise SourceError(f"{source!r} {neither}cannot be opened as a data set: {what}") from error
+        told = f"{source!r} {neither}cannot be opened as a data set: {what}"
+        if neither:
+            told = f"{told.removesuffix('.')}. Give a folder of videos, a data set directory or a Hub id."
+        raise SourceError(told) from error
     if isinstance(opened, DatasetDict):
         if split is None and len(opened) == 1:
             return next(iter(opened.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +43,8 @@ class Report:
     """What a piece of work came to.
 
     rows: that were computed, and are in this process's hands. stored: of those of earlier reports, that are safe on the
-    disk now. changed: rows that were thrown away, because their files changed meanwhile.
+    disk now. changed: rows that were thrown away, because their files changed meanwhile. row_seconds: what each row
+    took, by stage. worker: number of the process that did the work.
     """
 
     rows: int = 0
@@ -51,12 +53,33 @@ class Report:
     failed: Counter[str] = field(default_factory=Counter)
     times: dict[str, timing.StageTime] = field(default_factory=dict)
     shards: int = 0
+    row_seconds: dict[int, dict[str, float]] = field(default_factory=dict)
+    worker: int = field(default_factory=os.getpid)
 
 
 class Computation:
     """A data set, the stages to take it through, and the store that knows what has been done."""
 
-    def __init__(self, ds: Dataset, pipeline: Pipeline, keys: RowKeys, store: WorkStore) -> None:
+    def __init__(
+        self,
+        ds: Dataset,
+        pipeline: Pipeline,
+        keys: RowKeys,
+        store: WorkStore,
+        *,
+        positions: Sequence[int] | None = None,
+        unit_rows: int | None = None,
+    ) -> None:
+        """Nothing is computed yet.
+
+        Args:
+            ds: the rows.
+            pipeline: the stages.
+            keys: of the rows (`row_keys`).
+            store: where results are.
+            positions: of the rows in the data set that they were selected from, by which messages call them.
+            unit_rows: rows that are computed together; by default the stages' micro-batch.
+        """
         self.ds = ds
         self.pipeline = pipeline
         self.keys = keys
@@ -65,6 +88,8 @@ class Computation:
         #: Columns of pictures that the run returns.
         self.pictures = [name for name, kind in pipeline.features.items() if schema.is_picture(kind)]
         self.given_status = _given_status(ds)
+        self._positions = range(len(ds)) if positions is None else positions
+        self._unit_rows = unit_rows or pipeline.micro_batch
         self._stored = StoredRows()
         self._rejections: dict[tuple[str, str], Failure | None] = {}
 
@@ -90,7 +115,7 @@ class Computation:
         for row in range(len(self.ds)) if rows is None else rows:
             if self.readable(row):
                 distinct.setdefault(combined(*(str(keys[row]) for keys in self.keys.values())), row)
-        entries, size = list(distinct.items()), self.pipeline.micro_batch
+        entries, size = list(distinct.items()), self._unit_rows
         pieces = [entries[start : start + size] for start in range(0, len(entries), size)]
         return [Unit(combined(*(key for key, _ in piece))[:32], tuple(row for _, row in piece)) for piece in pieces]
 
@@ -101,8 +126,8 @@ class Computation:
     def label(self, row: int, *, folder: bool = True) -> str:
         """What people call a row; without the folder that its clip is in, if that is nobody's business."""
         if not any(name in self.ds.column_names for name in schema.SHOWN_ROW_NAMES):
-            return f"row {row} of the data set"
-        batch = read_rows(self.ds, (), [row])
+            return f"row {self._positions[row]} of the data set"
+        batch = self._read((), [row])
         label = batch.row(0).label
         return label if folder else _without_folders(label, batch, 0)
 
@@ -114,7 +139,7 @@ class Computation:
                 continue
             stage = next(stage for stage in self.pipeline.stages if self.keys[stage.name][row] is None)
             stage.ready()
-            (outcome,) = outcomes_of(stage, read_rows(self.ds, stage.given(self.ds.column_names), [row]), [0])
+            (outcome,) = outcomes_of(stage, self._read(stage.given(self.ds.column_names), [row]), [0])
             error = outcome if isinstance(outcome, ClipError) else ClipError("unexpected", CHANGED)
             failures[row] = Failure(error.kind, str(error))
         return failures
@@ -126,7 +151,7 @@ class Computation:
         rows = self.missing(unit)
         columns = [c for stage in self.pipeline.stages for c in stage.given(self.ds.column_names)]
         needed = [self._needed(row) for row in rows]
-        return Task(rows, read_rows(self.ds, columns, rows), needed, self._known(rows, needed))
+        return Task(rows, self._read(columns, rows), needed, self._known(rows, needed))
 
     def add(self, task: Task, publisher: Publisher | WritingThread) -> Report:
         """Put what came of a task into the shard.
@@ -143,7 +168,8 @@ class Computation:
         for i in sorted(task.failures) if self.raises else ():
             raise named(task.failures[i], self.label(rows[i]))
         failed: Counter[str] = Counter(error.kind for error in task.failures.values())
-        return Report(rows=len(rows), changed=len(changed), failed=failed, times=task.times)
+        spent = {rows[i]: seconds for i, seconds in task.row_seconds.items()}
+        return Report(len(rows), changed=len(changed), failed=failed, times=task.times, row_seconds=spent)
 
     @property
     def raises(self) -> bool:
@@ -160,6 +186,9 @@ class Computation:
         if isinstance(found, Stored) and stage.judged():
             return self._rejection(stage, str(key), found) or found
         return found
+
+    def _read(self, columns: Sequence[str], rows: Sequence[int]) -> Rows:
+        return read_rows(self.ds, columns, rows).of_data_set([self._positions[row] for row in rows])
 
     def _rejection(self, stage: Stage, key: str, stored: Stored) -> Failure | None:
         """Why this run does not accept what a stage has computed of a row; None if it does."""

@@ -55,14 +55,50 @@ class ComputePlan:
         return one.of_processes(self.processes)
 
 
+@dataclass(frozen=True)
+class PlannedRun:
+    """A plan with the model that it computes, and the memory that exists; None if that is unknown."""
+
+    plan: ComputePlan
+    source: ModelSource
+    parts: tuple[str, ...]
+    there: Memory | None
+
+    def __str__(self) -> str:
+        return say(self.plan, self.source, self.parts, self.there)
+
+    @property
+    def peak(self) -> int:
+        """Predicted bytes of all processes on the device."""
+        return self.plan.takes(self.source, self.parts).peak
+
+
 def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
     """Log what will be computed how and what that takes. Reads no weights.
 
     Raises ModelError if it cannot fit, or if it quantizes and bitsandbytes is missing.
     """
+    planned = planned_run(pipeline, num_proc)
+    if planned is None:
+        return
+    check_installed(planned.plan.quantize)
+    there = planned.there
+    problem = None if there is None else does_not_fit(planned.plan, planned.source, planned.parts, there.available)
+    if problem is not None:
+        raise ModelError(problem)
+    logger.info("%s", planned)
+
+
+def planned_run(pipeline: Pipeline, num_proc: int | None) -> PlannedRun | None:
+    """How a run will compute, from configurations alone; None if no stage has weights.
+
+    Args:
+        pipeline: the stages.
+        num_proc: processes with a model each; None for this process.
+    """
     models = stages_with_weights(pipeline.stages)
     if not models:
-        return
+        return None
     device = models[0].device()
     settings = models[-1].resolved_config()
     own, brought = ([stage.own_memory() for stage in models], [stage.brought_memory() for stage in models])
@@ -74,16 +110,11 @@ def check_memory(pipeline: Pipeline, num_proc: int | None) -> None:
     plan = ComputePlan(
         device, settings["dtype"], settings.get("quantize"), pipeline.micro_batch, _processes(device, num_proc), more
     )
-    check_installed(plan.quantize)
     parts: tuple[str, ...] = tuple(
         dict.fromkeys(stage.part for stage in models if stage.uses_run_model and stage.loads_whole_part)
     )
     source = next((stage for stage in models if stage.uses_run_model), models[0]).source
-    there = memory_there(device, own=num_proc is None)
-    problem = None if there is None else does_not_fit(plan, source, parts, there.available)
-    if problem is not None:
-        raise ModelError(problem)
-    logger.info("%s", say(plan, source, parts, there))
+    return PlannedRun(plan, source, parts, memory_there(device, own=num_proc is None))
 
 
 def memory_there(device: str, *, own: bool) -> Memory | None:

@@ -39,6 +39,8 @@ class Task:
         self.outcomes: dict[str, dict[int, Outcome]] = {}
         self.failures: dict[int, ClipError] = {}
         self.times: dict[str, StageTime] = {}
+        #: Seconds of each row by stage; rows that are computed together share them evenly.
+        self.row_seconds: dict[int, dict[str, float]] = {}
         self._needed = [set(stages) for stages in needed]
         self._values = {column: dict(values) for column, values in known.items()}
 
@@ -97,6 +99,7 @@ class Task:
                     ours.setdefault(name, {})[i] = values[0]
             if 0 in part.failures:
                 self.failures[i] = part.failures[0]
+            self.row_seconds.setdefault(i, {}).update(part.row_seconds.get(0, {}))
             for name, spent in part.times.items():
                 before = self.times.get(name, StageTime(0.0, 0))
                 self.times[name] = StageTime(before.seconds + spent.seconds, before.rows + spent.rows)
@@ -109,6 +112,8 @@ class Task:
         stage.ready()
         done = run_stage(stage, self.batch.with_columns(given), places)
         self.times[stage.name], self.outcomes[stage.name] = done.time, {}
+        for i in places:
+            self.row_seconds.setdefault(i, {})[stage.name] = done.time.seconds / len(places)
         self.failures |= done.failures
         features = stage.own_features()
         for i, outcome in done.outcomes.items():

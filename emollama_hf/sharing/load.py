@@ -133,6 +133,8 @@ def _open(place: str, split: str | None, config_name: str | None, revision: str 
         lines = str(error).strip().splitlines()
         neither = "" if folder.is_dir() or is_url else "is no directory here and "
         what = f"{place!r} {neither}cannot be opened as a data set: {lines[0] if lines else type(error).__name__}"
+        if not folder.is_dir() and not is_url:
+            what = f"{what.removesuffix('.')}. Give a directory, a data set on the Hub (org/name), or a URL."
         if folder.is_dir() and _PATTERN.search(str(folder.absolute())):
             what += ". `datasets` takes '[' and '::' in a path for more than a name: rename the directory"
         if config is not None:

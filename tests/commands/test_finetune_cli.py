@@ -84,6 +84,17 @@ def test_the_published_recipe_lists_its_faults_first_and_one_fold_is_an_adapter(
     assert "emollama-hf probe" not in said
 
 
+def test_a_data_set_that_does_not_exist_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    ran = run("finetune", "nothing", *NAMED, *FOLDS, "--fold", "0", "--out", str(tmp_path / "out"), status=1)
+    assert "'nothing' is no directory here" in ran.stderr
+    assert "Give a directory, a data set on the Hub (org/name), or a URL." in ran.stderr
+
+
+def test_the_help_says_that_steps_stand_in_place_of_epochs() -> None:
+    shown = " ".join(run("finetune", "--help").stdout.replace("│", " ").split())
+    assert "Optimiser steps, in place of --epochs." in shown
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from emollama_hf.computing.available_memory import Memory, own_memory, system_memory
+from emollama_hf.computing.available_memory import Memory, cuda_peak, own_memory, system_memory
 
 GB = 10**9
 
@@ -61,3 +62,26 @@ def test_this_machine() -> None:
     assert found is not None
     assert 0 < found.available <= found.total
     assert own_memory() > 10_000_000
+
+
+def test_the_most_that_was_held_grows_with_what_is_held_and_stays() -> None:
+    """In a process that has held little before."""
+    code = """
+from emollama_hf.computing.available_memory import peak_memory
+before, _ = peak_memory()
+more = b"x" * (before + 50_000_000)
+held, started = peak_memory()
+del more
+print(held - before >= 50_000_000, peak_memory()[0] == held, started)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.split() == ["True", "True", "0"]
+
+
+def test_of_a_gpu_it_is_what_torch_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    asked: list[object] = []
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: asked.append(device) or 7)
+    assert cuda_peak("cuda:1") == 7
+    assert asked == [torch.device("cuda:1")]

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from emollama_hf import extract
+from emollama_hf import estimate, extract
 from emollama_hf.checkpoints import open_model
 from emollama_hf.checkpoints.write import write_model
 from emollama_hf.console import timing
@@ -375,3 +375,17 @@ import torch
 assert torch.get_num_threads() == 3
 """
     second_process.run(code, with_package=False, check=True)
+
+
+def test_an_estimate_divides_the_rest_among_the_workers_of_the_cluster(
+    cluster: str, videos: Dataset, tmp_path: Path
+) -> None:
+    found = estimate(
+        videos, "random-tiny", out=tmp_path / "f", sample=2, engine="ray", address=cluster, **VIDEO_OPTIONS
+    )
+    assert (found.computed, found.left) == (2, 1)
+    assert [load.called for load in found.loads] == ["1 Ray worker", "1 Ray worker", "this process"]
+    assert found.loads[0].a_clip_s > 0
+    assert found.time.expected > 0
+    _, computed = rows_computed(lambda: extract(videos, "random-tiny", out=tmp_path / "f", **VIDEO_OPTIONS))
+    assert computed <= 1, "of three clips that differ two were computed for the estimate"

@@ -163,3 +163,8 @@ def test_a_doubled_column_is_one_error(tmp_path: Path) -> None:
 def test_a_link_to_nothing_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").symlink_to(tmp_path / "nowhere.mp4")
     assert open_source(str(tmp_path))["file_name"] == ["a.mp4"]
+
+
+def test_a_source_that_nobody_has_is_an_error_with_a_next_step() -> None:
+    with pytest.raises(SourceError, match=r"is no folder here .*[^.]\. Give a folder of videos, a data set"):
+        open_source("nothing-of-this-name")
