@@ -196,6 +196,9 @@ def test_a_window_shows_a_face_as_the_whole_picture_does(x, y, width, light):
         reach = 0.75 * face.size + 16
         inner = np.concatenate([face.centre - reach, face.centre + reach])
         found, _ = faces_in(working, inner)
+        if not found:
+            assert face.score < 0.75, "a face that is hardly one in the whole picture"
+            continue
         best = max(found, key=lambda one: overlap(one, face))
         assert overlap(best, face) > 0.85
         assert np.abs(best.landmarks - face.landmarks).mean() < 0.05 * face.size
