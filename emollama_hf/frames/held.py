@@ -11,7 +11,7 @@ from emollama_hf.frames.frame_view import FrameView, inside
 from emollama_hf.frames.working_picture import WorkingPicture
 
 # With the decoder, the networks, the index of a long file and a block of `FaceWatch` this stays well below 300 MB.
-BUDGET_BYTES = 64 * 2**20
+BUDGET_BYTES = 88 * 2**20
 
 _AROUND = 0.3  # of a face's size, kept on every side: crops reach beyond the box, and smoothing moves them
 

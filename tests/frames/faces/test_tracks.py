@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emollama_hf.frames.faces.continuation import box_overlaps
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.motion import FaceMotion
 from emollama_hf.frames.faces.tracks import SeenFrame, Track, chosen_tracks, link_tracks
@@ -165,3 +168,43 @@ def test_frames_far_apart_are_not_smoothed():
     motion = motion_of(places)
     for number, place in places.items():
         assert middle(motion.place(number)) == pytest.approx(place, abs=1e-4)
+
+
+def unsearched(number, *faces) -> SeenFrame:
+    return replace(seen(number, *faces), searched=False)
+
+
+def test_frames_that_nobody_searched_count_for_a_face_that_was_there_before_and_after():
+    """One of two faces was followed, the other seen at both ends only: the heavier one is chosen, not the followed."""
+    small, large = face(60, 120, 40), face(220, 120, 60)
+    frames = [seen(0, small, large), *(unsearched(n, small) for n in range(1, 9)), seen(9, small, large)]
+    assert chosen_tracks(frames)[0].faces[0] is large
+
+
+def test_frames_that_were_searched_do_not_count_for_a_face_that_was_not_there():
+    small, large = face(60, 120, 40), face(220, 120, 60)
+    frames = [seen(0, small, large), *(seen(n, small) for n in range(1, 9)), seen(9, small, large)]
+    assert chosen_tracks(frames)[0].faces[0] is small
+
+
+def test_a_guess_has_a_place_and_no_detection_and_smooths_nothing():
+    first, last = face(100, 100), face(110, 100)
+    guesses = {n: first.between(last, n / 4) for n in (1, 2, 3)}
+    motion = FaceMotion(Track(0, {0: first, **guesses, 4: last}), 1 / 25)
+    places = [motion.place(n) for n in range(5)]
+    assert [place.score for place in places] == [first.score, 0, 0, 0, last.score]
+    assert [float(place.box[0]) for place in places] == [80, 82.5, 85, 87.5, 90]
+    assert guesses[2].score == first.score
+
+
+@given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0.7, 1.4), st.floats(0, 30))
+def test_a_face_at_one_place_goes_on_whatever_it_looks_like(x, y, growth, seconds):
+    """The short way for one track and one face gives what the long way gives."""
+    one = replace(face(100, 100), appearance=np.zeros(48, np.float32))
+    other = replace(face(100 + x, 100 + y, 40 * growth), appearance=np.ones(48, np.float32))
+    overlap = box_overlaps(one.box[None], other.box[None])[0, 0]
+    if overlap > 0.6:
+        aside = [face(1000, 1000)]  # a second face, which nothing continues: the long way
+        frames = [[SeenFrame(0, 0.0, 0, 320, 240, [one]), SeenFrame(1, seconds, 0, 320, 240, [other, *more])]
+                  for more in ([], aside)]  # fmt: skip
+        assert [list(link_tracks(pair)[0].faces) for pair in frames] == [[0, 1], [0, 1]]

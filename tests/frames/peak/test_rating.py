@@ -1,11 +1,13 @@
 """Expressions are rated of the face that a frame is about, and once each."""
 
+import cv2
 import numpy as np
 import pytest
 
 from emollama_hf.frames.faces.detect import detect_faces
 from emollama_hf.frames.faces.tracks import SeenFrame, Track, chosen_tracks
 from emollama_hf.frames.peak.expression import BATCH, expressiveness, face_patch, sharpness, whole_patch
+from emollama_hf.frames.peak.peak import Candidate, most_expressive, peak_scores
 from emollama_hf.frames.peak.rating import ExpressionRating
 from tests import videos
 
@@ -82,3 +84,24 @@ def test_a_crowd_is_cut_off_behind_its_surest_twenty(two_faces):
     assert rating.candidates([seen(0, crowd)], {0: Track(0, {0: faces[1]})}) == []
     rating.look(seen(1, crowd[1:]), patch_in(pixels))
     assert len(rating.candidates([seen(1, crowd[1:])], {0: Track(0, {1: faces[1]})})) == 1
+
+
+def test_promises_are_the_scores_that_decide_in_the_end(two_faces):
+    """A frame that is blurred, or whose face is doubtful, promises less than any that counts."""
+    faces, pixels = two_faces
+    rating = ExpressionRating()
+    blurred = cv2.GaussianBlur(pixels, (0, 0), 6)
+    for number in range(BATCH):
+        rating.look(seen(number * 10, [faces[1]]), patch_in(blurred if number == 3 else pixels))
+    promises = rating.promises()
+    assert min(promises, key=promises.__getitem__) == 30
+    assert promises[30] < 0 <= promises[40]
+
+
+def test_scores_of_guesses_do_not_raise_the_bar_for_detections():
+    """Guesses lie between detections: counted, three quarters of equal scores would shut out a good detection."""
+    detected = [Candidate(10 * i, 0, 0.5 + 0.01 * i, score, 1.0) for i, score in enumerate((0.7, 0.8, 0.9, 0.95))]
+    guesses = [Candidate(100 + i, 0, 0.1, 0.94, 1.0, is_guess=True) for i in range(20)]
+    assert most_expressive([*detected, *guesses]) == most_expressive(detected) == 30
+    scores = peak_scores([*detected, *guesses])
+    assert [bool(score >= 0) for score in scores[:4]] == [False, True, True, True]
