@@ -10,10 +10,10 @@ from emollama_hf.frames.faces.chosen_network import detector_gpu
 from emollama_hf.frames.faces.picture_exchange import is_possible
 from emollama_hf.stages.stage import Stage
 
-#: With fewer readers than this, a GPU that computes the features finds the faces, too. On the machine of
-#: benchmarks/README.md, "On a GPU", a clip took a reader 2.8 s of a core with 15 at work when every frame was searched,
-#: and takes 0.26 of that since faces are followed, 0.73 s. `extract` from crops does 28 clips a second between its ends,
-#: for which 28 * 0.73 = 20 readers are needed. Calculated: neither has run there yet.
+#: With fewer readers than this, a GPU that computes the features finds the faces, too. With 15 readers at work each
+#: clip took 2.8 s of a core when every frame was searched (benchmarks/README.md, "On a GPU"). Following faces takes
+#: 0.26 of that, 0.73 s. `extract` from crops does 28 clips a second between its ends, for which 28 * 0.73 = 20 readers
+#: are needed. Calculated: neither has run there yet.
 READERS_ENOUGH = 20
 #: Bytes of a GPU below which the choice is the CPU: a second CUDA context and YuNet take about 1 GB of it, which
 #: nothing sets aside for them (`checkpoints.memory`).

@@ -14,7 +14,8 @@ from emollama_hf.frames.clip import Clip, ClipInfo
 from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
 from emollama_hf.frames.faces.shots import Look, look_at, shot_numbers
 from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks, likely_faces
-from emollama_hf.frames.faces.watch import FaceWatch, WatchedFrame
+from emollama_hf.frames.faces.watch import FaceWatch
+from emollama_hf.frames.faces.watched_frame import WatchedFrame
 from emollama_hf.frames.frame_view import FrameView
 from emollama_hf.frames.held import HeldFrames
 from emollama_hf.frames.peak.expression import patch_of, whole_patch

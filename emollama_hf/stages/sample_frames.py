@@ -133,6 +133,9 @@ class SampleFrames(Stage):
         face_coverage    float32                             share of the num_frames with a detected face
         peak_index, clip_frame_count int32; clip_fps, clip_duration_s float32; emollama_status, emollama_error
 
+    Faces are searched for in whole frames about once a second and at cuts, and followed in windows between them. A crop
+    for VideoMAE between two detections that hardly differ is placed between theirs (`frames.faces.watch`).
+
     Where the face was not detected, between two detections half a second apart at most, the crop is interpolated
     between their positions; else the crop of the nearest sampled frame of the same shot stands in; in a shot without
     any face the largest centred square of the frame does, so that a clip without a face is "ok" and has features of a

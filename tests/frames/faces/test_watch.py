@@ -11,7 +11,8 @@ from emollama_hf.frames.faces.continuation import box_overlaps
 from emollama_hf.frames.faces.detect import all_faces, detect_faces, faces_in, window_of
 from emollama_hf.frames.faces.face_network import opencv_network, searching_with
 from emollama_hf.frames.faces.tracks import chosen_tracks, likely_faces
-from emollama_hf.frames.faces.watch import FaceWatch, WatchedFrame
+from emollama_hf.frames.faces.watch import FaceWatch
+from emollama_hf.frames.faces.watched_frame import WatchedFrame
 from emollama_hf.frames.pictures.pictures import GivenPicture
 from emollama_hf.frames.working_picture import WorkingPicture
 from tests import videos

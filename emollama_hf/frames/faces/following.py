@@ -1,0 +1,121 @@
+"""People followed from one searched frame of a shot to another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emollama_hf.frames.faces.face import Face
+from emollama_hf.frames.faces.likeness import alike, face_grey
+from emollama_hf.frames.faces.tracks import LIKELY, face_weight, link_tracks
+from emollama_hf.frames.faces.watched_frame import WatchedFrame
+from emollama_hf.frames.faces.windows import FAR, NEAR, in_windows, nearest_face, window_pixels
+
+_CHEAP_PIXELS = 208**2  # a window of so much is looked at rather than guessed for a rating: 1.7 ms
+
+# Of a face that nobody looks for between two detections: how far they may be apart in sizes if it is midway, for a crop
+# and for a rating, and how much it must look the same.
+_STILL, _NEARLY_STILL = 0.08, 0.7
+_ALIKE, _NEARLY_ALIKE = 0.95, 0.85
+
+
+def people_of(first: WatchedFrame, last: WatchedFrame) -> list[tuple[Face, Face]] | None:
+    """The likely faces of two frames of a shot, each in both; None if one of them is in one frame only."""
+    weights = first.weights() + last.weights()
+    people = []
+    for track in link_tracks([first.small(), last.small()]) if weights else ():
+        faces = list(track.faces.values())
+        if max(face_weight(face, *first.working.size) for face in faces) >= LIKELY * max(weights):
+            if len(faces) < 2:
+                return None
+            people.append((faces[0], faces[1]))
+    return people
+
+
+class Following:
+    """People between two frames in which both ends know them.
+
+    A place is what is known of a person in a frame: by index of the frame, a face for each person, None if lost.
+    """
+
+    def __init__(self, frames: Sequence[WatchedFrame], people: list[tuple[Face, Face]]) -> None:
+        self._frames = frames
+        self._places: dict[int, list[Face | None]] = {
+            0: [first for first, _ in people],
+            len(frames) - 1: [last for _, last in people],
+        }
+        self._greys: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._is_cheap = window_pixels(frames[0].working, [pair[0] for pair in people]) <= _CHEAP_PIXELS
+
+    def run(self, detections: Collection[int], crops: Collection[int]) -> None:
+        """Find or guess their faces in the frames between. detections, crops: as `FaceWatch` takes them."""
+        inner = range(1, len(self._frames) - 1)
+        for index in inner:
+            if self._frames[index].number in detections:
+                self._look(index)
+        # Crops before ratings, which may be rough.
+        for index in sorted(inner, key=lambda index: self._frames[index].number not in crops):
+            frame = self._frames[index]
+            if index in self._places:
+                continue
+            is_crop = frame.number in crops
+            limits = (_STILL, _ALIKE) if is_crop else (_NEARLY_STILL, _NEARLY_ALIKE)
+            if (is_crop or not self._is_cheap) and self._is_still(index, *limits):
+                frame.faces = [guess for guess in self._guesses(index) if guess is not None]
+            else:
+                self._look(index, roughly=not (is_crop or self._is_cheap))
+
+    def _look(self, index: int, roughly: bool = False) -> None:
+        frame, guesses = self._frames[index], self._guesses(index)
+        known = [guess for guess in guesses if guess is not None]
+        found = in_windows(frame.working, known, roughly) if len(known) == len(guesses) else None
+        if found is None:
+            frame.search()
+        else:
+            frame.found(found)
+        limit = FAR if found is None else NEAR
+        self._places[index] = [guess and nearest_face(frame.faces, guess, limit) for guess in guesses]
+
+    def _around(self, index: int) -> tuple[int, int]:
+        """The frames before and after it in which somebody looked."""
+        return max(i for i in self._places if i < index), min(i for i in self._places if i > index)
+
+    def _guesses(self, index: int) -> list[Face | None]:
+        """Where each person must be: on the way from the last place to the next, or at the only one of them."""
+        guesses: list[Face | None] = []
+        before, after = self._around(index)
+        share = self._share(before, index, after)
+        for one, other in zip(self._places[before], self._places[after], strict=True):
+            guesses.append(one.between(other, share) if one and other else one or other)
+        return guesses
+
+    def _share(self, before: int, index: int, after: int) -> float:
+        """How much of the time between two frames has passed in one between them."""
+        start, now, end = (self._frames[i].time_s for i in (before, index, after))
+        return (now - start) / (end - start) if end > start else 0.5
+
+    def _is_still(self, index: int, limit: float, alikeness: float) -> bool:
+        """Whether each person was found before and after, at nearly the same place, and looks the same here."""
+        before, after = self._around(index)
+        share = self._share(before, index, after)
+        near = 4 * share * (1 - share)  # 1 in the middle, less near a frame in which somebody looked
+        for person, guess in enumerate(self._guesses(index)):
+            one, other = self._places[before][person], self._places[after][person]
+            if guess is None or one is None or other is None:
+                return False
+            moved = np.linalg.norm(one.landmarks - other.landmarks, axis=1).max()
+            if moved * near > limit * max(guess.size, 1.0):
+                return False
+            here = face_grey(self._frames[index].working.pixels, guess.box)
+            if min(alike(here, self._grey(i, person)) for i in (before, after)) < alikeness:
+                return False
+        return True
+
+    def _grey(self, index: int, person: int) -> NDArray[np.float32]:
+        if (index, person) not in self._greys:
+            face = self._places[index][person]
+            assert face is not None
+            self._greys[index, person] = face_grey(self._frames[index].working.pixels, face.box)
+        return self._greys[index, person]

@@ -1,0 +1,59 @@
+"""A frame on its way through `FaceWatch`, and searching all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from emollama_hf.frames.clip import Picture
+from emollama_hf.frames.faces.appearance import face_appearance
+from emollama_hf.frames.faces.detect import all_faces
+from emollama_hf.frames.faces.face import Face
+from emollama_hf.frames.faces.tracks import SeenFrame, face_weight
+from emollama_hf.frames.working_picture import WorkingPicture
+
+
+@dataclass
+class WatchedFrame:
+    """A frame and its faces.
+
+    number: of the frame.  time_s: seconds from the first frame.  shot: counted from 0.
+    faces: in pixels of the working picture.
+    searched: whether all faces are there, and not only those that were followed.
+    looked: whether somebody looked; otherwise the faces are guesses.
+    """
+
+    number: int
+    time_s: float
+    shot: int
+    picture: Picture
+    working: WorkingPicture
+    faces: list[Face] = field(default_factory=list)
+    searched: bool = False
+    looked: bool = False
+
+    def seen(self) -> SeenFrame:
+        """With faces in pixels of the frame."""
+        working = self.working
+        faces = [face.scaled(working.to_frame) for face in self.faces]
+        return SeenFrame(self.number, self.time_s, self.shot, working.width, working.height, faces, self.searched)
+
+    def small(self) -> SeenFrame:
+        """With faces in pixels of the working picture, in a shot of its own."""
+        return SeenFrame(self.number, self.time_s, 0, *self.working.size, self.faces, self.searched)
+
+    def weights(self) -> list[float]:
+        """`face_weight` of each face."""
+        return [face_weight(face, *self.working.size) for face in self.faces]
+
+    def search(self) -> None:
+        """Find all faces, unless that has been done."""
+        if not self.searched:
+            self.found(all_faces(self.working))
+            self.searched = True
+
+    def found(self, faces: Sequence[Face]) -> None:
+        """Take what somebody has seen, and what it looks like."""
+        pixels = self.working.pixels
+        self.faces = [replace(face, appearance=face_appearance(pixels, face.box)) for face in faces]
+        self.looked = True
