@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing.connection
 import os
 import signal
@@ -69,6 +70,21 @@ def test_rows_are_those_that_one_process_makes(
     assert ahead.features == alone.features
     assert ahead.with_format("arrow")[:].equals(alone.with_format("arrow")[:])
     assert new_children() == []
+
+
+def open_messages() -> int:
+    """Memory of messages from readers that this process has open or mapped."""
+    opened = [os.readlink(file.path) for file in os.scandir("/proc/self/fd") if os.path.islink(file.path)]
+    return sum("emollama_hf message" in name for name in opened)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what Linux lists")
+def test_memory_of_clips_that_are_stored_is_given_back(clips: Dataset, tmp_path: Path) -> None:
+    before = open_messages()
+    done = extract(clips, "random-tiny", num_readers=2, out=tmp_path / "out")
+    assert done["emollama_status"].count("ok") == 4
+    gc.collect()
+    assert open_messages() == before
 
 
 def test_rows_of_one_unit_are_read_apart_and_computed_together(clips: Dataset, tmp_path: Path) -> None:
