@@ -116,7 +116,7 @@ class VideoPicture:
     def part(self, area: ArrayLike) -> FrameView:
         """The pixels of `rgb` in an area, x1 y1 x2 y2, and a few around; all of them where they cannot be had alone."""
         frame = self._frame
-        if not self._has_planes:
+        if not self._has_planes or frame.height % 2:  # colours of an odd height are interpolated, of the part's not
             return FrameView.whole(self.rgb())
         left, top, right, bottom = inside(area, frame.width, frame.height)
         # Four pixels share a colour, and the converter makes pairs of rows.
