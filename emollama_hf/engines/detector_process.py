@@ -35,10 +35,14 @@ class DetectorProcess:
     """A process with YuNet on a torch device, and a CUDA context if that is a GPU.
 
     Readers that use `address` find faces there; they may start before it is ready. It ends with this process, and a
-    reader that is killed takes nothing with it. If it dies, what its readers ask for next is a ModelError.
+    reader that is killed takes nothing with it. If it dies, what its readers ask for next is a ModelError; readers that
+    were not told to use a GPU search on their CPUs from then on.
 
     Args:
         device: such as "cuda:0" or "cpu".
+
+    Raises:
+        OSError: the system starts no more processes, or has no memory or open files for one.
     """
 
     def __init__(self, device: str) -> None:

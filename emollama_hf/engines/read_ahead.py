@@ -27,7 +27,8 @@ from emollama_hf.engines.lanes import Lanes
 from emollama_hf.engines.message_memory import Address, Message, MessageMemory, packed, unpacked
 from emollama_hf.engines.runner import RunnerFailed
 from emollama_hf.engines.start_process import end_with_parent, without_main
-from emollama_hf.frames.faces.chosen_network import ask_detector_process
+from emollama_hf.errors import ModelError
+from emollama_hf.frames.faces.chosen_network import ask_detector_process, detector_problem
 from emollama_hf.planning.task import Task
 from emollama_hf.stages.reduction import Reduction, reading_of
 from emollama_hf.stages.stage import Stage
@@ -56,7 +57,11 @@ class ReadAhead:
     """Takes tasks through the stages before the first with a device in `readers` processes, then in `lanes` threads.
 
     together: rows a task. device, lanes: as `Lanes` takes them. detector: device of a process that finds faces for all
-    readers; None where each of them does.
+    readers; None where each of them does. A process that fails ends the run if a stage asks for "gpu"; else readers go
+    on without it, and one warning says so.
+
+    Raises:
+        ModelError: the process that finds faces was asked for, and cannot be started.
     """
 
     def __init__(
@@ -76,15 +81,16 @@ class ReadAhead:
         self.ahead = min(MOST_AHEAD, -(readers // -together) + self._lanes.count + WAITING)
         self._readers: ProcessPoolExecutor | None = None
         self._detector: DetectorProcess | None = None
+        self._said: set[str] = set()
+        self._saying = threading.Lock()
         if first:
             if detector is not None:
-                self._detector = DetectorProcess(detector)
+                self._detector = self._detector_process(detector)
             reading = reading_of(self._later, [column for stage in stages for column in stage.makes])
             # Spawned: a process that was forked from one with threads may hang.
             context = multiprocessing.get_context("spawn")
             initial = (pickle.dumps((first, reading)), None if self._detector is None else self._detector.address)
             self._readers = ProcessPoolExecutor(readers, context, _become_reader, initial)
-        self._told = False
 
     def start(self, task: Task) -> Future[Task]:
         if self._readers is None:
@@ -104,11 +110,31 @@ class ReadAhead:
             return _Reading(readers.submit(_read, part, None), None)
         return _Reading(readers.submit(_read, part, memory.address), memory)
 
+    def _detector_process(self, device: str) -> DetectorProcess | None:
+        try:
+            return DetectorProcess(device)
+        except OSError as error:
+            problem = f"no process that finds faces on the GPU could be started: {error.strerror or error}"
+            if any(stage.placement.detector == "gpu" for stage in self._first):
+                raise ModelError(f"{problem}. Use detector='cpu' (--detector cpu), or fewer num_readers.") from error
+            self._tell_of_detector(problem)
+            return None
+
     def _tell(self, problem: str) -> None:
         """Say once why what readers compute is copied on its way."""
-        if not self._told:
-            self._told = True
+        if self._is_new("pipe"):
             logger.info("clips come from their readers through a pipe, which takes a while: %s", problem)
+
+    def _tell_of_detector(self, problem: str) -> None:
+        """Say once why readers find faces themselves."""
+        if self._is_new("detector"):
+            logger.warning("readers find faces on their cores from here on, which takes longer: %s", problem)
+
+    def _is_new(self, subject: str) -> bool:
+        with self._saying:  # of two lanes
+            before = len(self._said)
+            self._said.add(subject)
+            return len(self._said) > before
 
     def close(self) -> None:
         self._lanes.drop()
@@ -130,9 +156,11 @@ class ReadAhead:
 
     def _read(self, part: _Reading) -> Task:
         """What a reader has sent. Raises BrokenProcessPool if one of them has died."""
-        while not wait([part.message], LOOK_SECONDS).done:
+        while not wait([part.answer], LOOK_SECONDS).done:
             self._end_if_one_died()
-        message = part.message.result()
+        message, no_detector = part.answer.result()
+        if no_detector:
+            self._tell_of_detector(no_detector)
         if message.problem:
             self._tell(message.problem)
         if part.memory is None:
@@ -161,8 +189,15 @@ class ReadAhead:
 class _Reading(NamedTuple):
     """What a reader was asked for: its answer, and the memory that the answer refers to."""
 
-    message: Future[Message]
+    answer: Future[_Answer]
     memory: MessageMemory | None
+
+
+class _Answer(NamedTuple):
+    """What a reader has computed, and why it does without the detector process that it was told of, or ""."""
+
+    message: Message
+    no_detector: str
 
 
 _stages: list[Stage] = []
@@ -178,5 +213,6 @@ def _become_reader(stages: bytes, detector: str | None) -> None:
         ask_detector_process(detector)
 
 
-def _read(task: Task, memory: Address | None) -> Message:
-    return packed(task.run(_stages).leave_behind(_reading), memory)
+def _read(task: Task, memory: Address | None) -> _Answer:
+    message = packed(task.run(_stages).leave_behind(_reading), memory)
+    return _Answer(message, detector_problem())

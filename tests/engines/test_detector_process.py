@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -180,6 +181,20 @@ def test_readers_are_told_why_the_network_cannot_be_loaded() -> None:
         detector.close()
 
 
+def test_a_reader_that_may_give_up_says_why_once_and_searches_by_itself() -> None:
+    for device, reason in (("cpu", "died"), ("cuda:0", "finding faces failed: ")):  # tests see no GPU
+        detector, reasons = DetectorProcess(device), list[str]()
+        network = ServedNetwork(detector.address, give_up=reasons.append)
+        if device == "cpu":
+            assert len(network.rows(bgr())) == 1
+            os.kill(detector.pid, signal.SIGKILL)
+        for x in (100, 118):
+            assert np.array_equal(network.rows(bgr(x=x)), opencv_network().rows(bgr(x=x)))
+        assert len(reasons) == 1
+        assert reason in reasons[0]
+        detector.close()
+
+
 def test_a_detector_that_was_killed_is_one_clear_error() -> None:
     detector = DetectorProcess("cpu")
     known, new = ServedNetwork(detector.address), ServedNetwork(detector.address)
@@ -226,28 +241,40 @@ def test_rows_of_a_run_are_those_without_it(on_the_cpu: list[DetectorProcess], t
         assert crops_apart.max() <= 1
 
 
-def test_a_detector_that_dies_ends_the_run_with_what_is_kept(on_the_cpu: list[DetectorProcess], tmp_path: Path) -> None:
+def picture_folders(folder: Path, count: int) -> Dataset:
+    """Clips of three pictures each, all of them different."""
+    frames, paths = [videos.shot(size=(640, 480), x=100 + i) for i in range(3)], []
+    for number in range(count):
+        clip = folder / f"clip{number}"
+        clip.mkdir()
+        for i, frame in enumerate(frames):
+            frame[0, 0] = number
+            cv2.imwrite(str(clip / f"{i}.png"), frame[..., ::-1])
+        paths.append(str(clip))
+    return Dataset.from_dict({"frames": paths})
+
+
+def killed_after_the_first_clip(started: list[DetectorProcess]) -> threading.Thread:
     def kill_it() -> None:
         while "facemae_embed" not in timing.stage_times():
             time.sleep(0.01)
-        os.kill(on_the_cpu[0].pid, signal.SIGKILL)
+        os.kill(started[0].pid, signal.SIGKILL)
 
-    count, frames = 30, [videos.shot(size=(640, 480), x=100 + i) for i in range(3)]
-    folders = []
-    for number in range(count):
-        folder = tmp_path / f"clip{number}"
-        folder.mkdir()
-        for i, frame in enumerate(frames):
-            frame[0, 0] = number
-            cv2.imwrite(str(folder / f"{i}.png"), frame[..., ::-1])
-        folders.append(str(folder))
-    ds = Dataset.from_dict({"frames": folders})
-    options: dict[str, Any] = {"stages": ["facemae_embed"], "num_frames": 3, "peak": "middle", "out": tmp_path / "out"}
     timing.reset()
     killer = threading.Thread(target=kill_it)
     killer.start()
-    with pytest.raises(ModelError, match="the process that finds faces on the GPU died"):
-        extract(ds, "random-tiny", num_readers=1, **options)
+    return killer
+
+
+def test_a_detector_that_was_asked_for_and_dies_ends_the_run_with_what_is_kept(
+    on_the_cpu: list[DetectorProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emollama_hf.stages.sample_frames.detector_gpu", lambda: "cpu")
+    count, ds = 30, picture_folders(tmp_path, 30)
+    options: dict[str, Any] = {"stages": ["facemae_embed"], "num_frames": 3, "peak": "middle", "out": tmp_path / "out"}
+    killer = killed_after_the_first_clip(on_the_cpu)
+    with pytest.raises(ModelError, match=r"the process that finds faces on the GPU died.*--detector cpu"):
+        extract(ds, "random-tiny", num_readers=1, detector="gpu", **options)
     killer.join()
     kept = timing.stage_times()["facemae_embed"].rows
     assert 0 < kept < count
@@ -255,6 +282,62 @@ def test_a_detector_that_dies_ends_the_run_with_what_is_kept(on_the_cpu: list[De
     done = extract(ds, "random-tiny", num_readers=0, **options)
     assert set(done["emollama_status"]) == {"ok"}
     assert timing.stage_times()["facemae_embed"].rows == count - kept
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+ON_CORES = "readers find faces on their cores from here on, which takes longer: "
+
+
+def test_a_detector_that_nobody_asked_for_and_that_dies_is_one_warning(
+    on_the_cpu: list[DetectorProcess], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ds = picture_folders(tmp_path, 20)
+    options: dict[str, Any] = {"stages": ["facemae_embed"], "num_frames": 3, "peak": "middle", "out": tmp_path / "out"}
+    killer = killed_after_the_first_clip(on_the_cpu)
+    done = extract(ds, "random-tiny", num_readers=2, **options)
+    killer.join()
+    assert done["emollama_status"] == ["ok"] * 20
+    assert set(done["face_coverage"]) == {1.0}
+    died = "the process that finds faces on the GPU died (often a lack of memory)"
+    assert warnings_of(caplog) == [ON_CORES + died]
+
+
+@pytest.mark.parametrize("how", ["network", "process"])
+def test_a_detector_that_nobody_asked_for_and_that_cannot_start_is_one_warning(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(local, "detector_device", lambda *_: "cuda:0")  # tests see no GPU
+    if how == "process":
+        monkeypatch.setattr("emollama_hf.engines.read_ahead.DetectorProcess", no_process)
+    ds = picture_folders(tmp_path, 3)
+    options: dict[str, Any] = {"stages": ["facemae_embed"], "num_frames": 3, "peak": "middle"}
+    done = extract(ds, "random-tiny", num_readers=2, out=tmp_path / "out", **options)
+    alone = extract(ds, "random-tiny", num_readers=0, out=tmp_path / "alone", **options)
+    for column in ("face_boxes", "face_scores", "facemae"):
+        assert np.array_equal(done[column], alone[column])
+    (said,) = warnings_of(caplog)
+    assert said.startswith(ON_CORES)
+    assert ("finding faces failed" if how == "network" else "Resource temporarily unavailable") in said
+
+
+def test_a_detector_that_was_asked_for_and_cannot_start_ends_the_run(
+    on_the_cpu: list[DetectorProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emollama_hf.stages.sample_frames.detector_gpu", lambda: "cpu")
+    monkeypatch.setattr("emollama_hf.engines.read_ahead.DetectorProcess", no_process)
+    with pytest.raises(ModelError, match=r"could be started: Resource temporarily unavailable.*--detector cpu"):
+        extract(
+            picture_folders(tmp_path, 1), "random-tiny", num_readers=1, stages=["facemae_embed"], detector="gpu",
+            num_frames=3, peak="middle", out=tmp_path / "out",
+        )  # fmt: skip
+    assert on_the_cpu == []
+
+
+def no_process(_: str) -> DetectorProcess:
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 RUN = """

@@ -13,6 +13,7 @@ from emollama_hf.frames.faces.face_network import FaceNetwork
 Detector = Literal["cpu", "gpu"]
 
 _detector_process: str | None = None
+_detector_problem = ""
 _per_thread = local()
 
 
@@ -25,11 +26,16 @@ def ask_detector_process(address: str) -> None:
     _detector_process = address
 
 
+def detector_problem() -> str:
+    """Why this process finds faces on its CPU, though there was a detector process that nobody had asked for; or ""."""
+    return _detector_problem
+
+
 def chosen_network(detector: Detector | None) -> FaceNetwork | None:
     """The network for `searching_with`: None is OpenCV's.
 
     Args:
-        detector: "cpu", "gpu", or None for a detector process if there is one and the CPU if not.
+        detector: "cpu", "gpu", or None for a detector process, if there is one and as long as it works, else the CPU.
 
     Raises:
         ValueError: "gpu" without a detector process where torch cannot use a GPU.
@@ -37,7 +43,7 @@ def chosen_network(detector: Detector | None) -> FaceNetwork | None:
     if detector == "cpu":
         return None
     if _detector_process is not None:
-        return _of_process(_detector_process)
+        return _of_process(_detector_process, give_up=detector is None)
     if detector is None:
         return None
     from emollama_hf.frames.faces.torch_yunet import TorchYunet
@@ -63,11 +69,18 @@ def detector_gpu() -> str:
     return process.resolve_device("cuda")
 
 
-def _of_process(address: str) -> FaceNetwork:
-    """This thread's own connection to the detector process."""
+def _of_process(address: str, *, give_up: bool) -> FaceNetwork:
+    """This thread's own connection to the detector process. give_up: search on the CPU once it fails."""
     from emollama_hf.frames.faces.picture_exchange import ServedNetwork
 
-    if getattr(_per_thread, "owner", None) != (os.getpid(), address):
-        _per_thread.owner, _per_thread.network = (os.getpid(), address), ServedNetwork(address)
+    owner = os.getpid(), address, give_up
+    if getattr(_per_thread, "owner", None) != owner:
+        _per_thread.owner = owner
+        _per_thread.network = ServedNetwork(address, give_up=_note_problem if give_up else None)
     network: FaceNetwork = _per_thread.network
     return network
+
+
+def _note_problem(problem: str) -> None:
+    global _detector_problem
+    _detector_problem = problem

@@ -10,6 +10,7 @@ import mmap
 import os
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -19,10 +20,8 @@ from emollama_hf.errors import ModelError
 from emollama_hf.frames.faces.face_network import opencv_network
 from emollama_hf.frames.faces.face_rows import COLUMNS
 
-DETECTOR_DIED = (
-    "the process that finds faces on the GPU died (often a lack of memory). What was computed before is kept: run the "
-    "same again, perhaps with detector='cpu' (--detector cpu)."
-)
+DETECTOR_DIED = "the process that finds faces on the GPU died (often a lack of memory)"
+_NEXT_STEP = "What was computed before is kept: run the same again, perhaps with detector='cpu' (--detector cpu)."
 #: Smaller pictures are searched by the reader itself. OpenCV takes 2.6 ms of a core for 256 x 256 pixels and 1 ms for
 #: 160 x 160. Passing a picture on and back costs a reader 0.1 ms, but then it waits for some 75 launches and for the
 #: pictures of others, and does not decode meanwhile (benchmarks/README.md, "Faces on a GPU").
@@ -61,10 +60,15 @@ class ServedNetwork:
     Args:
         address: of `listening_socket`.
         smallest_pixels: of a picture that is sent; smaller ones are searched by OpenCV here. None: `SMALLEST_PIXELS`.
+        give_up: told why the process finds nothing more, after which OpenCV searches all pictures here. None: that is
+            an error.
     """
 
-    def __init__(self, address: str, smallest_pixels: int | None = None) -> None:
+    def __init__(
+        self, address: str, smallest_pixels: int | None = None, give_up: Callable[[str], None] | None = None
+    ) -> None:
         self._address = address
+        self._give_up, self._gave_up = give_up, False
         self._smallest = SMALLEST_PIXELS if smallest_pixels is None else smallest_pixels
         self._connection: socket.socket | None = None
         self._memory: mmap.mmap | None = None
@@ -73,14 +77,19 @@ class ServedNetwork:
         """See `FaceNetwork.rows`.
 
         Raises:
-            ModelError: the process died, or its network failed.
+            ModelError: the process died, or its network failed, and there is no `give_up`.
         """
-        if bgr.shape[0] * bgr.shape[1] < self._smallest:
+        if self._gave_up or bgr.shape[0] * bgr.shape[1] < self._smallest:
             return opencv_network().rows(bgr)
         try:
             return self._ask(bgr)
-        except (OSError, EOFError) as error:
-            raise ModelError(DETECTOR_DIED) from error
+        except (OSError, EOFError, ModelError) as error:
+            reason = str(error) if isinstance(error, ModelError) else DETECTOR_DIED
+            if self._give_up is None:
+                raise ModelError(f"{reason}. {_NEXT_STEP}") from error
+            self._give_up(reason)
+        self._gave_up, self._connection, self._memory = True, None, None
+        return opencv_network().rows(bgr)
 
     def _ask(self, bgr: Picture) -> Rows:
         if self._connection is None:
@@ -106,7 +115,7 @@ class ServedNetwork:
             raise EOFError
         (count,) = _ANSWER.unpack_from(answer)
         if count == _FAILED:
-            raise ModelError(answer[_ANSWER.size :].decode(errors="replace"))
+            raise ModelError(answer[_ANSWER.size :].decode(errors="replace").rstrip("."))
         return np.frombuffer(self._memory, np.float32, count * COLUMNS).reshape(count, COLUMNS).copy()
 
     @staticmethod
