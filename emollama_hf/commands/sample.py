@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from emollama_hf.schema import describe_column
 from emollama_hf.text.plural import counted
 
 ROWS_SHOWN = 20
+ROWS_AT_ONCE = 8
 
 
 def run_sample(
@@ -114,21 +117,35 @@ def _values(ds: Dataset, names: list[str]) -> Table:
         kind = ds.features[name]
         mean = deviation = ""
         if ok and not schema.is_picture(kind) and name not in (schema.STATUS, schema.ERROR):
-            values = _flat(numbers[name][:])
-            if values is not None and values.size:
-                mean, deviation = f"{np.nanmean(values):.3g}", f"{np.nanstd(values):.3g}"
+            found = mean_and_deviation(batch[name] for batch in numbers.select_columns([name]).iter(ROWS_AT_ONCE))
+            if found is not None:
+                mean, deviation = f"{found[0]:.3g}", f"{found[1]:.3g}"
         made.add_row(name, describe_column(kind), mean, deviation)
     return made
 
 
-def _flat(values: Any) -> np.ndarray | None:
-    """All numbers of a column; None for one of other things."""
-    try:
-        parts = [np.asarray(value, np.float64).ravel() for value in values]
-    except (TypeError, ValueError):
-        return None
-    found = np.concatenate(parts)
-    return None if np.isnan(found).all() else found
+def mean_and_deviation(batches: Iterable[Sequence[Any]]) -> tuple[float, float] | None:
+    """Of all numbers of a column but NaN; None without one, or for a column of other things.
+
+    Args:
+        batches: numbers, arrays of any shape, or None, a few rows at a time: a sample may have as many clips as the
+            set, and ten megabytes of hidden states each.
+    """
+    count, mean, squares = 0, 0.0, 0.0  # squares: of the distances from the mean, added up
+    for batch in batches:
+        for value in batch:
+            try:
+                numbers = np.asarray(value, np.float64).ravel()
+            except (TypeError, ValueError):
+                return None
+            numbers = numbers[~np.isnan(numbers)]
+            if numbers.size:
+                own = float(numbers.mean())
+                squares += float(((numbers - own) ** 2).sum())
+                squares += (own - mean) ** 2 * count * numbers.size / (count + numbers.size)
+                mean += (own - mean) * numbers.size / (count + numbers.size)
+                count += numbers.size
+    return (mean, math.sqrt(squares / count)) if count else None
 
 
 def _text(value: Any) -> str:

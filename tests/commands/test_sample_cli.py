@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from emollama_hf.commands.sample import mean_and_deviation
 from tests.commands.command_line import run
 from tests.videos import pan, write_video
 
@@ -70,3 +74,25 @@ def test_the_error_of_the_whole_run_comes_first(clips: Path, tmp_path: Path) -> 
     ran = run("extract", str(clips), *MODEL, "--out", str(tmp_path), "--estimate", status=1)
     assert "is not empty and holds no feature data set" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@given(
+    rows=st.lists(st.lists(st.floats(-1e4, 1e4, width=32) | st.just(float("nan")), max_size=5), max_size=7),
+    together=st.integers(1, 3),
+    offset=st.sampled_from([0.0, 1e6]),
+)
+def test_mean_and_deviation_of_a_column_are_those_of_all_its_numbers(
+    rows: list[list[float]], together: int, offset: float
+) -> None:
+    arrays = [np.array(row) + offset for row in rows]
+    found = mean_and_deviation(arrays[start : start + together] for start in range(0, len(arrays), together))
+    numbers = np.concatenate([*arrays, np.zeros(0)])
+    numbers = numbers[~np.isnan(numbers)]
+    if numbers.size:
+        assert found == pytest.approx((numbers.mean(), numbers.std()), rel=1e-6, abs=1e-6)
+    else:
+        assert found is None
+
+
+def test_a_column_of_text_has_no_mean() -> None:
+    assert mean_and_deviation([["ok"], ["not_a_video"]]) is None

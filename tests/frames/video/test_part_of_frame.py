@@ -26,9 +26,9 @@ def picture(width: int, height: int, layout: str, *, space: int = UNSPECIFIED, s
 
 
 @given(
-    width=st.integers(1, 200),
-    height=st.integers(1, 200),
-    layout=st.sampled_from(FORMATS),
+    width=st.integers(1, 500),
+    height=st.integers(1, 500),
+    layout=st.just("yuv420p") | st.sampled_from(FORMATS),
     space=st.sampled_from([UNSPECIFIED, BT709]),
     span=st.sampled_from([0, FULL_RANGE]),
     corners=st.tuples(*[st.floats(-0.2, 1.2)] * 4),
