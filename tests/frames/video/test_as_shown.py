@@ -35,7 +35,7 @@ def test_a_part_is_cut_from_the_whole(picture, x1, y1, x2, y2):
 
 
 FORMATS = {
-    "yuv420p": {}, "yuv422p": {}, "yuv444p": {}, "yuvj420p": {"codec": "mjpeg"}, "yuv420p10le": {"codec": "libx265"},
+    "yuv420p": {}, "yuv422p": {}, "yuv444p": {}, "yuvj420p": {"codec": "mjpeg"}, "yuv420p10le": {},
     "gray": {"codec": "ffv1"}, "rgb24": {"codec": "ffv1"},
 }  # fmt: skip
 
@@ -43,12 +43,11 @@ FORMATS = {
 @pytest.mark.parametrize("pix_fmt", FORMATS)
 @pytest.mark.parametrize("rotation", [None, 90, 180])
 def test_every_layout_keeps_its_colours_at_half_the_size_and_in_part(tmp_path, pix_fmt, rotation):
-    options = {"preset": "ultrafast"} if pix_fmt.endswith("10le") else None
     path = tmp_path / ("clip.mkv" if FORMATS[pix_fmt].get("codec") == "ffv1" else "clip.mp4")
     codec = FORMATS[pix_fmt].get("codec", "libx264")
     if pix_fmt == "rgb24":
         pix_fmt = "bgr0"
-    videos.write_video(path, [videos.shot()] * 2, pix_fmt=pix_fmt, codec=codec, options=options, rotation=rotation)
+    videos.write_video(path, [videos.shot()] * 2, pix_fmt=pix_fmt, codec=codec, rotation=rotation)
     picture = first_picture(path)
     whole = picture.rgb()
     width, height = picture.size
