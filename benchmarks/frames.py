@@ -1,7 +1,12 @@
 """Time and memory of the frames stage: `python -m benchmarks.frames` prints one JSON line a measurement.
 
-A clip's time is split into what cannot be avoided (reading the sampled frames, finding faces in them) and the
-rest. Memory is the peak above the idle process, which has imported the libraries.
+Clips of 10 s: the camera pans over a portrait, the same with a camera's grain, and a face of a fifth of the picture's
+height sways and smiles now and then. The stage that follows faces (`after`) is compared with the one that searched
+every frame (`before`, `benchmarks.searched_everywhere`) and with what neither can do without: indexing the file and
+decoding the frames that the stage looks at (`reading`). The three take turns in one process; times are processor
+seconds, medians of the rounds, and ratios are medians of each round's.
+
+Memory is the peak above the idle process, which has imported the libraries.
 """
 
 from __future__ import annotations
@@ -9,73 +14,133 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from emollama_hf.frames import even_indices, open_video, sample_clip, segment_indices
-from emollama_hf.frames.faces.detect import detect_faces
+import numpy as np
+
+from benchmarks.drawn_faces import DrawnFace, Frame, smiling, with_grain
+from benchmarks.frames_steps import REST, STEPS, timed_steps
+from benchmarks.searched_everywhere import sample as searched_everywhere
+from emollama_hf.frames import SampleSettings, even_indices, open_video, sample_clip, segment_indices
 from tests import videos
 
-SIZES = {"240p": (320, 240), "480p": (640, 480), "1080p": (1920, 1080)}
+SIZES = {"480p": (640, 480), "1080p": (1920, 1080)}
+SETTINGS = SampleSettings(peak="expressive")
 
 
 def main() -> None:
     """Print all measurements; the two-hour file takes a minute to make."""
-    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7, help="of both versions, for each clip")
+    parser.add_argument("--only", choices=("time", "memory"), help="leave the other out")
+    parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="of the clips that are timed")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for label, size in SIZES.items():
-            path = videos.write_video(folder / f"{label}.mp4", videos.pan(240, size=size))
-            report(clip=f"{label}, 10 s, 240 frames", **in_new_process(clip_times, path))
-        short = videos.write_video(folder / "group.mp4", videos.pan(240, size=SIZES["1080p"]), options={"g": "240"})
-        long = videos.repeat_video(short, folder / "long.mp4", 720)
-        report(clip="1080p, 2 h, 172,800 frames", **in_new_process(peak_memory, long))
+        if options.only != "memory":
+            for label in options.sizes:
+                for kind, draw in CLIPS.items():
+                    path = draw(folder / f"{label}.mp4", SIZES[label])
+                    report(clip=f"{kind}, {label}, 10 s", **in_new_process(clip_times, path, options.rounds))
+        if options.only != "time":
+            short = videos.write_video(folder / "group.mp4", videos.pan(240, size=(1920, 1080)), options={"g": "240"})
+            long = videos.repeat_video(short, folder / "long.mp4", 720)
+            report(clip="1080p, 2 h, 172,800 frames", **in_new_process(peak_memory, long))
+
+
+def pan(path: Path, size: tuple[int, int]) -> Path:
+    """The camera moves; nothing differs between frames but that."""
+    return videos.write_video(path, videos.pan(240, size=size))
+
+
+def pan_with_grain(path: Path, size: tuple[int, int]) -> Path:
+    return _as_recorded(path, with_grain(videos.pan(240, size=size), np.random.default_rng(0), 4.0), fps=24)
+
+
+def smiling_face(path: Path, size: tuple[int, int]) -> Path:
+    rng = np.random.default_rng(0)
+    face = DrawnFace(smiling(rng, 0.2, size=size), size)
+    return _as_recorded(path, face.frames(rng), fps=face.fps)
+
+
+def _as_recorded(path: Path, frames: Iterator[Frame], fps: int) -> Path:
+    # At a faster preset or a lower quality x264 smooths the grain away.
+    return videos.write_video(path, frames, fps=fps, options={"preset": "medium", "crf": "20"})
+
+
+CLIPS = {"pan": pan, "pan with grain": pan_with_grain, "face that smiles": smiling_face}
 
 
 def report(**measured: Any) -> None:
     print(json.dumps(measured), flush=True)
 
 
-def in_new_process(function: Callable[..., dict[str, Any]], *args: Path) -> dict[str, Any]:
+def in_new_process(function: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
     """Run in a process of its own, so that one measurement's memory is not the next one's."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, args)
 
 
-def clip_times(path: Path) -> dict[str, Any]:
-    """Processor seconds of a clip, warm: indexing, reading, detecting, everything."""
-    _warm_up(path)
+def clip_times(path: Path, rounds: int) -> dict[str, Any]:
+    """Processor seconds of a clip, warm, and what they are to each other."""
+    turns: dict[str, Callable[[Path], dict[str, float]]] = {
+        "before": lambda path: stage_steps(path, searched_everywhere.sample_clip),
+        "after": lambda path: stage_steps(path, sample_clip),
+        "reading": lambda path: {"reading": reading_seconds(path)},
+    }
+    for turn in turns.values():
+        turn(path)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in turns}
+    for _ in range(rounds):
+        for name, turn in turns.items():
+            found[name].append(turn(path))
+    totals = {name: np.array([sum(one.values()) for one in found[name]]) for name in turns}
+    steps = {
+        name: {step: round(median(one.get(step, 0.0) for one in found[name]), 3) for step in (*STEPS, REST)}
+        for name in ("before", "after")
+    }
+    return {
+        "megabit_s": round(path.stat().st_size * 8 / 10 / 1e6, 1),
+        "rounds": rounds,
+        "load": round(os.getloadavg()[0], 1),
+        **{f"{name}_s": round(float(np.median(total)), 3) for name, total in totals.items()},
+        "after_over_before": _ratio(totals["after"], totals["before"]),
+        "after_over_reading": _ratio(totals["after"], totals["reading"]),
+        "steps_before_s": steps["before"],
+        "steps_after_s": steps["after"],
+    }
+
+
+def _ratio(one: np.ndarray, other: np.ndarray) -> float:
+    return round(float(np.median(one / other)), 3)
+
+
+def stage_steps(path: Path, sample: Callable[..., object]) -> dict[str, float]:
+    """Processor seconds of a version of the stage, by step."""
+    with timed_steps() as timer, ExitStack() as opened:
+        with timer.step("index"):
+            clip = opened.enter_context(open_video(path))
+        sample(clip, SETTINGS)
+    return timer.seconds
+
+
+def reading_seconds(path: Path) -> float:
+    """Processor seconds of opening a clip and decoding the frames that the stage looks at."""
     start = time.process_time()
     with open_video(path) as clip:
-        opened = time.process_time()
         count = clip.info.frame_count
-        wanted = sorted({*even_indices(count), *segment_indices(count), *even_indices(count, min(count, 64))})
-        decoded = 0.0
-        detected = 0.0
-        last = time.process_time()
-        for _, pixels in clip.frames(wanted):
-            decoded += time.process_time() - last
-            last = time.process_time()
-            detect_faces(pixels)
-            detected += time.process_time() - last
-            last = time.process_time()
-    start_all = time.process_time()
-    with open_video(path) as clip:
-        sample_clip(clip)
-    total = time.process_time() - start_all
-    index = opened - start
-    return {
-        "frames_read": len(wanted),
-        "index_s": round(index, 3),
-        "decode_s": round(decoded, 3),
-        "detect_s": round(detected, 3),
-        "total_s": round(total, 3),
-        "total_over_decode_and_detect": round(total / (index + decoded + detected), 3),
-    }
+        candidates = even_indices(count, min(count, SETTINGS.peak_candidates))
+        for _ in clip.pictures(sorted({*even_indices(count), *segment_indices(count), *candidates})):
+            pass
+    return time.process_time() - start
 
 
 def peak_memory(path: Path) -> dict[str, Any]:
@@ -88,7 +153,7 @@ def peak_memory(path: Path) -> dict[str, Any]:
     start = time.process_time()
     with open_video(path) as clip:
         info = clip.info
-        sample_clip(clip)
+        sample_clip(clip, SETTINGS)
     return {
         "frames": info.frame_count,
         "duration_s": info.duration_s,
@@ -102,11 +167,6 @@ def peak_memory(path: Path) -> dict[str, Any]:
 def peak_rss_mb() -> float:
     """Largest memory that this process has had, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _warm_up(path: Path) -> None:
-    with open_video(path) as clip:
-        sample_clip(clip)
 
 
 if __name__ == "__main__":

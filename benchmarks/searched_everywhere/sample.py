@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.searched_everywhere.detect import detect_faces
 from benchmarks.searched_everywhere.expression import whole_patch
 from benchmarks.searched_everywhere.held import HeldFrames
 from benchmarks.searched_everywhere.rating import ExpressionRating
@@ -16,11 +17,10 @@ from emollama_hf.errors import ClipError
 from emollama_hf.frames.clip import Clip
 from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
-from emollama_hf.frames.faces.detect import detect_faces
 from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks
 from emollama_hf.frames.frame_view import FrameView
 from emollama_hf.frames.peak.peak import fixed_peak, most_expressive
-from emollama_hf.frames.sample import ClipSample
+from emollama_hf.frames.sample import ClipPlan, ClipSample
 from emollama_hf.frames.sampling import even_indices, segment_indices
 from emollama_hf.frames.settings import DEFAULT_SETTINGS, SampleSettings
 
@@ -49,8 +49,31 @@ def sample_clip(
         (16, 224, 224, 3)
     """
     numbers = _choose_numbers(clip, settings, peak_value, clip_name)
-    detect = settings.faces == "detect"
     held = HeldFrames()
+    planned = _planned(clip, numbers, settings, held)
+    plan = planned.crops
+    crops, peak_frame = _cut(clip, held, plan, planned.peak)
+    boxes, scores = plan.boxes(numbers.facemae), plan.scores(numbers.facemae)
+    return ClipSample(
+        facemae_frames=np.stack([crops[plan.source[n]] for n in numbers.facemae.tolist()]),
+        videomae_frames=np.stack([crops[plan.source[n]] for n in numbers.videomae.tolist()]),
+        peak_frame=peak_frame,
+        peak_index=planned.peak,
+        info=clip.info,
+        face_boxes=boxes,
+        face_scores=scores,
+        face_coverage=float(np.mean(scores > 0)) if settings.faces == "detect" else float("nan"),
+        damaged_packets=clip.damaged_packets,
+    )
+
+
+def plan_clip(clip: Clip, settings: SampleSettings = DEFAULT_SETTINGS) -> ClipPlan:
+    """What `sample_clip` finds out before it cuts: faces, whom it follows, and the peak frame."""
+    return _planned(clip, _choose_numbers(clip, settings, None, None), settings, HeldFrames())
+
+
+def _planned(clip: Clip, numbers: _Numbers, settings: SampleSettings, held: HeldFrames) -> ClipPlan:
+    detect = settings.faces == "detect"
     rating = ExpressionRating()
     observed: list[_Observed] = []
     for number, picture in clip.pictures(numbers.all):
@@ -77,20 +100,7 @@ def sample_clip(
         peak = most_expressive(rating.candidates(frames, tracks if detect else None))
     if peak is None:  # not one face in the clip
         peak = clip.info.frame_count // 2
-
-    crops, peak_frame = _cut(clip, held, plan, peak)
-    boxes, scores = plan.boxes(numbers.facemae), plan.scores(numbers.facemae)
-    return ClipSample(
-        facemae_frames=np.stack([crops[plan.source[n]] for n in numbers.facemae.tolist()]),
-        videomae_frames=np.stack([crops[plan.source[n]] for n in numbers.videomae.tolist()]),
-        peak_frame=peak_frame,
-        peak_index=peak,
-        info=clip.info,
-        face_boxes=boxes,
-        face_scores=scores,
-        face_coverage=float(np.mean(scores > 0)) if detect else float("nan"),
-        damaged_packets=clip.damaged_packets,
-    )
+    return ClipPlan(frames, tracks, plan, peak)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from emollama_hf.errors import ClipError
 from emollama_hf.frames.clip import Clip, ClipInfo
 from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
 from emollama_hf.frames.faces.shots import Look, look_at, shot_numbers
-from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks, likely_faces
+from emollama_hf.frames.faces.tracks import SeenFrame, Track, chosen_tracks, likely_faces
 from emollama_hf.frames.faces.watch import FaceWatch
 from emollama_hf.frames.faces.watched_frame import WatchedFrame
 from emollama_hf.frames.frame_view import FrameView
@@ -53,6 +53,21 @@ class ClipSample:
     damaged_packets: int
 
 
+@dataclass(frozen=True)
+class ClipPlan:
+    """What is known of a clip before anything is cut.
+
+    frames: all frames that were looked at, with their faces, in the order of time.
+    tracks: the chosen one of each shot that has any.
+    crops: how each crop is cut.  peak: number of the peak frame.
+    """
+
+    frames: list[SeenFrame]
+    tracks: dict[int, Track]
+    crops: CropPlan
+    peak: int
+
+
 def sample_clip(
     clip: Clip,
     settings: SampleSettings = DEFAULT_SETTINGS,
@@ -74,8 +89,35 @@ def sample_clip(
         (16, 224, 224, 3)
     """
     numbers = _choose_numbers(clip, settings, peak_value, clip_name)
-    detect = settings.faces == "detect"
     held = HeldFrames()
+    planned = _planned(clip, numbers, settings, held)
+    plan = planned.crops
+    crops, peak_frame = _cut(clip, held, plan, planned.peak)
+    boxes, scores = plan.boxes(numbers.facemae), plan.scores(numbers.facemae)
+    return ClipSample(
+        facemae_frames=np.stack([crops[plan.source[n]] for n in numbers.facemae.tolist()]),
+        videomae_frames=np.stack([crops[plan.source[n]] for n in numbers.videomae.tolist()]),
+        peak_frame=peak_frame,
+        peak_index=planned.peak,
+        info=clip.info,
+        face_boxes=boxes,
+        face_scores=scores,
+        face_coverage=float(np.mean(scores > 0)) if settings.faces == "detect" else float("nan"),
+        damaged_packets=clip.damaged_packets,
+    )
+
+
+def plan_clip(clip: Clip, settings: SampleSettings = DEFAULT_SETTINGS) -> ClipPlan:
+    """What `sample_clip` finds out before it cuts: faces, whom it follows, and the peak frame.
+
+    Raises ClipError as `sample_clip` does, and for a peak that needs another value or a name.
+    """
+    return _planned(clip, _choose_numbers(clip, settings, None, None), settings, HeldFrames())
+
+
+def _planned(clip: Clip, numbers: _Numbers, settings: SampleSettings, held: HeldFrames) -> ClipPlan:
+    """What to cut; `held` then holds what of the frames is likely to be needed for it."""
+    detect = settings.faces == "detect"
     rating = ExpressionRating()
     frames = _watched(clip, numbers, held, rating) if detect else _unwatched(clip, numbers, held, rating)
     tracks = chosen_tracks(frames)
@@ -88,20 +130,7 @@ def sample_clip(
         peak = most_expressive(rating.candidates(frames, tracks if detect else None))
     if peak is None:  # not one face in the clip
         peak = clip.info.frame_count // 2
-
-    crops, peak_frame = _cut(clip, held, plan, peak)
-    boxes, scores = plan.boxes(numbers.facemae), plan.scores(numbers.facemae)
-    return ClipSample(
-        facemae_frames=np.stack([crops[plan.source[n]] for n in numbers.facemae.tolist()]),
-        videomae_frames=np.stack([crops[plan.source[n]] for n in numbers.videomae.tolist()]),
-        peak_frame=peak_frame,
-        peak_index=peak,
-        info=clip.info,
-        face_boxes=boxes,
-        face_scores=scores,
-        face_coverage=float(np.mean(scores > 0)) if detect else float("nan"),
-        damaged_packets=clip.damaged_packets,
-    )
+    return ClipPlan(frames, tracks, plan, peak)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ DETAIL = 112  # height and width of an OpenFace crop in pixels; a larger crop sh
 
 # Where OpenFace (scale 0.7) puts the eyes and the mouth corners, x y in an image of 112 pixels.
 TEMPLATE = np.array([[33, 29], [79, 29], [36, 76], [76, 76]], np.float64)
-_TEMPLATE_POINTS = [LEFT_EYE, RIGHT_EYE, LEFT_MOUTH, RIGHT_MOUTH]
+TEMPLATE_POINTS = [LEFT_EYE, RIGHT_EYE, LEFT_MOUTH, RIGHT_MOUTH]  # of a face's landmarks
 
 _BOX_MARGIN = 0.1  # of the longer side, on each side of crop="box"
 
@@ -34,7 +34,7 @@ def aligned_crop(view: FrameView, landmarks: NDArray[np.float32], size: int, mas
 
     from emollama_hf.encoders.pixels import resize_uint8
 
-    matrix = similarity(landmarks[_TEMPLATE_POINTS], TEMPLATE)
+    matrix = similarity(landmarks[TEMPLATE_POINTS], TEMPLATE)
     with one_thread():
         shrunk, matrix = _average_down(view, matrix)
         warped = cv2.warpAffine(shrunk, matrix, (DETAIL, DETAIL), flags=cv2.INTER_LINEAR)
@@ -57,7 +57,7 @@ def similarity(points: NDArray[np.floating], template: NDArray[np.floating]) -> 
 
 def aligned_area(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     """The part of a frame that `aligned_crop` reads: (4,), x1 y1 x2 y2, possibly beyond the frame."""
-    return _area(similarity(landmarks[_TEMPLATE_POINTS], TEMPLATE))
+    return _area(similarity(landmarks[TEMPLATE_POINTS], TEMPLATE))
 
 
 def _area(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
