@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -50,13 +51,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="*", choices=KINDS, default=list(KINDS), help="kinds of clip")
     parser.add_argument("--clips", type=int, default=8, help="clips of each kind")
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", type=Path, help="file for the Markdown table")
     options = parser.parse_args()
     everything: list[Comparison] = []
     lines = []
-    with tempfile.TemporaryDirectory() as name:
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for kind in options.only:
-            found = [compared(draw(kind, number, Path(name) / "clip.mp4")) for number in range(options.clips)]
+            found = pool.starmap(drawn_and_compared, [(kind, number) for number in range(options.clips)], chunksize=1)
             everything += found
             lines.append(summary(kind, found))
             print(json.dumps(lines[-1]), flush=True)
@@ -64,6 +66,11 @@ def main() -> None:
     print(json.dumps(lines[-1]), flush=True)
     if options.table:
         options.table.write_text(table(lines), encoding="utf-8")
+
+
+def drawn_and_compared(kind: str, number: int) -> Comparison:
+    with tempfile.TemporaryDirectory() as name:
+        return compared(draw(kind, number, Path(name) / "clip.mp4"))
 
 
 @dataclass
