@@ -18,7 +18,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -28,11 +28,13 @@ import numpy as np
 
 from benchmarks.drawn_faces import DrawnFace, Frame, smiling, with_grain
 from benchmarks.frames_steps import REST, STEPS, timed_steps
+from benchmarks.markdown_part import add_option, part_asked_for
 from benchmarks.searched_everywhere import sample as searched_everywhere
 from emollama_hf.frames import SampleSettings, even_indices, open_video, sample_clip, segment_indices
 from tests import videos
 
 SIZES = {"480p": (640, 480), "1080p": (1920, 1080)}
+OTHERS = ("before", "reading")  # what the stage of now is compared with
 SETTINGS = SampleSettings(peak="expressive")
 
 
@@ -42,18 +44,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="of both versions, for each clip")
     parser.add_argument("--only", choices=("time", "memory"), help="leave the other out")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="of the clips that are timed")
+    add_option(parser)
     options = parser.parse_args()
+    part = part_asked_for(parser, options.table, "frames steps")
+    lines: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.only != "memory":
             for label in options.sizes:
                 for kind, draw in CLIPS.items():
                     path = draw(folder / f"{label}.mp4", SIZES[label])
-                    report(clip=f"{kind}, {label}, 10 s", **in_new_process(clip_times, path, options.rounds))
+                    measured = in_new_process(clip_times, path, options.rounds)
+                    lines.append({"clip": f"{kind}, {label}, 10 s", **measured})
+                    report(**lines[-1])
         if options.only != "time":
             short = videos.write_video(folder / "group.mp4", videos.pan(240, size=(1920, 1080)), options={"g": "240"})
             long = videos.repeat_video(short, folder / "long.mp4", 720)
             report(clip="1080p, 2 h, 172,800 frames", **in_new_process(peak_memory, long))
+    if part:
+        part.fill(table(lines))
 
 
 def pan(path: Path, size: tuple[int, int]) -> Path:
@@ -81,6 +90,20 @@ CLIPS = {"pan": pan, "pan with grain": pan_with_grain, "face that smiles": smili
 
 def report(**measured: Any) -> None:
     print(json.dumps(measured), flush=True)
+
+
+def table(lines: Sequence[dict[str, Any]]) -> str:
+    """Timed clips as Markdown: two rows each, before and after."""
+    steps = (*STEPS, REST)
+    heads = ["10 s", "Mbit/s", "", *(step.replace("_", " ") for step in steps), "all", "to before", "to reading"]
+    rows = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for line in lines:
+        for name in ("before", "after"):
+            seconds = [line[f"steps_{name}_s"][step] for step in steps] + [line[f"{name}_s"]]
+            clip = [line["clip"].removesuffix(", 10 s"), str(line["megabit_s"])] if name == "before" else ["", ""]
+            ratios = ["", ""] if name == "before" else [f"**{line[f'after_over_{of}']:.2f}**" for of in OTHERS]
+            rows.append("| " + " | ".join([*clip, name, *(f"{value:.3f}" for value in seconds), *ratios]) + " |")
+    return "\n".join(rows) + "\n"
 
 
 def in_new_process(function: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What following faces finds, against searching every frame: `python -m benchmarks.frames_quality`.
 
-Prints a JSON line a kind of clip and one for all, and with `--table FILE` writes them as a Markdown table. Clips are
+Prints a JSON line a kind of clip and one for all; `--table FILE` puts them into a Markdown file as a table. Clips are
 those of `benchmarks.followed_clips`; `before` is `benchmarks.searched_everywhere`, `after` the package's stage.
 
 shots, same: shots in which both follow a face, and in how many it is the same.  others: where it is not, how much
@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.followed_clips import KINDS, ComparedClip, Place, draw
+from benchmarks.markdown_part import add_option, part_asked_for
 from benchmarks.searched_everywhere import sample as searched_everywhere
 from emollama_hf.frames import even_indices, open_video, segment_indices
 from emollama_hf.frames import sample as following
@@ -52,8 +53,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=KINDS, default=list(KINDS), help="kinds of clip")
     parser.add_argument("--clips", type=int, default=8, help="clips of each kind")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--table", type=Path, help="file for the Markdown table")
+    add_option(parser)
     options = parser.parse_args()
+    part = part_asked_for(parser, options.table, "frames quality")
     everything: list[Comparison] = []
     lines = []
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
@@ -64,8 +66,8 @@ def main() -> None:
             print(json.dumps(lines[-1]), flush=True)
     lines.append(summary("all", everything))
     print(json.dumps(lines[-1]), flush=True)
-    if options.table:
-        options.table.write_text(table(lines), encoding="utf-8")
+    if part:
+        part.fill(table(lines))
 
 
 def drawn_and_compared(kind: str, number: int) -> Comparison:
