@@ -5,7 +5,7 @@ those of `benchmarks.followed_clips`; `before` is `benchmarks.searched_everywher
 
 shots, same: shots in which both follow a face, and in how many it is the same.  others: where it is not, how much
 lighter the second heaviest face was before than the heaviest; up to 0.03 the two tie (`ties`).
-overlap: of the two boxes where both detected the face, in the frames for FaceMAE: median and 10th percentile.
+overlap: of the two boxes where both detected that same face, in the frames for FaceMAE: median and 10th percentile.
 landmarks_facemae, landmarks_videomae: how far eyes and mouth corners lie apart in the two crops of a frontal face, in
 pixels of 112, by the encoder that the crops are for: median and 90th percentile.
 coverage_before, coverage_after: means.  most_lost, most_gained: of one clip.
@@ -105,17 +105,19 @@ def compared(clip: ComparedClip) -> Comparison:
     facemae, videomae = even_indices(count), segment_indices(count)
     before, after = (_seen(clip.path, plan) for plan in (searched_everywhere.plan_clip, following.plan_clip))
     result = Comparison()
-    _compare_people(before, after, result)
+    others = _compare_people(before, after, result)
     scores = [one.plan.crops.scores(facemae) for one in (before, after)]
     result.coverage = (float(np.mean(scores[0] > 0)), float(np.mean(scores[1] > 0)))
-    for place in np.flatnonzero((scores[0] > 0) & (scores[1] > 0)).tolist():
-        result.overlaps.append(_overlap(*(one.places[int(facemae[place])] for one in (before, after))))
+    for number in facemae[(scores[0] > 0) & (scores[1] > 0)].tolist():
+        if before.shots[number] not in others:
+            result.overlaps.append(_overlap(before.places[number], after.places[number]))
     of_facemae = set(facemae.tolist())
     for number in sorted({*of_facemae, *videomae.tolist()}):
         ours, theirs = after.places.get(number), before.places.get(number)
         if ours is None or theirs is None:
             continue
-        if Face(theirs.box, theirs.landmarks, 1.0).frontality >= _FRONTAL and _overlap(theirs, ours) >= _OTHER:
+        is_frontal = Face(theirs.box, theirs.landmarks, 1.0).frontality >= _FRONTAL
+        if is_frontal and before.shots[number] not in others:
             kept = result.landmarks_facemae if number in of_facemae else result.landmarks_videomae
             kept.append(_landmarks_apart(theirs.landmarks, ours.landmarks))
         drawn = clip.places(number)
@@ -137,7 +139,9 @@ def _seen(path: Path, plan_clip: Callable[..., ClipPlan]) -> _Seen:
     return _Seen(plan, {n: place for n, place in found.items() if place is not None}, shots)
 
 
-def _compare_people(before: _Seen, after: _Seen, result: Comparison) -> None:
+def _compare_people(before: _Seen, after: _Seen, result: Comparison) -> set[int]:
+    """Count the shots, and name those, by their number before, whose face is another one."""
+    others = set()
     tracks = link_tracks(before.plan.frames)
     for shot in before.plan.tracks:
         both = [n for n, place in before.places.items() if before.shots[n] == shot and n in after.places]
@@ -145,8 +149,10 @@ def _compare_people(before: _Seen, after: _Seen, result: Comparison) -> None:
             continue
         result.shots += 1
         if np.median([_overlap(before.places[n], after.places[n]) for n in both]) < _OTHER:
+            others.add(shot)
             weights = sorted((sum(track.weights) for track in tracks if track.shot == shot), reverse=True)
             result.margins.append(1 - weights[1] / weights[0] if len(weights) > 1 else 1.0)
+    return others
 
 
 def _overlap(one: FacePlace, other: FacePlace) -> float:
