@@ -3,12 +3,14 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import followed_clips, frames, frames_quality
 from benchmarks.frames_steps import REST, STEPS, StepTimer, timed_steps
+from benchmarks.markdown_part import MarkdownPart
 from benchmarks.searched_everywhere import sample as searched_everywhere
 from emollama_hf.frames import open_video, sample_clip
 from emollama_hf.frames import sample as following
@@ -137,3 +139,35 @@ def test_another_face_is_told_with_how_near_the_two_were(tmp_path, monkeypatch):
     assert len(found.margins) == 1
     assert 0 <= found.margins[0] < 1
     assert "lighter" in frames_quality.table([frames_quality.summary("pan", [found])])
+
+
+def test_table_has_both_versions_of_a_clip(clip):
+    line = {"clip": "pan, 480p, 10 s", **frames.clip_times(clip, rounds=1)}
+    head, _, before, after = frames.table([line]).splitlines()
+    assert before.split("|")[1:4] == [" pan, 480p ", f" {line['megabit_s']} ", " before "]
+    assert f"**{line['after_over_before']:.2f}**" in after
+    assert len({head.count("|"), before.count("|"), after.count("|")}) == 1
+
+
+def test_part_of_a_file_is_replaced_and_nothing_else(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("# Page\n\n<!-- one -->\nold\n<!-- /one -->\n\nand more\n")
+    for _ in range(2):
+        MarkdownPart(path, "one").fill("| new |\n")
+        assert path.read_text() == "# Page\n\n<!-- one -->\n\n| new |\n\n<!-- /one -->\n\nand more\n"
+    with pytest.raises(ValueError, match=r"page.md lacks the lines <!-- two --> and <!-- /two -->"):
+        MarkdownPart(path, "two")
+
+
+@pytest.mark.parametrize("program", [frames, frames_quality])
+def test_file_without_the_part_ends_the_program_before_anything_is_measured(program, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["program", "--table", str(tmp_path / "none.md")])
+    with pytest.raises(SystemExit):
+        program.main()
+    assert "--table: " in capsys.readouterr().err
+
+
+def test_readme_has_the_parts():
+    readme = Path(frames.__file__).parent / "README.md"
+    for name in ("frames steps", "frames quality"):
+        MarkdownPart(readme, name)
