@@ -34,6 +34,7 @@ from emollama_hf.frames import SampleSettings, even_indices, open_video, sample_
 from tests import videos
 
 SIZES = {"480p": (640, 480), "1080p": (1920, 1080)}
+VERSIONS: dict[str, Callable[..., object]] = {"before": searched_everywhere.sample_clip, "after": sample_clip}
 OTHERS = ("before", "reading")  # what the stage of now is compared with
 SETTINGS = SampleSettings(peak="expressive")
 
@@ -60,7 +61,8 @@ def main() -> None:
         if options.only != "time":
             short = videos.write_video(folder / "group.mp4", videos.pan(240, size=(1920, 1080)), options={"g": "240"})
             long = videos.repeat_video(short, folder / "long.mp4", 720)
-            report(clip="1080p, 2 h, 172,800 frames", **in_new_process(peak_memory, long))
+            for name, sample in VERSIONS.items():
+                report(clip="1080p, 2 h, 172,800 frames", version=name, **in_new_process(peak_memory, long, sample))
     if part:
         part.fill(table(lines))
 
@@ -115,8 +117,8 @@ def in_new_process(function: Callable[..., dict[str, Any]], *args: Any) -> dict[
 def clip_times(path: Path, rounds: int) -> dict[str, Any]:
     """Processor seconds of a clip, warm, and what they are to each other."""
     turns: dict[str, Callable[[Path], dict[str, float]]] = {
-        "before": lambda path: stage_steps(path, searched_everywhere.sample_clip),
-        "after": lambda path: stage_steps(path, sample_clip),
+        "before": lambda path: stage_steps(path, VERSIONS["before"]),
+        "after": lambda path: stage_steps(path, VERSIONS["after"]),
         "reading": lambda path: {"reading": reading_seconds(path)},
     }
     for turn in turns.values():
@@ -166,7 +168,7 @@ def reading_seconds(path: Path) -> float:
     return time.process_time() - start
 
 
-def peak_memory(path: Path) -> dict[str, Any]:
+def peak_memory(path: Path, sample: Callable[..., object] = sample_clip) -> dict[str, Any]:
     """Peak above the process that has imported the libraries and nothing else, in MB."""
     import av  # noqa: F401
     import cv2  # noqa: F401
@@ -176,7 +178,7 @@ def peak_memory(path: Path) -> dict[str, Any]:
     start = time.process_time()
     with open_video(path) as clip:
         info = clip.info
-        sample_clip(clip, SETTINGS)
+        sample(clip, SETTINGS)
     return {
         "frames": info.frame_count,
         "duration_s": info.duration_s,
