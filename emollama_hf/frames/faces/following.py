@@ -11,7 +11,7 @@ from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.likeness import alike, face_grey
 from emollama_hf.frames.faces.tracks import LIKELY, face_weight, link_tracks
 from emollama_hf.frames.faces.watched_frame import WatchedFrame
-from emollama_hf.frames.faces.windows import FAR, NEAR, in_windows, nearest_face, window_pixels
+from emollama_hf.frames.faces.windows import FAR, NEAR, nearest_face, window_pixels
 
 _CHEAP_PIXELS = 208**2  # a window of so much is looked at rather than guessed for a rating: 1.7 ms
 
@@ -70,7 +70,7 @@ class Following:
     def _look(self, index: int, roughly: bool = False) -> None:
         frame, guesses = self._frames[index], self._guesses(index)
         known = [guess for guess in guesses if guess is not None]
-        found = in_windows(frame.working, known, roughly) if len(known) == len(guesses) else None
+        found = frame.in_windows(known, roughly) if len(known) == len(guesses) else None
         if found is None:
             frame.search()
         else:

@@ -7,7 +7,7 @@ it has hardly moved and looks the same, nobody looks at all (.):
     S . . w . . w . . S . . w . . S   cut   S . . w . . S
 
 Whatever is in doubt is searched as a whole: a face that is at one end of a block only, and one that its window does not
-show. So a block costs at most what searching all of it does, and the windows.
+show. What is tried before that is counted (`Allowance`), so that a clip never costs more than searching all of it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from emollama_hf.frames.clip import Picture
+from emollama_hf.frames.faces.allowance import Allowance
 from emollama_hf.frames.faces.detect import clear_faces
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.following import Following, people_of
 from emollama_hf.frames.faces.shots import Look, is_cut, look_at
 from emollama_hf.frames.faces.tracks import likely_faces
 from emollama_hf.frames.faces.watched_frame import WatchedFrame
-from emollama_hf.frames.faces.windows import FAR, distinct, in_windows, nearest_face, worth_windows
+from emollama_hf.frames.faces.windows import FAR, distinct, nearest_face, worth_windows
 from emollama_hf.frames.working_picture import WorkingPicture
 
 # A block ends at a frame that needs a detection of its own this long after its beginning, at any frame that long, and
@@ -31,6 +32,7 @@ from emollama_hf.frames.working_picture import WorkingPicture
 _BLOCK_S, _MOST_BLOCK_S = 0.9, 1.5
 _MOST_FRAMES, _MOST_BYTES = 16, 48 * 2**20
 
+_HALF = 0.25  # of a picture is its half size
 _CLEAR_PIXELS = 40  # of the working picture: sizes below are not found for certain at half its size
 
 
@@ -46,6 +48,7 @@ class FaceWatch:
         self._given = 0  # frames of the block that were given back with the last one
         self._look: Look | None = None
         self._shot = 0
+        self._allowance = Allowance()
 
     def add(self, number: int, time_s: float, picture: Picture) -> list[WatchedFrame]:
         """Take a frame; the frames that are finished with it."""
@@ -56,7 +59,8 @@ class FaceWatch:
             finished = self.finish()
             self._shot += 1
         self._look = look
-        self._block.append(WatchedFrame(number, time_s, self._shot, picture, working))
+        self._block.append(WatchedFrame(number, time_s, self._shot, picture, working, self._allowance))
+        self._allowance.add_frame()
         if self._is_full():
             finished += self._close()
             self._block, self._given = [self._block[-1]], 1
@@ -108,13 +112,14 @@ def _search_again(frame: WatchedFrame, expected: Sequence[Face]) -> None:
     that no small one that it may miss could be the one that the clip is about.
     """
     working = frame.working
-    if expected:
+    if expected and frame.allowance.allows(_HALF):
         frame.faces = clear_faces(working)
+        frame.allowance.spend(_HALF)
         weights = frame.weights()
         smallest = 1.25 * _CLEAR_PIXELS / np.sqrt(working.size[0] * working.size[1])  # as sure, frontal and central
         if weights and max(weights) >= smallest and all(nearest_face(frame.faces, one, FAR) for one in expected):
             followed = likely_faces(frame.small())
-            exact = in_windows(working, followed)
+            exact = frame.in_windows(followed)
             if exact is not None:
                 others = [face for face in frame.faces if not any(face is one for one in followed)]
                 frame.found(distinct([*exact, *others]))

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from emollama_hf.frames.clip import Picture
+from emollama_hf.frames.faces.allowance import Allowance
 from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.detect import all_faces
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.tracks import SeenFrame, face_weight
+from emollama_hf.frames.faces.windows import in_windows, window_pixels
 from emollama_hf.frames.working_picture import WorkingPicture
 
 
@@ -21,6 +23,7 @@ class WatchedFrame:
     faces: in pixels of the working picture.
     searched: whether all faces are there, and not only those that were followed.
     looked: whether somebody looked; otherwise the faces are guesses.
+    allowance: of the clip, for what may be tried before a frame is searched.
     """
 
     number: int
@@ -28,6 +31,7 @@ class WatchedFrame:
     shot: int
     picture: Picture
     working: WorkingPicture
+    allowance: Allowance
     faces: list[Face] = field(default_factory=list)
     searched: bool = False
     looked: bool = False
@@ -51,6 +55,16 @@ class WatchedFrame:
         if not self.searched:
             self.found(all_faces(self.working))
             self.searched = True
+            self.allowance.spend()
+
+    def in_windows(self, guesses: Sequence[Face], roughly: bool = False) -> list[Face] | None:
+        """`windows.in_windows` in this frame; None, too, where it must not be tried."""
+        width, height = self.working.size
+        share = window_pixels(self.working, guesses) / (width * height) / (4 if roughly else 1)
+        if not self.allowance.allows(share):
+            return None
+        self.allowance.spend(share)
+        return in_windows(self.working, guesses, roughly)
 
     def found(self, faces: Sequence[Face]) -> None:
         """Take what somebody has seen, and what it looks like."""

