@@ -12,9 +12,9 @@ from emollama_hf.stages.stage import Stage
 
 #: With fewer readers than this, a GPU that computes the features finds the faces, too. With 15 readers at work each
 #: clip took 2.8 s of a core when every frame was searched (benchmarks/README.md, "On a GPU"). Following faces takes
-#: 0.26 of that, 0.73 s. `extract` from crops does 28 clips a second between its ends, for which 28 * 0.73 = 20 readers
-#: are needed. Calculated: neither has run there yet.
-READERS_ENOUGH = 20
+#: 0.26 of that, or 0.41 of clips of a usual bit rate, 1.15 s. `extract` from crops does 28 clips a second between its
+#: ends, for which 28 * 1.15 = 32 readers are needed. Calculated: neither has run there yet.
+READERS_ENOUGH = 32
 #: Bytes of a GPU below which the choice is the CPU: a second CUDA context and YuNet take about 1 GB of it, which
 #: nothing sets aside for them (`checkpoints.memory`).
 LEAST_GPU_MEMORY = 22 << 30

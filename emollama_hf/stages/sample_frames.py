@@ -161,7 +161,7 @@ class SampleFrames(Stage):
         min_face_coverage: a clip whose `face_coverage` is below this share, 0..1, fails with the status "no_face"; with
             any share above 0 a clip without a face does.
         detector: "cpu", or "gpu" for the same faces, found on a GPU: by one process for all that `extract` lets read
-            clips, else in this process. By default `extract` chooses "gpu" where a GPU computes and fewer than 20
+            clips, else in this process. By default `extract` chooses "gpu" where a GPU computes and fewer than 32
             processes read clips for it, and everything else is "cpu". Boxes differ by less than 0.01 pixels.
         max_pixels, max_frames, max_seconds, max_bytes: a clip beyond one of these (pixels a frame, frames, seconds,
             bytes of the file) is refused before it is decoded.
