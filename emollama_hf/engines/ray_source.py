@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -26,34 +27,53 @@ from emollama_hf.engines.sendable import sendable
 from emollama_hf.planning.computation import Computation, Unit
 
 GOODBYE_SECONDS = 10.0
+#: On a busy machine an answer of Ray got lost now and then, and the run waited for ever.
+ASK_AGAIN_SECONDS = 30.0
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class Exchange:
-    """Where a reader asks for task number `index` and waits until the driver has put it there."""
+    """Where a reader asks for task number `index` and waits until the driver has put it there.
+
+    Every call may be made again, by Ray or by whoever waits too long for its answer, and nothing is lost by it.
+    """
 
     def __init__(self) -> None:
-        self._wanted: asyncio.Queue[int] = asyncio.Queue()
+        self._asked = asyncio.Event()
         self._given: dict[int, asyncio.Future[bytes]] = {}
+        self._stopped = False
 
     async def take(self, index: int) -> bytes:
         """A pickled (task, error), or (None, None) after the last."""
-        given: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._given[index] = given
-        await self._wanted.put(index)
-        return await given
+        if index not in self._given:
+            self._given[index] = asyncio.get_running_loop().create_future()
+        self._asked.set()
+        return await asyncio.shield(self._given[index])
 
     async def wanted(self) -> int:
-        """The next number that is asked for; -1 after `stop`."""
-        return await self._wanted.get()
+        """The lowest number that is asked for and has not been given; -1 if there is none after `stop`."""
+        while not self._given:
+            if self._stopped:
+                return -1
+            self._asked.clear()
+            await self._asked.wait()
+        return min(self._given)
 
     async def stop(self) -> None:
-        await self._wanted.put(-1)
+        self._stopped = True
+        self._asked.set()
 
     async def give(self, index: int, task: bytes) -> None:
         given = self._given.pop(index, None)
         if given is not None and not given.done():
             given.set_result(task)
+
+
+def answer_of(ask: Callable[[], Any]) -> Any:
+    """What a call of an actor returns. ask: makes the call; made again if the answer takes long, as it may be lost."""
+    while True:
+        with suppress(ray.exceptions.GetTimeoutError):
+            return ray.get(ask(), timeout=ASK_AGAIN_SECONDS)
 
 
 class TaskSource(Datasource):
@@ -71,7 +91,7 @@ class TaskSource(Datasource):
         def read() -> Iterator[pa.Table]:
             index = 0
             while True:
-                task, error = pickle.loads(ray.get(exchange.take.remote(index)))
+                task, error = pickle.loads(answer_of(partial(exchange.take.remote, index)))
                 if task is None and error is None:
                     return
                 yield message(index, task or b"", error)
@@ -123,7 +143,7 @@ class Planner:
 
     def _answer(self) -> None:
         while True:
-            index = ray.get(self.exchange.wanted.remote())
+            index = answer_of(self.exchange.wanted.remote)
             if index < 0:
                 return
             while self._planned <= index < len(self._units) and not self._ended:

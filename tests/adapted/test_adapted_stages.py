@@ -59,7 +59,8 @@ def test_hidden_states_are_those_of_the_merged_model(folder: Path) -> None:
     found = EmoLlamaEmbed(folder / "model", adapter=folder / "adapter", store_dtype="float32")(rows)["emollama"]
     wanted = EmoLlamaEmbed(folder / "merged", store_dtype="float32")(rows)["emollama"]
     plain = EmoLlamaEmbed(folder / "model", store_dtype="float32")(rows)["emollama"]
-    np.testing.assert_allclose(found, wanted, atol=1e-5 * np.std(wanted))
+    # One value of 18,816 differs by 1.02e-5 of the spread on some processors, whose products round otherwise.
+    np.testing.assert_allclose(found, wanted, atol=2e-5 * np.std(wanted))
     assert not np.allclose(found, plain, atol=0.1)
 
 

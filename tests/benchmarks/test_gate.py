@@ -249,8 +249,8 @@ def test_ratios_of_two_machines_are_not_mixed(tmp_path: Path, capsys: pytest.Cap
     ("ratio", "status", "sentence"),
     [
         (1.05, 0, "frames: 1.05 (1.05 to 1.05, 10 rounds); recorded 1, limit 1.1."),
-        (1.2, gate.SLOWER, "frames: SLOWER by 20%: processor time of the frames stage of a clip to "),
-        (0.8, 0, "frames: faster by 20%: processor time of the frames stage of a clip to "),
+        (1.2, gate.SLOWER, "frames: SLOWER by 20%: processor time of the frames stage of a clip of 10 s to "),
+        (0.8, 0, "frames: faster by 20%: processor time of the frames stage of a clip of 10 s to "),
     ],
     ids=["within", "slower", "faster"],
 )
