@@ -1,10 +1,7 @@
-"""How expressive a face is: 1 - P(neutral) of a small expression network."""
+"""The expression network as version 2 ran it: norms apart from the convolutions."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,65 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emollama_hf.frames.opencv import one_thread
-
-CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-
-BATCH = 16  # faces that are rated together, at a third of the time of one by one
-_SIZE = 64  # height and width of the network's input, in pixels
-
-# fer adds 10 pixels on every side of its detector's square, whatever its size. A share of the square does the same
-# at the usual 100 pixels, and shows the network as much hair and chin when the face is larger or smaller.
-_MARGIN = 0.1
-
-
-def face_patch(pixels: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """What the network sees of a face: (64, 64) uint8 grey, from the square around the box and a margin.
-
-    pixels: (H, W, 3) uint8 RGB.  box_xyxy: (4,) in pixels; outside the frame the border is repeated.
-    Source: fer 25.10 (FER.detect_emotions). Different on purpose: the margin is relative, the border is repeated
-    where fer fills in a mean, and shrinking averages, since plain bilinear sampling of a large face aliases.
-    """
-    import cv2
-
-    centre = (box_xyxy[:2] + box_xyxy[2:]) / 2
-    half = float(np.max(box_xyxy[2:] - box_xyxy[:2])) / 2 * (1 + 2 * _MARGIN)
-    left, top = (math.floor(float(value)) for value in centre - half)
-    right, bottom = (math.ceil(float(value)) for value in centre + half)
-    height, width = pixels.shape[:2]
-    inside = pixels[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
-    if not inside.size:  # a box wholly outside, which no detector gives
-        return np.zeros((_SIZE, _SIZE), np.uint8)
-    with one_thread():
-        grey = cv2.cvtColor(np.ascontiguousarray(inside), cv2.COLOR_RGB2GRAY)
-        grey = cv2.copyMakeBorder(
-            grey,
-            max(-top, 0),
-            max(bottom - height, 0),
-            max(-left, 0),
-            max(right - width, 0),
-            cv2.BORDER_REPLICATE,
-        )
-        resample = cv2.INTER_AREA if max(grey.shape) > _SIZE else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(grey, (_SIZE, _SIZE), interpolation=resample), np.uint8)
-
-
-def whole_patch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The whole picture as the face, for pictures that are face crops: (64, 64) uint8 grey."""
-    import cv2
-
-    with one_thread():
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        resample = cv2.INTER_AREA if max(grey.shape) > _SIZE else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(grey, (_SIZE, _SIZE), interpolation=resample), np.uint8)
-
-
-def sharpness(patch: NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian of a patch, in squared grey levels; low for motion blur."""
-    import cv2
-
-    with one_thread():
-        return float(cv2.Laplacian(patch, cv2.CV_64F).var())
+from emollama_hf.frames.peak.expression import _SIZE, BATCH, CLASSES, _one_torch_thread
+from emollama_hf.frames.peak.mini_xception import MiniXception
 
 
 def expressiveness(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -103,25 +43,10 @@ def class_probabilities(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate(rows)
 
 
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    # The result must not depend on the number of threads, and a forked worker has no pool of them.
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 @cache
 def _model() -> Any:
     import torch
     from safetensors.torch import load
-
-    from benchmarks.searched_everywhere.mini_xception import MiniXception
 
     model = MiniXception()
     data = files("emollama_hf") / "data" / "expression_mini_xception.safetensors"

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.searched_everywhere.expression import BATCH, expressiveness, face_patch, sharpness
+from benchmarks.searched_everywhere.expression import expressiveness
 from emollama_hf.frames.faces.tracks import SeenFrame, Track, face_weight
+from emollama_hf.frames.peak.expression import BATCH, face_patch, sharpness
 from emollama_hf.frames.peak.peak import Candidate
 
 _MAX_FACES = 20  # kept of one frame, the surest ones; nobody can choose a face in a crowd

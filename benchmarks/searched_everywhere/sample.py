@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.searched_everywhere.detect import detect_faces
-from benchmarks.searched_everywhere.expression import whole_patch
 from benchmarks.searched_everywhere.held import HeldFrames
 from benchmarks.searched_everywhere.rating import ExpressionRating
-from benchmarks.searched_everywhere.shots import Look, look_at, shot_numbers
+from benchmarks.searched_everywhere.shots import look_at
 from emollama_hf.errors import ClipError
 from emollama_hf.frames.clip import Clip
 from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.crops import EVERYTHING, CropPlan, plan_crops, plan_whole_frames
+from emollama_hf.frames.faces.shots import Look, shot_numbers
 from emollama_hf.frames.faces.tracks import SeenFrame, chosen_tracks
 from emollama_hf.frames.frame_view import FrameView
+from emollama_hf.frames.peak.expression import whole_patch
 from emollama_hf.frames.peak.peak import fixed_peak, most_expressive
 from emollama_hf.frames.sample import ClipPlan, ClipSample
 from emollama_hf.frames.sampling import even_indices, segment_indices

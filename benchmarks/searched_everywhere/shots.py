@@ -1,38 +1,14 @@
-"""Where a clip cuts from one shot to another, judged from sampled frames that may lie far apart."""
+"""What a frame looks like from afar, as version 2 made it; cuts are judged as today."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emollama_hf.frames.faces.shots import Look
 from emollama_hf.frames.opencv import one_thread
 
 _SIDE = 32  # of the thumbnail, in pixels
-_MAX_SHIFT = 8  # of the thumbnail between two frames of one shot, in pixels: a quarter of the picture
-
-# Two frames belong to different shots when their structure does not match at any small shift AND their colours
-# differ. A pan or a zoom changes the structure and keeps the colours; a change of light keeps the structure; a
-# cut changes both. Colours drift with time, so frames far apart have to differ more.
-_MATCHING_STRUCTURE = 0.6
-_NEAR_S, _FAR_S = 0.2, 1.0
-_NEAR_DISTANCE, _FAR_DISTANCE = 0.1, 0.4
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a frame looks like from afar.
-
-    size: (height, width) of the frame in pixels.
-    structure: (32, 32) float32 brightness, mean 0 and length 1 (all 0 for a flat picture).
-    colours: two histograms, float32 with sum 1: (100,) of chromaticity, (12,) of brightness relative to its mean.
-    """
-
-    size: tuple[int, int]
-    structure: NDArray[np.float32]
-    colours: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def look_at(pixels: NDArray[np.uint8]) -> Look:
@@ -64,42 +40,3 @@ def _histogram(values: list[NDArray[np.float32]], bins: tuple[int, ...]) -> NDAr
         before, after = padded.take(range(n), axis), padded.take(range(2, n + 2), axis)
         counts = 0.25 * before + 0.5 * counts + 0.25 * after
     return (counts / counts.sum()).reshape(-1).astype(np.float32)
-
-
-def structure_match(a: Look, b: Look) -> float:
-    """Largest correlation of two looks over small shifts, -1..1; 1 for two flat pictures."""
-    if not a.structure.any() or not b.structure.any():
-        return float(not a.structure.any() and not b.structure.any())
-    spectrum = np.fft.rfft2(a.structure) * np.conj(np.fft.rfft2(b.structure))
-    correlation = np.fft.irfft2(spectrum, s=a.structure.shape)
-    shifts = np.r_[0 : _MAX_SHIFT + 1, -_MAX_SHIFT:0]
-    return float(correlation[np.ix_(shifts, shifts)].max())
-
-
-def colour_distance(a: Look, b: Look) -> float:
-    """Share of two looks' histograms that does not overlap, 0..1: of chromaticity or of brightness, the larger.
-
-    The larger of the two, because a film in black and white has no colours to differ in.
-    """
-    return float(max([1 - np.minimum(x, y).sum() for x, y in zip(a.colours, b.colours, strict=True)]))
-
-
-def is_cut(a: Look, b: Look, gap_s: float) -> bool:
-    """Whether two sampled frames, gap_s seconds apart, belong to different shots.
-
-    Frames of different sizes do: a face's coordinates in one say nothing about the other.
-    """
-    if a.size != b.size:
-        return True
-    far = float(np.clip((gap_s - _NEAR_S) / (_FAR_S - _NEAR_S), 0, 1))
-    limit = _NEAR_DISTANCE + far * (_FAR_DISTANCE - _NEAR_DISTANCE)
-    return colour_distance(a, b) > limit and structure_match(a, b) < _MATCHING_STRUCTURE
-
-
-def shot_numbers(looks: Sequence[Look], times_s: Sequence[float]) -> NDArray[np.int64]:
-    """The shot that each frame belongs to, counted from 0: (len(looks),) int64, ascending.
-
-    looks, times_s: of the sampled frames, in the order of time.
-    """
-    cuts = [is_cut(a, b, t - s) for a, b, s, t in zip(looks[:-1], looks[1:], times_s[:-1], times_s[1:], strict=True)]
-    return np.concatenate([[0], np.cumsum(cuts)]).astype(np.int64)[: len(looks)]
