@@ -90,9 +90,16 @@ class SecondProcess:
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Standard output and error of the ended process; asked again, with what its children have written since."""
         self.wait(timeout)
+        return self._written(0), self._written(1)
+
+    def printed(self) -> str:
+        """Standard output so far."""
+        return self._written(0)
+
+    def _written(self, which: int) -> str:
+        output = self._outputs[which].fileno()
         # At a position, since the process and this one share the files' offsets, and its own children may still write.
-        texts = [os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0).decode() for output in self._outputs]
-        return texts[0], texts[1]
+        return os.pread(output, os.fstat(output).st_size, 0).decode()
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -107,7 +107,7 @@ def run_ray(
 def _compute(
     computation: Computation, units: list[Unit], pools: Sequence[Pool], shard: OpenShard, afterwards: ExitStack
 ) -> None:
-    from emollama_hf.engines.ray_source import Planner
+    from emollama_hf.engines.ray_source import Planner, SilentRay
 
     lock = threading.Lock()
     ahead = sum(pool.size * _in_flight(pool) for pool in pools) + 4
@@ -118,14 +118,19 @@ def _compute(
             Background(partial(_results, planner.exchange, pools), planner.end) as results,
         ):
             afterwards.callback(results.join)
-            for index, task, error in results:
-                if error is not None:
-                    raise error
-                if index not in done and task is not None:
-                    with lock:
-                        shard.add(task)
-                done.add(index)
-                planner.finished()
+            try:
+                for index, task, error in results:
+                    if error is not None:
+                        raise error
+                    if index not in done and task is not None:
+                        with lock:
+                            shard.add(task)
+                    done.add(index)
+                    planner.finished()
+            except _RayFailed:
+                if isinstance(planner.failure, SilentRay):
+                    raise _RayFailed(f"{planner.failure} {KEPT}") from planner.failure
+                raise
     finally:
         gc.collect()  # actors end when nobody has them, and what has them, in Ray Data, has itself
 

@@ -2,7 +2,8 @@
 
     planner (a thread of the driver) ─► exchange (an actor) ─► reader (a task of Ray Data) ─► the first pool
 
-Whatever dies on the way is started again by Ray and asks once more, for the same numbers.
+Whatever dies on the way is started again by Ray and asks once more, for the same numbers. An exchange that lives and
+does not answer ends the run.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -24,18 +24,22 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from emollama_hf.engines.ray_worker import message
 from emollama_hf.engines.sendable import sendable
+from emollama_hf.errors import SafeMessage
 from emollama_hf.planning.computation import Computation, Unit
 
 GOODBYE_SECONDS = 10.0
-#: On a busy machine an answer of Ray got lost now and then, and the run waited for ever.
-ASK_AGAIN_SECONDS = 30.0
+#: How long the planner waits for somebody to ask, before it makes sure that the exchange is there,
+LOOK_SECONDS = 30.0
+#: and how long the exchange may be silent. Ray 2.60 now and then stops telling a driver that has done many runs what
+#: becomes of its actors: it then takes none of them for started, and waits for ever.
+SILENT_SECONDS = 300.0
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class Exchange:
     """Where a reader asks for task number `index` and waits until the driver has put it there.
 
-    Every call may be made again, by Ray or by whoever waits too long for its answer, and nothing is lost by it.
+    Ray may make every call again, and nothing is lost by it.
     """
 
     def __init__(self) -> None:
@@ -59,6 +63,9 @@ class Exchange:
             await self._asked.wait()
         return min(self._given)
 
+    async def here(self) -> None:
+        """Answer at once."""
+
     async def stop(self) -> None:
         self._stopped = True
         self._asked.set()
@@ -69,11 +76,8 @@ class Exchange:
             given.set_result(task)
 
 
-def answer_of(ask: Callable[[], Any]) -> Any:
-    """What a call of an actor returns. ask: makes the call; made again if the answer takes long, as it may be lost."""
-    while True:
-        with suppress(ray.exceptions.GetTimeoutError):
-            return ray.get(ask(), timeout=ASK_AGAIN_SECONDS)
+class SilentRay(SafeMessage):
+    """Ray does not answer."""
 
 
 class TaskSource(Datasource):
@@ -91,7 +95,7 @@ class TaskSource(Datasource):
         def read() -> Iterator[pa.Table]:
             index = 0
             while True:
-                task, error = pickle.loads(answer_of(partial(exchange.take.remote, index)))
+                task, error = pickle.loads(ray.get(exchange.take.remote(index)))
                 if task is None and error is None:
                     return
                 yield message(index, task or b"", error)
@@ -113,6 +117,8 @@ class Planner:
         self.exchange = Exchange.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
         self._ended = False
         self._planned = 0
+        #: What ended the planner, and with it the run.
+        self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="plan tasks for Ray", daemon=True)
 
     def __enter__(self) -> Planner:
@@ -121,9 +127,10 @@ class Planner:
 
     def __exit__(self, *_: Any) -> None:
         self.end()
-        with suppress(Exception):  # it ends by itself when nobody has it any more
+        with suppress(Exception):
             self.exchange.stop.remote()
         self._thread.join(GOODBYE_SECONDS)
+        self._end_exchange()  # else it would end whenever nobody has it any more, which may be in a later run
 
     def end(self) -> None:
         """Whoever asks for another task hears that there is none."""
@@ -137,19 +144,39 @@ class Planner:
     def _run(self) -> None:
         try:
             self._answer()
-        except BaseException:
-            with suppress(Exception):  # else whoever asks would wait for ever
-                ray.kill(self.exchange)
+        except BaseException as error:
+            self.failure = error
+            self._end_exchange()  # else whoever asks would wait for ever
+
+    def _end_exchange(self) -> None:
+        with suppress(Exception):
+            ray.kill(self.exchange)
 
     def _answer(self) -> None:
-        while True:
-            index = answer_of(self.exchange.wanted.remote)
-            if index < 0:
-                return
+        while (index := self._wanted()) >= 0:
             while self._planned <= index < len(self._units) and not self._ended:
                 self._room.acquire()  # but not for one that is asked for again
                 self._planned += 1
-            ray.get(self.exchange.give.remote(index, self._plan(index)))
+            self._heard(self.exchange.give.remote(index, self._plan(index)))
+
+    def _wanted(self) -> int:
+        """The next number that somebody asks for, however long that takes."""
+        asked = self.exchange.wanted.remote()
+        while True:
+            with suppress(ray.exceptions.GetTimeoutError):
+                return int(ray.get(asked, timeout=LOOK_SECONDS))
+            self._heard(self.exchange.here.remote())
+
+    def _heard(self, answer: Any) -> None:
+        """Wait for what the exchange answers at once. Raises SilentRay."""
+        try:
+            ray.get(answer, timeout=SILENT_SECONDS)
+        except ray.exceptions.GetTimeoutError as error:
+            raise SilentRay(
+                f"Ray has delivered no answer to this process for {SILENT_SECONDS:g} s. Either the cluster is too "
+                "busy to start a process, or this process hears no more of it, which happens after many runs in one: "
+                "start a new one."
+            ) from error
 
     def _plan(self, index: int) -> bytes:
         if self._ended or index >= len(self._units):

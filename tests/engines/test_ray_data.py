@@ -35,22 +35,42 @@ from tests.extraction.crops import OPTIONS, crops
 from tests.videos import pan, write_audio_only, write_video, zoom
 
 VIDEO_OPTIONS = {"peak": "middle"}
+#: A token would be written into the home directory.
+OPEN = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """HOST:PORT of a Ray that this process has joined."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be written into the home directory
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        import ray
+def address() -> Iterator[str]:
+    """HOST:PORT of a Ray of two CPUs, started by another process, which ends it when this one says so or ends."""
+    code = """
+import sys
+import ray
+ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=150_000_000,
+         _node_ip_address="127.0.0.1")
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+ray.shutdown()
+"""
+    theirs, ours = os.pipe()
+    started = second_process.start(code, environment=OPEN, stdin=theirs, with_package=False)
+    os.close(theirs)
+    try:
+        yield until(lambda: started.printed().strip(), still=lambda: started.poll())
+    finally:
+        os.close(ours)
+        started.wait()
 
-        ray.init(
-            "local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=150_000_000,
-            _node_ip_address="127.0.0.1", runtime_env=quick_workers(),
-        )  # fmt: skip
-        yield ray.get_runtime_context().gcs_address
-        ray.shutdown()
+
+@pytest.fixture
+def cluster(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """HOST:PORT of a Ray that this process has joined, for one test: drivers rarely live through many runs."""
+    import ray
+
+    for name, value in OPEN.items():
+        monkeypatch.setenv(name, value)
+    ray.init(address, log_to_driver=False, runtime_env=quick_workers())
+    yield address
+    ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +106,11 @@ def assert_same(done: Dataset, expected: Dataset) -> None:
 def actors() -> list[int]:
     """Processes of the cluster's actors that run stages."""
     return [pid for pid, command in marked(second_process.MARK).items() if "TaskRunner" in command]
+
+
+def exchanges() -> list[int]:
+    """Processes of the cluster's actors that hand out tasks."""
+    return [pid for pid, command in marked(second_process.MARK).items() if "Exchange" in command]
 
 
 def rows_computed(call: Callable[[], Dataset]) -> tuple[Dataset, int]:
@@ -320,7 +345,7 @@ except ValueError as error:
 ray.shutdown()
 """
     environment: dict[str, str | None] = {
-        "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(second_process.ROOT),
+        **OPEN, "PYTHONPATH": str(second_process.ROOT),
         "CUDA_VISIBLE_DEVICES": "99",  # for Ray one GPU, for torch none
     }  # fmt: skip
     told = second_process.run(code, environment=environment, check=True)
@@ -344,6 +369,35 @@ def test_a_planner_that_fails_ends_the_run(
     monkeypatch.setattr(*((Computation, "task") if where == "the computation" else (Planner, "_plan")), fail)
     with pytest.raises((RuntimeError, StoreError), match="out of order" if where == "the computation" else "Ray ended"):
         extract(crops(tmp_path / "clips", 1, 2), "random-tiny", engine="ray", **OPTIONS)
+
+
+def test_an_exchange_that_does_not_answer_ends_the_run(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emollama_hf.engines import ray_source
+
+    monkeypatch.setattr(ray_source, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(ray_source, "SILENT_SECONDS", 3.0)
+    ds, out = crops(tmp_path / "clips", *range(30)), tmp_path / "out"
+    stopped: list[int] = []
+
+    def stop() -> None:
+        until(lambda: shards(out) >= 1)
+        for pid in exchanges():
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    ways: dict[str, Any] = {"shard_rows": 2, "num_proc": 1, **OPTIONS}
+    with pytest.raises(StoreError, match=r"no answer .* for 3 s\. .* What was finished before is kept"):
+        extract(ds, "random-tiny", out=out, engine="ray", **ways)
+    stopper.join()
+    assert len(stopped) == 1
+    until(lambda: not exchanges() and not actors())
+    done, rows = rows_computed(lambda: extract(ds, "random-tiny", out=out, engine="ray", **ways))
+    assert 0 < rows < 30
+    assert_same(done, extract(ds, "random-tiny", out=tmp_path / "local", **ways))
 
 
 def test_the_local_engine_does_not_import_ray(tmp_path: Path) -> None:

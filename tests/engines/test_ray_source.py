@@ -1,4 +1,4 @@
-"""Whatever is asked twice of the exchange, because an answer was lost, loses no task."""
+"""Whatever is asked twice of the exchange, because somebody died meanwhile, loses no task."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ def test_calls_that_are_made_again_lose_nothing() -> None:
 
     async def run() -> None:
         first = asyncio.create_task(exchange.take(0))
-        assert await exchange.wanted() == 0  # say its answer is lost
+        assert await exchange.wanted() == 0  # say whoever asked has died
         assert await exchange.wanted() == 0
         second = asyncio.create_task(exchange.take(0))
         await asyncio.sleep(0)
