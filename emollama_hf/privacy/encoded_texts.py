@@ -7,6 +7,7 @@ digest counts as encoded bytes: whatever they are, nobody reads them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from emollama_hf.privacy.media_headers import find_media
 from emollama_hf.privacy.text_readings import readings
@@ -20,7 +21,7 @@ LONG_HEXADECIMAL = 128
 #: Whole numbers up to 255 in a row: a picture of 16 x 16 pixels.
 MANY_PIXELS = 256
 
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]{16,}={0,2}\s*)+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEXADECIMAL = re.compile(
     rf"(?:[0-9a-fA-F]{{2}}){{{LONG_HEXADECIMAL},}}|(?:[0-9a-fA-F]{{2}}[\s:,]+){{{LONG_HEXADECIMAL},}}"
 )
@@ -63,7 +64,7 @@ def _find_run(text: str) -> str | None:
     if hexadecimal is not None and re.search("[a-fA-F]", hexadecimal[0]):
         digits = re.sub(r"[\s:,]", "", hexadecimal[0])
         return f"{find_media(bytes.fromhex(digits[: len(digits) // 2 * 2])) or 'bytes'} in hexadecimal digits"
-    if any(_is_base64(run[0]) for run in _BASE64.finditer(_URL.sub(" ", text.replace("\\n", "\n")))):
+    if any(map(_is_base64, _base64_runs(_URL.sub(" ", text.replace("\\n", "\n"))))):
         return "bytes in base64"
     pixels = _PIXELS.search(text)
     if pixels is not None and all(int(number) < 256 for number in re.findall(r"\d+", pixels[0])):
@@ -71,8 +72,28 @@ def _find_run(text: str) -> str | None:
     return None
 
 
-def _is_base64(run: str) -> bool:
-    letters = re.sub(r"\s", "", run)
+def _base64_runs(text: str) -> Iterator[str]:
+    """Letters of base64, over pieces of one length, of which the last may be shorter: else they are words.
+
+    Pieces that say the same count once.
+    """
+    pieces: list[re.Match[str]] = []
+    for piece in _BASE64.finditer(text):
+        if pieces:
+            between = text[pieces[-1].end() : piece.start()]
+            same_length = len(pieces[-1][0]) == len(pieces[0][0]) >= len(piece[0])
+            if not (between.isspace() and same_length):
+                yield _joined(pieces)
+                pieces = []
+        pieces.append(piece)
+    yield _joined(pieces)
+
+
+def _joined(pieces: list[re.Match[str]]) -> str:
+    return "".join(dict.fromkeys(piece[0] for piece in pieces))
+
+
+def _is_base64(letters: str) -> bool:
     return len(letters) >= LONG_BASE64 and all(
         len(re.findall(kind, letters)) >= share * len(letters) for kind, share in _SHARES.items()
     )

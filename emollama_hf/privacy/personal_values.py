@@ -71,10 +71,9 @@ _DEGREES = r"[-+]?\d{1,3}\.\d{4,}°?"
 _PAIR = re.compile(rf"(?<![\d.,])({_DEGREES}) ?[NS]?(?:, ?|; ?| +)({_DEGREES}) ?[EWO]?(?![\d.]|,? ?[-+]?\d)")
 _MINUTES = re.compile(r"\d{1,3}° ?\d{1,2}['′’](?: ?\d{1,2}(?:\.\d+)?(?:\"|″|''|”))? ?[NSEWO]")
 
-_PART = (
-    r"(?:[A-ZÀ-ÖØ-ÞĀ-Ž][a-zß-öø-ÿā-ž'’]+(?:[-'’][A-ZÀ-ÖØ-ÞĀ-Ž]?[a-zß-öø-ÿā-ž]+)*|[OD]['’][A-Z][a-z]+|Ma?c[A-Z][a-z]+)"
-)
-_INITIAL = r"[A-ZÀ-ÖØ-Þ]\."
+_CAPITAL, _SMALL = "A-ZÀ-ÖØ-ÞĀ-Ž", "a-zß-öø-ÿā-ž"
+_PART = rf"(?:[{_CAPITAL}][{_SMALL}'’]+(?:[-'’][{_CAPITAL}]?[{_SMALL}]+)*|[OD]['’][A-Z][a-z]+|Ma?c[A-Z][a-z]+)"
+_INITIAL = rf"[{_CAPITAL}]\."
 _LITTLE = r"(?:van|von|zu|zum|vom|de|del|della|di|da|dos|der|den|des|du|la|le|el|al|bin|ibn|ten|ter|y)"
 _TITLE = r"(?:(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme|Sr|Sra|Mag|Dipl)\.? ?)*"
 _NAMES = re.compile(
@@ -83,7 +82,7 @@ _NAMES = re.compile(
     rf"{_PART}[ _](?:{_LITTLE}[ _])*{_INITIAL}|"
     rf"{_PART}(?:[ -]{_PART})?, ?{_TITLE}(?:{_PART}|{_INITIAL})(?:[ -](?:{_PART}|{_INITIAL}))*|"
     rf"{_PART}\^{_PART}(?:\^.*)?|"
-    r"[A-ZÄÖÜ]{3,}[ _][A-ZÄÖÜ]{3,}(?:[ _][A-ZÄÖÜ]{3,})?|"
+    rf"[{_CAPITAL}]{{3,}}[ _][{_CAPITAL}]{{3,}}(?:[ _][{_CAPITAL}]{{3,}})?|"
     rf"(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme)\.? {_PART}"
 )
 #: Words of labels, conditions and titles, so that "Very Happy" and "Mind Wandering" are nobody.

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emollama_hf.frames.demo_clips import astronaut
@@ -98,6 +98,9 @@ PROSE = st.lists(
 
 
 @given(PROSE, st.sampled_from([" ", ", ", "; ", "\n", " - "]))
+@example(4 * ["Donaudampfschifffahrtsgesellschaft2"], " ")
+@example(4 * ["Donaudampfschifffahrtsgesellschaft2"], "\n")
+@example(2 * ["f728b4fa-4248-5e3a-0a5d-2f346baa9455", "Donaudampfschifffahrtsgesellschaft2"], " ")
 def test_prose_numbers_and_identifiers_are_nothing(words: list[str], between: str) -> None:
     text = between.join(words)
     for one in (text, json.dumps({"a": text}), f"'{text}'", f"({text}).", quote(text)):

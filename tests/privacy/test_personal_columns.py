@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from datasets import ClassLabel, Features, List, Value
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from emollama_hf.privacy.personal_columns import look_of_column, look_of_name, people_in
@@ -110,6 +110,8 @@ FULL_NAMES = st.one_of(
 
 
 @settings(max_examples=200)
+@example(["Ł. Anna"], [])
+@example(["ŁUKASZ DVOŘÁK"], [])
 @given(st.lists(FULL_NAMES, min_size=1, max_size=9), st.lists(st.none() | st.sampled_from(["", " "]), max_size=9))
 def test_names_are_found(names: list[str], empty: list[str | None]) -> None:
     assert look_of_values([*names, *empty]) == PERSON
