@@ -377,12 +377,13 @@ def test_an_exchange_that_does_not_answer_ends_the_run(
     from emollama_hf.engines import ray_source
 
     monkeypatch.setattr(ray_source, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(ray_source, "SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(ray_source, "SILENT_SECONDS", 60.0)  # on a busy machine it takes a while to start
     ds, out = crops(tmp_path / "clips", *range(30)), tmp_path / "out"
     stopped: list[int] = []
 
     def stop() -> None:
         until(lambda: shards(out) >= 1)
+        monkeypatch.setattr(ray_source, "SILENT_SECONDS", 3.0)
         for pid in exchanges():
             os.kill(pid, signal.SIGSTOP)
             stopped.append(pid)
@@ -390,7 +391,7 @@ def test_an_exchange_that_does_not_answer_ends_the_run(
     stopper = threading.Thread(target=stop)
     stopper.start()
     ways: dict[str, Any] = {"shard_rows": 2, "num_proc": 1, **OPTIONS}
-    with pytest.raises(StoreError, match=r"no answer .* for 3 s\. .* What was finished before is kept"):
+    with pytest.raises(StoreError, match=r"no answer .* for \d+ s\. .* What was finished before is kept"):
         extract(ds, "random-tiny", out=out, engine="ray", **ways)
     stopper.join()
     assert len(stopped) == 1
