@@ -79,6 +79,7 @@ class RowFile:
         size_of: Callable[[dict[str, Any]], int],
     ) -> None:
         self.file = file
+        self.rows = 0  # that were written
         self._columns, self._size_of = columns, size_of
         self._waiting: list[dict[str, Any]] = []
         self._waiting_bytes = 0
@@ -103,8 +104,10 @@ class RowFile:
 
     def _write(self) -> None:
         if self._waiting:
-            rows, self._waiting, self._waiting_bytes = self._waiting, [], 0
-            self.file.write_batch([column([row[name] for row in rows]) for name, column in self._columns.items()])
+            values = {name: [row[name] for row in self._waiting] for name in self._columns}
+            self.file.write_batch([column(values[name]) for name, column in self._columns.items()])
+            self.rows += len(self._waiting)
+            self._waiting, self._waiting_bytes = [], 0  # not after an error: `close` has to fail as well
 
 
 def _copied(value: Any) -> Any:

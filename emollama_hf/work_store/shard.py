@@ -134,11 +134,14 @@ class _StageWriter:
         return sum(one.add(outcome) for one in self._files)
 
     def close(self) -> dict[str, Any]:
-        return {
-            "keys": self._keys,
-            "failed": self._failed,
-            "files": {one.file.name: one.close().to_json() for one in self._files},
-        }
+        files = {one.file.name: one.close().to_json() for one in self._files}
+        for one in self._files:
+            if one.rows != len(self._keys):  # after an error of `add`
+                raise ValueError(
+                    f"{one.file.name}: {len(self._keys)} rows were given and {one.rows} written. "
+                    "Nothing of the shard is kept."
+                )
+        return {"keys": self._keys, "failed": self._failed, "files": files}
 
     def abandon(self) -> None:
         for one in self._files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -99,6 +100,24 @@ def test_rows_are_held_until_they_have_so_many_bytes(tmp_path: Path, monkeypatch
     shard = written(tmp_path / "shard", 8)
     with pa.memory_map(str(shard.file("embed"))) as file:
         assert [batch.num_rows for batch in pa.ipc.open_stream(file)] == [3, 3, 2]
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 10**6])
+@pytest.mark.parametrize("bad", [{"peak_index": [1, 2]}, {"facemae_frames": {"shape": [1]}}, {}])
+def test_a_row_that_cannot_be_stored_makes_no_shard_of_the_others(
+    bad: dict[str, object], batch_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that it ends publishes what was finished before: keys and rows must not be told apart by it."""
+    monkeypatch.setattr(arrow_file, "BATCH_BYTES", batch_bytes)
+    row = {**pictures(1), **bad} if bad else {"peak_index": 1}
+    store = WorkStore(tmp_path)
+    with store.writing({}) as publisher:
+        publisher.add("sample", WITH_PICTURES, "a", pictures(0))
+        with contextlib.suppress(ValueError, KeyError):  # at once, or when the batch is written
+            publisher.add("sample", WITH_PICTURES, "b", row)
+        with pytest.raises((ValueError, KeyError)):
+            publisher.publish()
+    assert WorkStore(tmp_path).shard_names == []
 
 
 def test_its_size_is_that_of_numbers_and_compressed_pictures(tmp_path: Path) -> None:
