@@ -197,19 +197,29 @@ def column(name: str, values: Sequence[Any], feature: Any) -> np.ndarray | list[
     shape = shape_of(feature)
     if shape is None:
         return list(values)
-    dtype = np.dtype(dtype_of(feature))
+    arrays = arrays_of(name, values, feature)
+    complete = [array for array in arrays if array is not None]
+    if len(complete) == len(arrays) and -1 not in shape:
+        return np.stack(complete) if complete else np.empty((0, *shape), dtype_of(feature))
+    if shape == ():
+        return [None if array is None else array.item() for array in arrays]
+    return arrays
+
+
+def arrays_of(name: str, values: Sequence[Any], feature: Any) -> list[np.ndarray | None]:
+    """The values of a numeric column one by one, checked as `column` checks them.
+
+    Returns:
+        Arrays of the declared shape and dtype; those of this dtype are the arrays that were given, without a copy.
+    """
+    shape, dtype = shape_of(feature), np.dtype(dtype_of(feature))
     arrays = [None if v is None else np.asarray(v, dtype=dtype) for v in values]
     for row, array in enumerate(arrays):
-        if array is not None and not fits(array.shape, shape):
+        if array is not None and not fits(array.shape, shape or ()):
             raise ValueError(
                 f"column {name!r}, row {row}: the stage computed the shape {array.shape}, declared is {shape}. "
                 "This is a defect of the stage, not of the data."
             )
-    complete = [array for array in arrays if array is not None]
-    if len(complete) == len(arrays) and -1 not in shape:
-        return np.stack(complete) if complete else np.empty((0, *shape), dtype)
-    if shape == ():
-        return [None if array is None else array.item() for array in arrays]
     return arrays
 
 

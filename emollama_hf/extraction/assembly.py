@@ -19,13 +19,15 @@ from emollama_hf.stages.stage import Stage
 from emollama_hf.work_store.arrow_columns import nulls
 from emollama_hf.work_store.mapped_files import mapped_dataset
 from emollama_hf.work_store.media_cells import pictures_to_arrow
-from emollama_hf.work_store.shard import BATCH_BYTES, Failure
+from emollama_hf.work_store.shard import Failure
 from emollama_hf.work_store.stored_rows import MOST_ROWS, StoredRows
 from emollama_hf.work_store.work_store import Stored
 
 #: `datasets` takes time that grows with the square of the pieces of a table; rows that lie more scattered are gathered
 #: in a file of their own.
 MOST_STRETCHES = 200
+#: Bytes of the rows that are copied together into that file.
+BATCH_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from emollama_hf.feature_set.run_description import made_together
 from emollama_hf.feature_set.set_paths import DATA, OWN_FILE, README, file_name
 from emollama_hf.feature_set.shrinking import ExistingRowsError, check_adding, check_shrinking
 from emollama_hf.files.small_file import MANIFEST_BYTES, OddFileError, read_small
-from emollama_hf.files.written_file import is_as_written, read_written
+from emollama_hf.files.written_file import hashes_of, is_as_written
 from emollama_hf.work_store.work_store import make_root
 
 logger = package_logger(__name__)
@@ -211,8 +211,8 @@ def write_feature_file(
     """Write one Parquet file, and say what is in it. key: the column that names its rows."""
     counter = RowCounter(features, not_labels=() if key is None else (key,))
     write_parquet(path, counter.watch(tables), features)
-    written = read_written(path)
-    return FeatureFile(written.sha256, written.bytes, content, counter.counts(), xxh3_128=written.xxh3_128)
+    found = hashes_of(path)
+    return FeatureFile(found.sha256, found.bytes, content, counter.counts(), xxh3_128=found.xxh3_128)
 
 
 def _content(path: Path) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Numbers of a stage as Arrow arrays of the declared feature types, without a copy of the numbers.
+"""Numbers of a stage as Arrow arrays of the declared feature types; those of a single row without a copy.
 
 `datasets` reads them as it reads its own. Its writer goes through Python lists and type inference; building the
 offsets ourselves writes hidden states as fast as `np.save` does (`benchmarks/storage.py`).
@@ -16,32 +16,34 @@ from datasets import Features
 from emollama_hf import schema
 
 
-def to_arrow(name: str, values: Sequence[Any], feature: Any) -> pa.Array:
+def to_arrow(name: str, values: Sequence[Any], feature: Any, arrow_type: pa.DataType | None = None) -> pa.Array:
     """One column, a value a row, as an array of the feature's Arrow type.
 
     Args:
         name: of the column, for errors.
         values: numbers or arrays of the declared shape, text or bytes; None for a row without a value.
         feature: the declared type.
+        arrow_type: that of the feature, if the caller has it: to find it takes longer than to convert a row.
+
+    Returns:
+        The column. Of one value it holds the memory of the array that was given; of several, copies side by side.
 
     Raises:
         ValueError: a value has another shape than declared.
     """
-    arrow_type = Features({name: feature}).arrow_schema.field(name).type
+    if arrow_type is None:
+        arrow_type = Features({name: feature}).arrow_schema.field(name).type
     shape = schema.shape_of(feature)
     if shape is None:
         return pa.array(list(values), arrow_type)
-    dense = schema.column(name, values, feature)
-    if isinstance(dense, np.ndarray):
-        return _dense(dense, arrow_type)
-    dtype = np.dtype(schema.dtype_of(feature))
-    found = [np.asarray(value, dtype) for value in dense if value is not None]
-    array = _of_any_length(found, shape, arrow_type)
-    if len(found) == len(values):
-        return array
+    arrays = schema.arrays_of(name, values, feature)
+    found = [array for array in arrays if array is not None]
+    column = _of_any_length(found, shape, arrow_type)
+    if len(found) == len(arrays):
+        return column
     numbers = iter(range(len(found)))
-    indices = [None if value is None else next(numbers) for value in values]
-    return _taken(array, pa.array(indices, pa.int64()), arrow_type)
+    indices = [None if array is None else next(numbers) for array in arrays]
+    return _taken(column, pa.array(indices, pa.int64()), arrow_type)
 
 
 def _taken(array: pa.Array, indices: pa.Array, arrow_type: pa.DataType) -> pa.Array:
@@ -55,7 +57,7 @@ def _of_any_length(values: Sequence[np.ndarray], shape: Sequence[int], arrow_typ
     if not values:
         return pa.array([], arrow_type) if not isinstance(arrow_type, pa.ExtensionType) else _empty(arrow_type)
     if -1 not in shape:
-        return _dense(np.stack(values), arrow_type)
+        return _dense(values[0][np.newaxis] if len(values) == 1 else np.stack(values), arrow_type)
     if shape[0] != -1:
         inner = _of_any_length([part for value in values for part in value], shape[1:], arrow_type.value_type)
         return pa.FixedSizeListArray.from_arrays(inner, type=arrow_type)
@@ -63,7 +65,7 @@ def _of_any_length(values: Sequence[np.ndarray], shape: Sequence[int], arrow_typ
     if -1 in shape[1:]:
         inner = _of_any_length([part for value in values for part in value], shape[1:], arrow_type.value_type)
     else:
-        inner = _dense(np.concatenate(values), arrow_type.value_type)
+        inner = _dense(values[0] if len(values) == 1 else np.concatenate(values), arrow_type.value_type)
     return pa.ListArray.from_arrays(offsets, inner, type=arrow_type)
 
 

@@ -38,11 +38,11 @@ def with_cells(columns: Mapping[str, Any], features: Mapping[str, Any]) -> dict[
 
 
 def cells_to_arrow(cells: Sequence[Mapping[str, Any]]) -> pa.Array:
-    """Values that `to_cell` gave, as a column of type `CELL`."""
+    """Values that `to_cell` gave, as a column of type `CELL`; a single one without a copy."""
     # pa.array of pyarrow 26 never lets go of a memoryview that it is given, nor of the memory below it; so the column's
     # buffers are put together here (tests/work_store/test_media_cells.py).
     ends = np.cumsum([0, *(memoryview(cell["zstd"]).nbytes for cell in cells)], dtype=np.int64)
-    joined = pa.py_buffer(b"".join(cell["zstd"] for cell in cells))
+    joined = pa.py_buffer(cells[0]["zstd"] if len(cells) == 1 else b"".join(cell["zstd"] for cell in cells))
     content = pa.Array.from_buffers(pa.large_binary(), len(cells), [None, pa.py_buffer(ends), joined])
     shapes = pa.array([cell["shape"] for cell in cells], CELL.field("shape").type)
     return pa.StructArray.from_arrays([shapes, content], fields=list(CELL))

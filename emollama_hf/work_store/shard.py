@@ -1,17 +1,17 @@
 """One shard of the work store: what some rows came to in some stages, written once and never changed.
 
-manifest.json             keys of the rows, failures, size and hashes of each file, versions; ends with its own digest
+manifest.json             keys of the rows, failures, size and hash of each file, versions; ends with its own digest
 {stage}.arrow             the stage's columns as `datasets` declares them, a row for each computed key
 {stage}.pictures.arrow    its columns that show faces, compressed; it may be deleted, the rest stays good
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,19 @@ from emollama_hf.console.logs import package_logger
 from emollama_hf.errors import ClipError, ErrorKind, SafeMessage, StoreError
 from emollama_hf.files.digest import FileState, file_state, json_digest
 from emollama_hf.files.small_file import MANIFEST_BYTES, read_small
-from emollama_hf.files.written_file import Hashes, WrittenFile, is_as_written
+from emollama_hf.files.written_file import WrittenFile, is_as_written
 from emollama_hf.text.plain_names import name_fault
 from emollama_hf.work_store.arrow_columns import to_arrow
+from emollama_hf.work_store.arrow_file import ArrowFile, RowFile, ToArrow
 from emollama_hf.work_store.media_cells import CELL, cells_to_arrow
 
 logger = package_logger(__name__)
 
-FORMAT = 1
+#: 2: files have no sha256 any more, which older versions ask for.
+FORMAT = 2
 MANIFEST = "manifest.json"
 #: What reading something else as a manifest raises.
 NOT_A_MANIFEST = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
-BATCH_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -98,98 +99,53 @@ class StoredSize:
 
     def of(self, outcome: dict[str, Any] | ClipError) -> int:
         """Of one row, pictures as cells; a failure takes none."""
-        if isinstance(outcome, ClipError):
-            return 0
-        size = self._fixed_bytes + sum(len(outcome[name]["zstd"]) for name in self.pictures)
-        return size + sum(np.asarray(outcome[name]).nbytes for name in self._of_any_length)
+        return 0 if isinstance(outcome, ClipError) else self.of_numbers(outcome) + self.of_pictures(outcome)
+
+    def of_numbers(self, row: dict[str, Any]) -> int:
+        return self._fixed_bytes + sum(np.asarray(row[name]).nbytes for name in self._of_any_length)
+
+    def of_pictures(self, row: dict[str, Any]) -> int:
+        return sum(len(row[name]["zstd"]) for name in self.pictures)
 
 
 class _StageWriter:
     def __init__(self, folder: Path, stage: str, features: Features) -> None:
-        self._size = StoredSize(features)
-        self._features = numbers = self._size.numbers
-        self._pictures = self._size.pictures
-        self._writers = {}
-        if numbers:
-            self._writers[f"{stage}.arrow"] = ArrowFile(folder / f"{stage}.arrow", numbers.arrow_schema)
-        if self._pictures:
-            name = f"{stage}.pictures.arrow"
-            self._writers[name] = ArrowFile(folder / name, pa.schema([(one, CELL) for one in self._pictures]))
-        self._stage = stage
+        size = StoredSize(features)
+        self._files: list[RowFile] = []
+        if numbers := size.numbers:
+            types = numbers.arrow_schema
+            file = ArrowFile(folder / f"{stage}.arrow", types)
+            columns: dict[str, ToArrow] = {
+                name: partial(to_arrow, name, feature=kind, arrow_type=types.field(name).type)
+                for name, kind in numbers.items()
+            }
+            self._files.append(RowFile(file, columns, size.of_numbers))
+        if pictures := size.pictures:
+            file = ArrowFile(folder / f"{stage}.pictures.arrow", pa.schema([(name, CELL) for name in pictures]))
+            self._files.append(RowFile(file, dict.fromkeys(pictures, cells_to_arrow), size.of_pictures))
         self._keys: list[str] = []
         self._failed: dict[str, list[str]] = {}
-        self._waiting: list[dict[str, Any]] = []
-        self._waiting_bytes = 0
 
     def add(self, key: str, outcome: dict[str, Any] | ClipError) -> int:
         if isinstance(outcome, ClipError):
             self._failed[key] = [outcome.kind, str(outcome)]
             return 0
         self._keys.append(key)
-        size = self._size.of(outcome)
-        self._waiting.append(outcome)
-        self._waiting_bytes += size
-        if self._waiting_bytes >= BATCH_BYTES:
-            self._flush()
-        return size
+        return sum(one.add(outcome) for one in self._files)
 
     def close(self) -> dict[str, Any]:
-        self._flush()
-        return {
-            "keys": self._keys,
-            "failed": self._failed,
-            "files": {name: writer.close() for name, writer in self._writers.items()},
-        }
+        files = {one.file.name: one.close().to_json() for one in self._files}
+        for one in self._files:
+            if one.rows != len(self._keys):  # after an error of `add`
+                raise ValueError(
+                    f"{one.file.name}: {len(self._keys)} rows were given and {one.rows} written. "
+                    "Nothing of the shard is kept."
+                )
+        return {"keys": self._keys, "failed": self._failed, "files": files}
 
     def abandon(self) -> None:
-        for writer in self._writers.values():
-            writer.abandon()
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        for name, writer in self._writers.items():
-            if name == f"{self._stage}.arrow":
-                columns = [to_arrow(c, [row[c] for row in self._waiting], kind) for c, kind in self._features.items()]
-            else:
-                columns = [cells_to_arrow([row[one] for row in self._waiting]) for one in self._pictures]
-            writer.write_batch(columns)
-        self._waiting, self._waiting_bytes = [], 0
-
-
-class ArrowFile:
-    """An Arrow stream on the disk, as `datasets` maps it into memory."""
-
-    def __init__(self, path: Path, arrow_schema: pa.Schema) -> None:
-        self._schema = arrow_schema
-        self._file = path.open("wb")
-        self._hashes = Hashes()
-        self._stream = pa.ipc.new_stream(pa.PythonFile(self, "w"), arrow_schema)
-
-    def write_batch(self, columns: list[pa.Array]) -> None:
-        self._stream.write_batch(pa.record_batch(columns, schema=self._schema))
-
-    # What Arrow asks of a file: hashing on the way spares reading it again.
-
-    closed = False
-
-    def write(self, block: Any) -> int:
-        self._hashes.update(block)
-        return self._file.write(block)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> dict[str, Any]:
-        self._stream.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return self._hashes.written().to_json()
-
-    def abandon(self) -> None:
-        with contextlib.suppress(OSError):  # what could not be written is not wanted any more
-            self._file.close()
+        for one in self._files:
+            one.file.abandon()
 
 
 @dataclass

@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from emollama_hf.work_store.shard import ArrowFile, Shard, write_manifest
+from emollama_hf.work_store.arrow_file import ArrowFile
+from emollama_hf.work_store.shard import Shard, write_manifest
 
 
 def copy_without(shard: Shard, gone: frozenset[str], folder: Path) -> None:
@@ -39,4 +40,4 @@ def _copy_rows(source: Path, kept: list[bool], target: Path) -> dict[str, Any]:
             rows = batch.filter(mask)
             if rows.num_rows:
                 written.write_batch(rows.columns)
-        return written.close()
+        return written.close().to_json()

@@ -18,6 +18,7 @@ from emollama_hf.errors import StoreError
 from emollama_hf.extraction import assembly
 from emollama_hf.frames.demo_clips import write_demo_clips
 from emollama_hf.stages import EmoLlamaEmbed
+from emollama_hf.work_store.shard import FORMAT
 from tests import second_process
 from tests.encoders.golden import convert_golden
 from tests.extraction.crops import OPTIONS, crops, write_crops
@@ -269,7 +270,7 @@ def test_an_older_run_of_a_newer_version_is_refused(tmp_path: Path, out: Path) -
     ds = crops(tmp_path / "clips", 1)
     computed(ds, out)
     (manifest,) = out.rglob("manifest.json")
-    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 2'))
+    manifest.write_text(manifest.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}'))
     with pytest.raises(StoreError, match="newer emollama_hf"):
         extract(ds, "random-tiny", out=out, **OPTIONS)
 

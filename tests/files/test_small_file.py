@@ -24,7 +24,7 @@ from emollama_hf.files import digest
 from emollama_hf.files.small_file import OddFileError, open_regular, read_small
 from emollama_hf.files.strict_json import read_object
 from emollama_hf.files.tables import read_table
-from emollama_hf.files.written_file import read_written
+from emollama_hf.files.written_file import hashes_of
 from emollama_hf.frames.peak.peak import openface_peak
 from emollama_hf.privacy.scan import scan_file
 from emollama_hf.sharing.names.names_table import read_names
@@ -82,7 +82,7 @@ READERS: dict[str, tuple[Callable[[Path], object], type[Exception]]] = {
     "json": (read_object, OddFileError),
     "labels": (read_table, SourceError),
     "hash": (digest.hash_file, OddFileError),
-    "written file": (read_written, OddFileError),
+    "written file": (hashes_of, OddFileError),
     "weights": (check_not_pointer, ModelError),
     "header": (read_safetensors_header, OddFileError),
     "names": (read_names, ShareError),

@@ -56,6 +56,18 @@ def test_bits_are_kept() -> None:
     np.testing.assert_array_equal(column.storage.flatten().flatten().to_numpy().view(np.uint16), bits.reshape(-1))
 
 
+@pytest.mark.parametrize(
+    "feature", [Array2D((3, 4), "float32"), List(Value("float32"), length=12), List(List(Value("float32"), length=4))]
+)
+def test_a_single_row_is_not_copied(feature: Any) -> None:
+    numbers = np.arange(12, dtype=np.float32).reshape([12] if schema.shape_of(feature) == (12,) else [3, 4])
+    column = to_arrow("one", [numbers], feature)
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    assert storage.buffers()[-1].address == numbers.ctypes.data
+    assert column.to_pylist() == [numbers.tolist()]
+    assert to_arrow("two", [numbers, numbers], feature).to_pylist() == [numbers.tolist()] * 2
+
+
 @given(shape=st.tuples(*[st.integers(1, 5)] * 3))
 def test_every_shape_reads_back(shape: tuple[int, int, int]) -> None:
     rows, *inner = shape

@@ -30,11 +30,17 @@ def test_a_column_is_the_same_whatever_holds_its_bytes(wrapped: type) -> None:
     assert cells_to_arrow([other, cell]).equals(cells_to_arrow([cell, cell]))
 
 
+@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("wrapped", [pa.py_buffer, memoryview])
-def test_the_memory_that_a_cell_came_in_is_let_go_of(wrapped: type) -> None:
+def test_the_memory_that_cells_came_in_is_let_go_of_with_the_column(wrapped: type, count: int) -> None:
     memory = np.zeros(1000, np.uint8)  # as readers send it, a mapped file
     gone = weakref.ref(memory)
-    column = cells_to_arrow([{"shape": [1], "zstd": wrapped(memory)}])  # type: ignore[call-arg]
-    del memory
+    cells = [{"shape": [1], "zstd": wrapped(memory)}] * count  # type: ignore[call-arg]
+    column = cells_to_arrow(cells)
+    at = column.field("zstd").buffers()[2].address
+    assert (at == memory.ctypes.data) is (count == 1), "a single one is not copied"
+    del memory, cells
+    assert (gone() is None) is (count > 1)
+    batch = pa.record_batch([column], names=["crops"])
+    del column, batch
     assert gone() is None
-    assert len(column) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from datasets import Array4D, Features, List, Value
 
 from emollama_hf.errors import ClipError, StoreError
-from emollama_hf.work_store import shard as shard_module
+from emollama_hf.files.digest import hash_file, json_digest
+from emollama_hf.work_store import arrow_file
 from emollama_hf.work_store.media_cells import from_cell, to_cell
-from emollama_hf.work_store.shard import MANIFEST, DamagedShard, Failure, Shard, ShardWriter, write_manifest
+from emollama_hf.work_store.shard import FORMAT, MANIFEST, DamagedShard, Failure, Shard, ShardWriter, write_manifest
 from emollama_hf.work_store.shard_copy import copy_without
 from emollama_hf.work_store.work_store import WorkStore
 
@@ -81,7 +83,7 @@ def test_every_byte_is_on_the_disk_before_the_shard_has_its_name(
 def test_rows_are_in_the_order_of_their_keys_whatever_was_held_in_memory(
     batch_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_module, "BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(arrow_file, "BATCH_BYTES", batch_bytes)
     shard = written(tmp_path / "shard", 5, failed=(2,))
     assert list(shard.computed("embed")) == ["e0", "e1", "e3", "e4"]
     assert list(shard.computed("sample")) == ["s0", "s1", "s3", "s4"]
@@ -94,10 +96,28 @@ def test_rows_are_in_the_order_of_their_keys_whatever_was_held_in_memory(
 
 
 def test_rows_are_held_until_they_have_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_module, "BATCH_BYTES", 36)  # three rows
+    monkeypatch.setattr(arrow_file, "BATCH_BYTES", 36)  # three rows
     shard = written(tmp_path / "shard", 8)
     with pa.memory_map(str(shard.file("embed"))) as file:
         assert [batch.num_rows for batch in pa.ipc.open_stream(file)] == [3, 3, 2]
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 10**6])
+@pytest.mark.parametrize("bad", [{"peak_index": [1, 2]}, {"facemae_frames": {"shape": [1]}}, {}])
+def test_a_row_that_cannot_be_stored_makes_no_shard_of_the_others(
+    bad: dict[str, object], batch_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that it ends publishes what was finished before: keys and rows must not be told apart by it."""
+    monkeypatch.setattr(arrow_file, "BATCH_BYTES", batch_bytes)
+    row = {**pictures(1), **bad} if bad else {"peak_index": 1}
+    store = WorkStore(tmp_path)
+    with store.writing({}) as publisher:
+        publisher.add("sample", WITH_PICTURES, "a", pictures(0))
+        with contextlib.suppress(ValueError, KeyError):  # at once, or when the batch is written
+            publisher.add("sample", WITH_PICTURES, "b", row)
+        with pytest.raises((ValueError, KeyError)):
+            publisher.publish()
+    assert WorkStore(tmp_path).shard_names == []
 
 
 def test_its_size_is_that_of_numbers_and_compressed_pictures(tmp_path: Path) -> None:
@@ -116,7 +136,7 @@ def test_its_size_is_that_of_numbers_and_compressed_pictures(tmp_path: Path) -> 
 def test_a_copy_has_the_other_rows_with_their_own_values(
     gone: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_module, "BATCH_BYTES", 30)  # several batches of several rows
+    monkeypatch.setattr(arrow_file, "BATCH_BYTES", 30)  # several batches of several rows
     shard = written(tmp_path / "old", 5, failed=(2,))
     (tmp_path / "new").mkdir()
     copy_without(shard, frozenset(gone), tmp_path / "new")
@@ -185,11 +205,61 @@ def test_a_manifest_that_was_changed_is_damage_and_one_of_a_newer_version_is_lef
         path.write_text(text)
         with pytest.raises(DamagedShard, match=MANIFEST):
             Shard.open(tmp_path / "shard")
-    path.write_text(json.dumps({**content, "format": 2}))
+    path.write_text(json.dumps({**content, "format": FORMAT + 1}))
     with pytest.raises(StoreError, match="newer emollama_hf"):
         Shard.open(tmp_path / "shard")
     path.write_text(json.dumps(content))
     assert Shard.open(tmp_path / "shard").keys == {"s0", "s1", "e0", "e1"}
+
+
+def as_format_1(folder: Path, hashes: set[str]) -> None:
+    """The manifest as versions wrote it that recorded the sha256 of files, alone or beside xxh3_128."""
+    content = json.loads((folder / MANIFEST).read_text())
+    assert content.pop("sha256") == json_digest(content)
+    for stage in content["stages"].values():
+        for name, file in stage["files"].items():
+            file["sha256"] = hash_file(folder / name)
+            stage["files"][name] = {key: file[key] for key in {"bytes", *hashes}}
+    content["format"] = 1
+    (folder / MANIFEST).write_text(json.dumps({**content, "sha256": json_digest(content)}))
+
+
+@pytest.mark.parametrize("hashes", [{"sha256"}, {"sha256", "xxh3_128"}])
+def test_shards_of_versions_that_recorded_sha256_are_checked_and_copied(hashes: set[str], tmp_path: Path) -> None:
+    written(tmp_path / "old", 3)
+    as_format_1(tmp_path / "old", hashes)
+    shard = Shard.open(tmp_path / "old")
+    for stage in ("embed", "sample"):
+        shard.check(stage)
+    assert shard.pictures_file("sample") is not None
+    (tmp_path / "new").mkdir()
+    copy_without(shard, frozenset(["s0", "e0"]), tmp_path / "new")
+    copy = Shard.open(tmp_path / "new")
+    copy.check("embed")
+    assert table(copy.file("embed")).column("facemae").to_pylist() == [[r, r + 0.25, -r] for r in (1, 2)]
+    content = bytearray(shard.file("embed").read_bytes())
+    content[-9] ^= 1
+    shard.file("embed").write_bytes(content)
+    with pytest.raises(DamagedShard, match=r"embed\.arrow is not as it was written \(other bytes\)"):
+        Shard.open(tmp_path / "old").check("embed")
+
+
+def test_what_an_older_version_would_ask_of_a_file_stands_in_no_shard_that_it_opens(tmp_path: Path) -> None:
+    """Versions of format 1 read `sha256` of each file; they refuse a newer format before."""
+    written(tmp_path / "shard", 1)
+    content = json.loads((tmp_path / "shard" / MANIFEST).read_text())
+    files = [file for stage in content["stages"].values() for file in stage["files"].values()]
+    assert [set(file) for file in files] == [{"bytes", "xxh3_128"}] * 3
+    assert content["format"] > 1
+
+
+def test_a_file_without_a_hash_is_damage(tmp_path: Path) -> None:
+    written(tmp_path / "shard", 1)
+    content = json.loads((tmp_path / "shard" / MANIFEST).read_text())
+    del content["stages"]["embed"]["files"]["embed.arrow"]["xxh3_128"]
+    write_manifest(tmp_path / "shard", content["made_with"], content["stages"])
+    with pytest.raises(DamagedShard, match=r"embed\.arrow"):
+        Shard.open(tmp_path / "shard").check("embed")
 
 
 def test_a_manifest_that_names_files_elsewhere_is_no_shard(tmp_path: Path) -> None:
