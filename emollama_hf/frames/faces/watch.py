@@ -33,7 +33,8 @@ _BLOCK_S, _MOST_BLOCK_S = 0.9, 1.5
 _MOST_FRAMES, _MOST_BYTES = 16, 48 * 2**20
 
 _HALF = 0.25  # of a picture is its half size
-_CLEAR_PIXELS = 40  # of the working picture: sizes below are not found for certain at half its size
+# Of the working picture: sizes below 40 pixels are not found for certain at half its size.
+_CLEAR_FOR_CERTAIN = 1.25 * 40
 
 
 class FaceWatch:
@@ -96,13 +97,18 @@ class FaceWatch:
         if len(frames) < 3:
             return
         people = people_of(frames[0], frames[-1])
-        if not people or not worth_windows(frames[0].working, [pair[0] for pair in people]):
+        if not people or not _may_follow(frames[0].working, [pair[0] for pair in people]):
             middle = len(frames) // 2
             frames[middle].search()
             self._fill(frames[: middle + 1])
             self._fill(frames[middle:])
             return
         Following(frames, people).run(self._detections, self._crops)
+
+
+def _may_follow(working: WorkingPicture, people: Sequence[Face]) -> bool:
+    """Whether there is a cheaper look at everybody than searching: in windows, or at half the size."""
+    return worth_windows(working, people) or all(face.size >= _CLEAR_FOR_CERTAIN for face in people)
 
 
 def _search_again(frame: WatchedFrame, expected: Sequence[Face]) -> None:
@@ -112,11 +118,11 @@ def _search_again(frame: WatchedFrame, expected: Sequence[Face]) -> None:
     that no small one that it may miss could be the one that the clip is about.
     """
     working = frame.working
-    if expected and frame.allowance.allows(_HALF):
+    if expected and worth_windows(working, expected) and frame.allowance.allows(_HALF):
         frame.faces = clear_faces(working)
         frame.allowance.spend(_HALF)
         weights = frame.weights()
-        smallest = 1.25 * _CLEAR_PIXELS / np.sqrt(working.size[0] * working.size[1])  # as sure, frontal and central
+        smallest = _CLEAR_FOR_CERTAIN / np.sqrt(working.size[0] * working.size[1])  # as sure, frontal and central
         if weights and max(weights) >= smallest and all(nearest_face(frame.faces, one, FAR) for one in expected):
             followed = likely_faces(frame.small())
             exact = frame.in_windows(followed)
