@@ -98,18 +98,13 @@ class FaceWatch:
         if len(frames) < 3:
             return
         people = people_of(frames[0], frames[-1])
-        if not people or not _may_follow(frames[0].working, [pair[0] for pair in people]):
+        if not people or not worth_windows(frames[0].working, [pair[0] for pair in people]):
             middle = len(frames) // 2
             frames[middle].search()
             self._fill(frames[: middle + 1])
             self._fill(frames[middle:])
             return
         Following(frames, people).run(self._detections, self._crops)
-
-
-def _may_follow(working: WorkingPicture, people: Sequence[Face]) -> bool:
-    """Whether there is a cheaper look at everybody than searching: in windows, or at half the size."""
-    return worth_windows(working, people) or all(face.size >= _CLEAR_FOR_CERTAIN for face in people)
 
 
 def _search_again(frame: WatchedFrame, expected: Sequence[Face]) -> None:

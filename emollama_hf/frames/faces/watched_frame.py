@@ -11,7 +11,7 @@ from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.detect import all_faces
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.tracks import SeenFrame, face_weight
-from emollama_hf.frames.faces.windows import in_windows, window_share
+from emollama_hf.frames.faces.windows import in_windows, window_pixels
 from emollama_hf.frames.working_picture import WorkingPicture
 
 
@@ -59,8 +59,9 @@ class WatchedFrame:
 
     def in_windows(self, guesses: Sequence[Face], roughly: bool = False) -> list[Face] | None:
         """`windows.in_windows` in this frame; None, too, where it must not be tried."""
-        share = window_share(self.working, guesses, roughly)
-        if share is None or not self.allowance.allows(share):
+        width, height = self.working.size
+        share = window_pixels(self.working, guesses) / (width * height) / (4 if roughly else 1)
+        if not self.allowance.allows(share):
             return None
         self.allowance.spend(share)
         return in_windows(self.working, guesses, roughly)

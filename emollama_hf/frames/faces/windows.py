@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emollama_hf.frames.faces.continuation import box_overlaps
-from emollama_hf.frames.faces.detect import clear_faces, faces_in, window_of
+from emollama_hf.frames.faces.detect import faces_in, window_of
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.working_picture import WorkingPicture
 
@@ -27,11 +27,10 @@ _SAME = 0.3  # overlap of two boxes of one face
 def in_windows(working: WorkingPicture, guesses: Sequence[Face], roughly: bool = False) -> list[Face] | None:
     """All faces around the guesses, each found in a window; None unless all of the guesses are among them.
 
-    roughly: at half the size, and the whole picture where windows are not worth it; the faces are still guesses then,
-    but good ones.
+    roughly: at half the size; the faces are still guesses then, but good ones.
     """
     if not worth_windows(working, guesses):
-        return _in_whole(working, guesses) if roughly else None
+        return None
     found: list[Face] = []
     for guess in guesses:
         if nearest_face(found, guess, NEAR / 2) is not None:
@@ -41,29 +40,10 @@ def in_windows(working: WorkingPicture, guesses: Sequence[Face], roughly: bool =
         if nearest is None:
             return None
         found += [face for face in faces if face is nearest or _is_whole(face, window, working)]
-    return _if_all(distinct(found), guesses, roughly)
-
-
-def _in_whole(working: WorkingPicture, guesses: Sequence[Face]) -> list[Face] | None:
-    """The rough look for faces that nearly fill the picture: at half its size, nothing is left out."""
-    return _if_all(clear_faces(working), guesses, roughly=True)
-
-
-def _if_all(found: list[Face], guesses: Sequence[Face], roughly: bool) -> list[Face] | None:
-    nearest = [nearest_face(found, guess, NEAR) for guess in guesses]
-    if any(face is None for face in nearest) or len({id(face) for face in nearest}) < len(guesses):
-        return None  # lost, or people who meet: one face in the place of two
+    found = distinct(found)
+    if len({id(nearest_face(found, guess, NEAR)) for guess in guesses}) < len(guesses):
+        return None  # people who meet: one face in the place of two
     return [replace(face, is_guess=roughly) for face in found]
-
-
-def window_share(working: WorkingPicture, guesses: Sequence[Face], roughly: bool) -> float | None:
-    """How much `in_windows` searches, of what searching the picture takes; None where it searches nothing."""
-    of_picture = 1.0
-    if worth_windows(working, guesses):
-        of_picture = window_pixels(working, guesses) / (working.size[0] * working.size[1])
-    elif not roughly:
-        return None
-    return of_picture / 4 if roughly else of_picture
 
 
 def worth_windows(working: WorkingPicture, faces: Sequence[Face]) -> bool:

@@ -34,10 +34,13 @@ class CountingNetwork:
         return opencv_network().rows(bgr)
 
 
-def watched(pictures: Frames, fps: float, every: int = 3) -> tuple[list[WatchedFrame], int]:
-    """All frames with their faces, every third of which needs a detection; and the pixels that were searched."""
+def watched(pictures: Frames, fps: float, every: int = 3, crops: range | None = None) -> tuple[list[WatchedFrame], int]:
+    """All frames with their faces, every third of which needs a detection; and the pixels that were searched.
+
+    crops: the frames that are cropped, all if not said.
+    """
     detections = range(0, len(pictures), every)
-    watch, network = FaceWatch(detections, range(len(pictures))), CountingNetwork()
+    watch, network = FaceWatch(detections, crops or range(len(pictures))), CountingNetwork()
     found: list[WatchedFrame] = []
     with searching_with(network):
         for number, pixels in enumerate(pictures):
@@ -123,6 +126,19 @@ def test_a_third_of_the_pixels_is_enough_for_one_person(still):
     _, everything = searched(pictures)
     assert pixels < (0.15 if still else 0.3) * everything
     assert all(frame.faces for frame in found)
+
+
+def test_ratings_far_from_crops_take_fewer_pixels_and_those_beside_them_are_looked_at():
+    pictures = scene(swaying(0, 240, 60, 0.4), seconds=2)
+    _, all_cropped = watched(pictures, 24, every=12)
+    found, pixels = watched(pictures, 24, every=12, crops=range(0, len(pictures), 12))
+    assert pixels < 0.85 * all_cropped
+    expected, _ = searched(pictures)
+    for frame in found:
+        (face,), (truth,) = frame.seen().faces, expected[frame.number]
+        assert overlap(face, truth) > 0.7
+        if min(frame.number % 12, -frame.number % 12) <= 2:
+            assert not face.is_guess, "a crop is smoothed with it"
 
 
 def test_what_needs_a_detection_is_never_a_guess():
