@@ -28,22 +28,26 @@ Place = tuple[float, float, float]
 class ComparedClip:
     """A clip's file and the truth about it.
 
-    places: of everybody whose face is drawn in each frame.  smiles: whether there is a peak to be found.
+    places: of everybody whose face is drawn in each frame.
+    smiles: how broadly the face smiles in each frame, 0..1; None where nobody's expression changes.
     """
 
     path: Path
     places: Callable[[int], list[Place]]
-    smiles: bool
+    smiles: NDArray[np.float64] | None = None
 
 
 def draw(kind: str, number: int, path: Path) -> ComparedClip:
     """Write one clip of a kind of `KINDS`."""
-    if kind in moving_faces.KINDS:
-        return _crowd(kind, number, path)
+    return _crowd(kind, number, path) if kind in moving_faces.KINDS else draw_alone(kind, number, path)
+
+
+def draw_alone(kind: str, number: int, path: Path, preset: str = "veryfast", crf: int = 20) -> ComparedClip:
+    """Write one clip of a kind of `ALONE`. preset, crf: x264's."""
     rng = np.random.default_rng([list(KINDS).index(kind), number])
-    face = _ALONE[kind](rng)
-    write_video(path, face.frames(rng), fps=face.fps, options={"preset": "veryfast", "crf": "20"})
-    return ComparedClip(path, partial(_place_alone, face), smiles=True)
+    face = ALONE[kind](rng)
+    write_video(path, face.frames(rng), fps=face.fps, options={"preset": preset, "crf": str(crf)})
+    return ComparedClip(path, partial(_place_alone, face), np.array([pose.smile for pose in face.poses]))
 
 
 def _place_alone(face: DrawnFace, number: int) -> list[Place]:
@@ -61,7 +65,7 @@ def _crowd(kind: str, number: int, path: Path) -> ComparedClip:
         shot = int(np.searchsorted(starts, frame, side="right")) - 1
         return _places_in(shots[shot], float(frame - starts[shot]) / fps)
 
-    return ComparedClip(path, places, smiles=False)
+    return ComparedClip(path, places)
 
 
 def _places_in(scene: Scene, time_s: float) -> list[Place]:
@@ -133,7 +137,8 @@ def _drawn(poses: list[FacePose], light: float = 0.8, grain: float = 3.0) -> Dra
     return DrawnFace(poses, (640, 480), light=light, grain=grain)
 
 
-_ALONE: dict[str, Callable[[np.random.Generator], DrawnFace]] = {
+#: Kinds of one face that smiles.
+ALONE: dict[str, Callable[[np.random.Generator], DrawnFace]] = {
     "expression": _expression,
     "dark": _dark,
     "small (8 %)": _small,
@@ -142,4 +147,4 @@ _ALONE: dict[str, Callable[[np.random.Generator], DrawnFace]] = {
     "profile": _profile,
     "away_and_back": _away_and_back,
 }
-KINDS = (*moving_faces.KINDS, *_ALONE)
+KINDS = (*moving_faces.KINDS, *ALONE)

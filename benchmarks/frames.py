@@ -30,7 +30,8 @@ from benchmarks.drawn_faces import DrawnFace, Frame, smiling, with_grain
 from benchmarks.frames_steps import REST, STEPS, timed_steps
 from benchmarks.markdown_part import add_option, part_asked_for
 from benchmarks.searched_everywhere import sample as searched_everywhere
-from emollama_hf.frames import SampleSettings, even_indices, open_video, sample_clip, segment_indices
+from emollama_hf.frames import SampleSettings, open_video, sample_clip
+from emollama_hf.frames.sample import plan_clip
 from tests import videos
 
 SIZES = {"480p": (640, 480), "1080p": (1920, 1080)}
@@ -116,10 +117,12 @@ def in_new_process(function: Callable[..., dict[str, Any]], *args: Any) -> dict[
 
 def clip_times(path: Path, rounds: int) -> dict[str, Any]:
     """Processor seconds of a clip, warm, and what they are to each other."""
+    with open_video(path) as clip:
+        numbers = [frame.number for frame in plan_clip(clip, SETTINGS).frames]
     turns: dict[str, Callable[[Path], dict[str, float]]] = {
         "before": lambda path: stage_steps(path, VERSIONS["before"]),
         "after": lambda path: stage_steps(path, VERSIONS["after"]),
-        "reading": lambda path: {"reading": reading_seconds(path)},
+        "reading": lambda path: {"reading": reading_seconds(path, numbers)},
     }
     for turn in turns.values():
         turn(path)
@@ -157,13 +160,11 @@ def stage_steps(path: Path, sample: Callable[..., object]) -> dict[str, float]:
     return timer.seconds
 
 
-def reading_seconds(path: Path) -> float:
+def reading_seconds(path: Path, numbers: Sequence[int]) -> float:
     """Processor seconds of opening a clip and decoding the frames that the stage looks at."""
     start = time.process_time()
     with open_video(path) as clip:
-        count = clip.info.frame_count
-        candidates = even_indices(count, min(count, SETTINGS.peak_candidates))
-        for _ in clip.pictures(sorted({*even_indices(count), *segment_indices(count), *candidates})):
+        for _ in clip.pictures(numbers):
             pass
     return time.process_time() - start
 

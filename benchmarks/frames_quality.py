@@ -10,7 +10,8 @@ landmarks_facemae, landmarks_videomae: how far eyes and mouth corners lie apart 
 pixels of 112, by the encoder that the crops are for: median and 90th percentile.
 coverage_before, coverage_after: means.  most_lost, most_gained: of one clip.
 peaks_near: share of the clips whose two peaks are at most 5 % of the clip apart. Only where an expression comes and
-goes: with one expression all frames tie.
+goes: with one expression all frames tie.  broadest_before, broadest_after: share of them whose peak is at most 5 % of
+the clip from the broadest smile that was drawn.
 truth_before, truth_after: from the face's middle to where the nearest face was drawn, in widths of that: median and
 90th percentile of all frames that are cropped.
 """
@@ -86,6 +87,7 @@ class Comparison:
     landmarks_videomae: list[float] = field(default_factory=list)
     coverage: tuple[float, float] = (0.0, 0.0)
     peaks_apart: float | None = None
+    from_broadest: tuple[float, float] | None = None
     truth: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
 
 
@@ -124,8 +126,10 @@ def compared(clip: ComparedClip) -> Comparison:
         if drawn:
             for distances, place in zip(result.truth, (theirs, ours), strict=True):
                 distances.append(_distance(place, drawn))
-    if clip.smiles:
+    if clip.smiles is not None:
         result.peaks_apart = abs(before.plan.peak - after.plan.peak) / count
+        broadest = int(clip.smiles.argmax())
+        result.from_broadest = (abs(before.plan.peak - broadest) / count, abs(after.plan.peak - broadest) / count)
     return result
 
 
@@ -192,10 +196,16 @@ def summary(kind: str, found: Sequence[Comparison]) -> dict[str, Any]:
         "coverage_after": round(float(coverage[:, 1].mean()), 3),
         "most_lost": round(float(max(-gained.min(), 0.0)) + 0.0, 3),
         "most_gained": round(float(max(gained.max(), 0.0)), 3),
-        "peaks_near": round(float(np.mean(np.array(apart) <= _NEAR_PEAK)), 3) if apart else None,
+        "peaks_near": _near(apart),
+        "broadest_before": _near([one.from_broadest[0] for one in found if one.from_broadest]),
+        "broadest_after": _near([one.from_broadest[1] for one in found if one.from_broadest]),
         "truth_before": _percentiles([value for one in found for value in one.truth[0]], 50, 90),
         "truth_after": _percentiles([value for one in found for value in one.truth[1]], 50, 90),
     }
+
+
+def _near(apart: Sequence[float]) -> float | None:
+    return round(float(np.mean(np.array(apart) <= _NEAR_PEAK)), 3) if apart else None
 
 
 def _percentiles(values: Sequence[float], *which: int) -> list[float] | None:
@@ -214,6 +224,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
         "coverage before, after",
         "most lost, gained",
         "peaks within 5 %",
+        "at the broadest smile before, after",
         "from the truth before: median, 90th",
         "after",
     )
@@ -233,6 +244,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
             f"{line['coverage_before']:.3f}, {line['coverage_after']:.3f}",
             f"{line['most_lost']:.3f}, {line['most_gained']:.3f}",
             "" if near is None else f"{100 * near:.0f} %",
+            "" if near is None else f"{100 * line['broadest_before']:.0f}, {100 * line['broadest_after']:.0f} %",
             _pair(line["truth_before"], 3),
             _pair(line["truth_after"], 3),
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,16 @@ from emollama_hf.frames.faces.shots import Look
 from emollama_hf.frames.opencv import one_thread
 
 _SIDE = 32  # of the thumbnail, in pixels
+
+
+class _Look(Look):
+    @cached_property
+    def colours(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        thumbnail, grey = self.thumbnail, self.thumbnail.mean(2)
+        # The offset keeps the noise of nearly black pixels from looking like colours.
+        shares = (thumbnail[..., :2] + 4) / (thumbnail.sum(2, keepdims=True) + 12)
+        red, green = (np.clip((shares[..., i] - 0.13) / 0.4, 0, 1) for i in (0, 1))
+        return _histogram([red, green], (10, 10)), _histogram([np.clip(grey / (grey.mean() + 4) / 2.5, 0, 1)], (12,))
 
 
 def look_at(pixels: NDArray[np.uint8]) -> Look:
@@ -23,12 +35,9 @@ def look_at(pixels: NDArray[np.uint8]) -> Look:
     structure = grey - grey.mean()
     length = float(np.linalg.norm(structure))
     structure = structure / length if length > 1e-3 * _SIDE else np.zeros_like(structure)
-    # The offset keeps the noise of nearly black pixels from looking like colours.
-    shares = (thumbnail[..., :2] + 4) / (thumbnail.sum(2, keepdims=True) + 12)
-    red, green = (np.clip((shares[..., i] - 0.13) / 0.4, 0, 1) for i in (0, 1))
-    chromaticity = _histogram([red, green], (10, 10))
-    brightness = _histogram([np.clip(grey / (grey.mean() + 4) / 2.5, 0, 1)], (12,))
-    return Look((pixels.shape[0], pixels.shape[1]), structure, (chromaticity, brightness))
+    look = _Look((pixels.shape[0], pixels.shape[1]), structure, thumbnail)
+    _ = look.colours  # version 2 counted them for every frame
+    return look
 
 
 def _histogram(values: list[NDArray[np.float32]], bins: tuple[int, ...]) -> NDArray[np.float32]:

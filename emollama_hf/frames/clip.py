@@ -67,6 +67,9 @@ class Clip(Protocol):
     def frames(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """`pictures` as (H, W, 3) uint8 RGB arrays."""
 
+    def read_anyway(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of each frame, whether it is cheaper to read than its neighbours, since reading these takes it, too."""
+
     def time_of(self, number: int) -> float:
         """Seconds from the first frame to a frame; nan where nothing is known of times."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,16 @@ class FrameView:
 
 def inside(area: ArrayLike, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, right, bottom in whole pixels of the part of an area, x1 y1 x2 y2, in a frame; at least one pixel."""
-    x1, y1, x2, y2 = (float(v) for v in np.asarray(area))
-    left, top = int(np.clip(np.floor(x1), 0, width - 1)), int(np.clip(np.floor(y1), 0, height - 1))
-    right, bottom = int(np.clip(np.ceil(x2), left + 1, width)), int(np.clip(np.ceil(y2), top + 1, height))
+    # Plain numbers: numpy takes ten times as long for four of them.
+    x1, y1, x2, y2 = np.asarray(area, np.float64).tolist()
+    left, right = _span(x1, x2, width)
+    top, bottom = _span(y1, y2, height)
     return left, top, right, bottom
+
+
+def _span(start: float, end: float, length: int) -> tuple[int, int]:
+    first = math.floor(min(max(start, 0.0), length - 1.0))
+    return first, math.ceil(min(max(end, first + 1.0), length))
 
 
 def resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from emollama_hf.frames.held import HeldFrames
 from emollama_hf.frames.peak.expression import patch_of, whole_patch
 from emollama_hf.frames.peak.peak import fixed_peak, most_expressive
 from emollama_hf.frames.peak.rating import ExpressionRating
-from emollama_hf.frames.sampling import even_indices, segment_indices
+from emollama_hf.frames.sampling import candidate_indices, even_indices, segment_indices
 from emollama_hf.frames.settings import DEFAULT_SETTINGS, SampleSettings
 
 _ROUNDING = 1e-6  # of a number of frames
@@ -155,7 +155,7 @@ def _choose_numbers(
     peak = fixed_peak(clip, settings, peak_value, clip_name)
     candidates: set[int] = set()
     if peak is None:
-        candidates = set(even_indices(count, min(count, settings.peak_candidates)).tolist())
+        candidates = set(candidate_indices(count, settings.peak_candidates, crops, clip.read_anyway).tolist())
     whole = set() if peak is None else {peak}
     if settings.faces == "none" or settings.crop == "none":
         whole |= set(crops)

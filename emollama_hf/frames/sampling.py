@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import numpy as np
 from numpy.typing import NDArray
+
+_MOST_MOVED = 3  # frames: an eighth of a second, in which an expression hardly changes
 
 
 def even_indices(n: int, count: int = 16) -> NDArray[np.int64]:
@@ -44,6 +48,34 @@ def segment_indices(n: int, segments: int = 8, duration: int = 2) -> NDArray[np.
         starts = np.floor(t / 2 + t * np.arange(segments)).astype(np.int64)
     indices = (starts[:, None] + np.arange(duration)).reshape(-1)
     return np.minimum(indices, n - 1)
+
+
+def candidate_indices(
+    n: int, count: int, looked_at: Collection[int], read_anyway: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+) -> NDArray[np.int64]:
+    """Frame numbers among which the peak is chosen: evenly spaced, then moved by a few frames to cheaper ones.
+
+    Each goes to the nearest frame that is looked at in any case, else to the nearest that is read in any case, else it
+    stays. None goes further than 3 frames, nor so far that it could meet the next.
+
+    n: frames in the clip, at least 1.  count: how many numbers to return, at most; at least 1.
+    looked_at: numbers of frames that are needed for something else.  read_anyway: as `Clip.read_anyway`.
+    Returns (min(n, count),) int64, ascending, without repetition, in 0..n-1.
+
+        >>> candidate_indices(9, 3, {1, 5}, lambda numbers: numbers == 7)
+        array([1, 5, 7])
+    """
+    even = even_indices(n, min(n, count))
+    gap = int(np.diff(even).min()) if len(even) > 1 else 1
+    reach = min(_MOST_MOVED, (gap - 1) // 2)
+    steps = np.array(sorted(range(-reach, reach + 1), key=abs))
+    near = even[:, None] + steps
+    inside = (near >= 0) & (near < n)
+    numbers = np.clip(near, 0, n - 1)
+    cost = np.where(read_anyway(numbers.reshape(-1)).reshape(near.shape), 1, 2)
+    cost = np.where(np.isin(numbers, list(looked_at)), 0, cost)
+    best = np.argmin(np.where(inside, cost, 3), axis=1)  # the first of equals, and so the nearest
+    return near[np.arange(len(even)), best]
 
 
 def _at_least_one(**counts: int) -> None:

@@ -27,7 +27,7 @@ class SampleSettings:
         "none" (the whole frame; faces are still detected and reported). Read with faces="detect" only.
     peak: "expressive", "middle" (frame n // 2), "first", "column:NAME" (a frame number or a time in seconds) or
         "openface:DIR" (a folder with one OpenFace CSV a clip).
-    peak_candidates: how many evenly spaced frames peak="expressive" looks at, at most.
+    peak_candidates: how many frames, about evenly spaced, peak="expressive" looks at, at most.
     fps: frames for FaceMAE a second of the clip, instead of `num_frames`.
     Raises ValueError for anything else, with the valid values.
     """

@@ -47,6 +47,11 @@ class WorkingPicture:
         """(h / 2, w / 2, 3) uint8 RGB, rounded up."""
         return resized(self.pixels, *(-(-side // 2) for side in self.size))
 
+    @cached_property
+    def quarter(self) -> NDArray[np.uint8]:
+        """(h / 4, w / 4, 3) uint8 RGB, rounded up."""
+        return resized(self.half, *(-(-side // 4) for side in self.size))
+
     @property
     def to_frame(self) -> NDArray[np.float32]:
         """(2,) float32, x y: from these pixels to the frame's. Rounding has changed the two axes differently."""

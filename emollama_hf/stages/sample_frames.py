@@ -151,7 +151,7 @@ class SampleFrames(Stage):
             "box" (square around the face) or "none" (whole frame).
         peak: "expressive", "middle", "first", "column:NAME" (int: frame number, float: seconds) or "openface:DIR"
             (DIR/{clip}.csv: the largest sum of action unit intensities).
-        peak_candidates: number of evenly spaced frames among which "expressive" chooses.
+        peak_candidates: number of frames, about evenly spaced, among which "expressive" chooses.
         input: "video" or "frames", for data sets that have both columns.
         pixel_range: "0-1" or "0-255", required for float `frames`.
         channel_order: "rgb", or "bgr" for arrays that OpenCV wrote.

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import followed_clips, frames, frames_quality
+from benchmarks import encoded_again, followed_clips, frames, frames_quality
 from benchmarks.frames_steps import REST, STEPS, StepTimer, timed_steps
 from benchmarks.markdown_part import MarkdownPart
 from benchmarks.searched_everywhere import sample as searched_everywhere
-from emollama_hf.frames import open_video, sample_clip
+from emollama_hf.frames import even_indices, open_video, sample_clip
 from emollama_hf.frames import sample as following
 from emollama_hf.frames.faces.tracks import link_tracks
 from emollama_hf.frames.video.decode import VideoClip
@@ -83,7 +83,7 @@ def test_function_that_is_gone_is_named(monkeypatch):
 def test_plan_is_what_the_sample_is_cut_by(clip, version):
     with open_video(clip) as opened:
         plan, sample = version.plan_clip(opened), version.sample_clip(opened)
-    numbers = frames.even_indices(sample.info.frame_count)
+    numbers = even_indices(sample.info.frame_count)
     np.testing.assert_array_equal(plan.crops.boxes(numbers), sample.face_boxes)
     assert plan.peak == sample.peak_index
 
@@ -171,3 +171,11 @@ def test_readme_has_the_parts():
     readme = Path(frames.__file__).parent / "README.md"
     for name in ("frames steps", "frames quality"):
         MarkdownPart(readme, name)
+
+
+def test_peaks_of_one_clip_encoded_thrice_are_compared_with_the_first(monkeypatch):
+    monkeypatch.setattr(encoded_again, "ENCODINGS", (("ultrafast", 30), ("ultrafast", 30)))
+    (before,), (after,) = encoded_again.distances_of("expression", 0).values()
+    assert before == after == 0  # the same bytes
+    line = encoded_again.summary("expression", {"before": [0.0, 0.04, 0.3], "after": [0.0, 0.0, 0.06]})
+    assert line == {"kind": "expression", "pairs": 3, "near_before": 2, "near_after": 2}

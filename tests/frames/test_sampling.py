@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emollama_hf.frames import even_indices, segment_indices
+from emollama_hf.frames.sampling import candidate_indices
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "outputs" / "sampling_table.npz"
 
@@ -35,6 +36,23 @@ def test_segment_indices_are_runs_inside_the_clip(n, segments, duration):
     runs = indices.reshape(segments, duration)
     assert (np.diff(runs, axis=1) <= 1).all()
     assert (np.diff(runs[:, 0]) >= 0).all()
+
+
+@given(n=st.integers(1, 3000), count=st.integers(1, 100), every=st.integers(1, 9))
+def test_candidates_stay_apart_and_near_even_places_and_prefer_what_is_there(n, count, every):
+    looked_at, anyway = set(range(0, n, every * 7)), set(range(0, n, every))
+    numbers = candidate_indices(n, count, looked_at, lambda some: np.isin(some, list(anyway)))
+    even = even_indices(n, min(n, count))
+    assert (np.diff(numbers) > 0).all()
+    assert 0 <= numbers[0] <= numbers[-1] < n
+    moved = np.abs(numbers - even)
+    reach = min(3, (int(np.diff(even).min()) - 1) // 2) if len(even) > 1 else 0
+    assert moved.max() <= reach
+    for number, place in zip(numbers.tolist(), even.tolist(), strict=True):
+        near = set(range(place - reach, place + reach + 1))
+        best = looked_at & near or anyway & near or {place}
+        assert number in best
+        assert abs(number - place) == min(abs(one - place) for one in best)
 
 
 @pytest.mark.parametrize("n", [0, -3])

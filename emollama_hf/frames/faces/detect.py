@@ -37,16 +37,20 @@ def all_faces(working: WorkingPicture) -> list[Face]:
     Source: YuNet 2023mar of the OpenCV Zoo, at 640 pixels and, where nothing is found, again at 320 (recall falls for
     faces that are large in the network's input). Landmarks of tilted faces are looked for again upright.
     """
-    faces = _faces(face_network().rows(_bgr(working.pixels)))
+    faces = _faces_of(working.pixels)
     if not faces:
-        return _at_half_size(working, look_again=True)
+        return _to_working(working, working.half, _upright(working.half, _faces_of(working.half)))
     return _upright(working.pixels, faces)
 
 
-def clear_faces(working: WorkingPicture) -> list[Face]:
+def clear_faces(working: WorkingPicture, quarter: bool = False) -> list[Face]:
     """Faces that are found at half the size, at a quarter of the time of `all_faces`, and less exactly: not the small
-    ones."""
-    return _at_half_size(working, look_again=False)
+    ones.
+
+    quarter: at a quarter of the size and a sixteenth of the time, and only the large ones.
+    """
+    small = working.quarter if quarter else working.half
+    return _to_working(working, small, _faces_of(small))
 
 
 def faces_in(
@@ -61,13 +65,13 @@ def faces_in(
     """
     window = window_of(working, box)
     x1, y1, x2, y2 = (-(-window // 2) if roughly else window).tolist()
-    part = (working.half if roughly else working.pixels)[y1:y2, x1:x2]
-    corner, ratio = np.array([x1, y1], np.float32), _from_half(working) if roughly else np.ones(2, np.float32)
+    searched = working.half if roughly else working.pixels
+    corner = np.array([x1, y1], np.float32)
     faces = [
-        replace(f, box=f.box + np.tile(corner, 2), landmarks=f.landmarks + corner).scaled(ratio)
-        for f in _faces(face_network().rows(_bgr(part)))
+        replace(f, box=f.box + np.tile(corner, 2), landmarks=f.landmarks + corner)
+        for f in _faces_of(searched[y1:y2, x1:x2])
     ]
-    return faces if roughly else _upright(working.pixels, faces), window
+    return _to_working(working, searched, faces) if roughly else _upright(searched, faces), window
 
 
 def window_of(working: WorkingPicture, box: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -78,16 +82,16 @@ def window_of(working: WorkingPicture, box: NDArray[np.floating]) -> NDArray[np.
     return np.minimum(np.concatenate([low, high]), limits).astype(np.int64)
 
 
-def _at_half_size(working: WorkingPicture, look_again: bool) -> list[Face]:
-    faces = _faces(face_network().rows(_bgr(working.half)))
-    if look_again:
-        faces = _upright(working.half, faces)
-    return [face.scaled(_from_half(working)) for face in faces]
+def _to_working(working: WorkingPicture, small: NDArray[np.uint8], faces: list[Face]) -> list[Face]:
+    """Faces of a smaller picture of the same frame, in pixels of the working picture."""
+    height, width = small.shape[:2]
+    ratio = np.array([working.size[0] / width, working.size[1] / height], np.float32)
+    return [face.scaled(ratio) for face in faces]
 
 
-def _from_half(working: WorkingPicture) -> NDArray[np.float32]:
-    height, width = working.half.shape[:2]
-    return np.array([working.size[0] / width, working.size[1] / height], np.float32)
+def _faces_of(pixels: NDArray[np.uint8]) -> list[Face]:
+    """Faces of a picture or a part of one, (H, W, 3) uint8 RGB, as they are found at first."""
+    return _faces(face_network().rows(_bgr(pixels)))
 
 
 def _bgr(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -125,7 +129,7 @@ def _look_again_upright(pixels: NDArray[np.uint8], face: Face) -> Face:
     side = (_UPRIGHT_SIDE, _UPRIGHT_SIDE)
     with one_thread():
         turned = np.asarray(cv2.warpAffine(pixels, matrix, side, flags=cv2.INTER_LINEAR), np.uint8)
-    upright = _faces(face_network().rows(_bgr(turned)))
+    upright = _faces_of(turned)
     near = [f for f in upright if np.abs(f.centre - middle).max() < _UPRIGHT_FACE / 2]
     if not near:
         return face

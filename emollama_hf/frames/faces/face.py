@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,13 @@ class Face:
     appearance: NDArray[np.float32] | None = None
     is_guess: bool = False
 
-    @property
+    @cached_property
     def size(self) -> float:
         """Square root of the box's area, in pixels."""
         width, height = self.box[2:] - self.box[:2]
         return float(np.sqrt(max(width, 0.0) * max(height, 0.0)))
 
-    @property
+    @cached_property
     def centre(self) -> NDArray[np.float32]:
         """(2,) float32, x y of the box's middle."""
         return ((self.box[:2] + self.box[2:]) / 2).astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,22 @@ class Look:
 
     size: (height, width) of the frame in pixels.
     structure: (32, 32) float32 brightness, mean 0 and length 1 (all 0 for a flat picture).
-    colours: two histograms, float32 with sum 1: (100,) of chromaticity, (12,) of brightness relative to its mean.
+    thumbnail: (32, 32, 3) float32 red, green, blue.
     """
 
     size: tuple[int, int]
     structure: NDArray[np.float32]
-    colours: tuple[NDArray[np.float32], NDArray[np.float32]]
+    thumbnail: NDArray[np.float32]
+
+    @cached_property
+    def colours(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Two histograms, float32 with sum 1: (100,) of chromaticity, (12,) of brightness relative to its mean."""
+        total = _total(self.thumbnail)
+        grey = total / 3
+        # The offset keeps the noise of nearly black pixels from looking like colours.
+        red, green = (np.clip(((self.thumbnail[..., i] + 4) / (total + 12) - 0.13) / 0.4, 0, 1) for i in (0, 1))
+        chromaticity = _histogram([red, green], (10, 10))
+        return chromaticity, _histogram([np.clip(grey / (grey.mean() + 4) / 2.5, 0, 1)], (12,))
 
 
 def look_at(pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Look:
@@ -49,16 +59,15 @@ def look_at(pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> L
         few = (-(-pixels.shape[1] // step), -(-pixels.shape[0] // step))
         small = cv2.resize(pixels, few, interpolation=cv2.INTER_NEAREST)
         thumbnail = cv2.resize(small, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    total = thumbnail[..., 0] + thumbnail[..., 1] + thumbnail[..., 2]
-    grey = total / 3
+    grey = _total(thumbnail) / 3
     structure = grey - grey.mean()
     length = float(np.linalg.norm(structure))
     structure = structure / length if length > 1e-3 * _SIDE else np.zeros_like(structure)
-    # The offset keeps the noise of nearly black pixels from looking like colours.
-    red, green = (np.clip(((thumbnail[..., i] + 4) / (total + 12) - 0.13) / 0.4, 0, 1) for i in (0, 1))
-    chromaticity = _histogram([red, green], (10, 10))
-    brightness = _histogram([np.clip(grey / (grey.mean() + 4) / 2.5, 0, 1)], (12,))
-    return Look(size or (pixels.shape[0], pixels.shape[1]), structure, (chromaticity, brightness))
+    return Look(size or (pixels.shape[0], pixels.shape[1]), structure, thumbnail)
+
+
+def _total(thumbnail: NDArray[np.float32]) -> NDArray[np.float32]:
+    return thumbnail[..., 0] + thumbnail[..., 1] + thumbnail[..., 2]
 
 
 def _histogram(values: Sequence[NDArray[np.floating]], bins: tuple[int, ...]) -> NDArray[np.float32]:
@@ -107,6 +116,8 @@ def is_cut(a: Look, b: Look, gap_s: float) -> bool:
     """
     if a.size != b.size:
         return True
+    if float(np.vdot(a.structure, b.structure)) >= _MATCHING_STRUCTURE:  # unmoved: most frames, without any histogram
+        return False
     far = float(np.clip((gap_s - _NEAR_S) / (_FAR_S - _NEAR_S), 0, 1))
     limit = _NEAR_DISTANCE + far * (_FAR_DISTANCE - _NEAR_DISTANCE)
     return colour_distance(a, b) > limit and structure_match(a, b) < _MATCHING_STRUCTURE

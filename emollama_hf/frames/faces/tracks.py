@@ -6,6 +6,7 @@ together. Sampled frames lie unevenly and far apart, so a track is asked where i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -86,9 +87,8 @@ class Track:
 
 def face_weight(face: Face, width: int, height: int) -> float:
     """How much a face looks like the one a frame of that size is about: score, size, frontality, position."""
-    middle = np.array([width, height]) / 2
-    off_centre = min(1.0, float(np.linalg.norm(face.centre - middle) / np.linalg.norm(middle)))
-    size = face.size / float(np.sqrt(width * height))
+    off_centre = min(1.0, math.dist(face.centre.tolist(), (width / 2, height / 2)) / math.hypot(width / 2, height / 2))
+    size = face.size / math.sqrt(width * height)
     return face.score * size * (0.25 + face.frontality) * (1 - 0.5 * off_centre)
 
 

@@ -22,7 +22,7 @@ from emollama_hf.frames.faces.detect import clear_faces
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.following import Following, people_of
 from emollama_hf.frames.faces.shots import Look, is_cut, look_at
-from emollama_hf.frames.faces.tracks import likely_faces
+from emollama_hf.frames.faces.tracks import face_weight, likely_faces
 from emollama_hf.frames.faces.watched_frame import WatchedFrame
 from emollama_hf.frames.faces.windows import FAR, distinct, nearest_face, worth_windows
 from emollama_hf.frames.working_picture import WorkingPicture
@@ -32,8 +32,10 @@ from emollama_hf.frames.working_picture import WorkingPicture
 _BLOCK_S, _MOST_BLOCK_S = 0.9, 1.5
 _MOST_FRAMES, _MOST_BYTES = 16, 48 * 2**20
 
-_HALF = 0.25  # of a picture is its half size
-_CLEAR_PIXELS = 40  # of the working picture: sizes below are not found for certain at half its size
+_HALF, _QUARTER = 1 / 4, 1 / 16  # of a picture is what it takes at half its size, and at a quarter
+_CLEARLY_HEAVIER = 1.2  # than it must be at the end of a block, at its beginning, for a try at a quarter of the size
+# Of the working picture: sizes below 40 pixels are not found for certain at half its size.
+_CLEAR_FOR_CERTAIN = 1.25 * 40
 
 
 class FaceWatch:
@@ -108,16 +110,21 @@ class FaceWatch:
 def _search_again(frame: WatchedFrame, expected: Sequence[Face]) -> None:
     """Find all faces of a frame of which an earlier one of its shot is known.
 
-    expected: those that were followed there. Half the size will do if all of them are found at it, and so heavy a face
-    that no small one that it may miss could be the one that the clip is about.
+    expected: those that were followed there. A smaller picture will do if all of them are found in it, and so heavy a
+    face that no small one that it may miss could be the one that the clip is about: at half the size, or at a quarter
+    where they were that heavy before.
     """
     working = frame.working
-    if expected and frame.allowance.allows(_HALF):
-        frame.faces = clear_faces(working)
-        frame.allowance.spend(_HALF)
-        weights = frame.weights()
-        smallest = 1.25 * _CLEAR_PIXELS / np.sqrt(working.size[0] * working.size[1])  # as sure, frontal and central
-        if weights and max(weights) >= smallest and all(nearest_face(frame.faces, one, FAR) for one in expected):
+    smallest = _CLEAR_FOR_CERTAIN / np.sqrt(working.size[0] * working.size[1])  # as sure, frontal and central
+    heaviest = max((face_weight(face, *working.size) for face in expected), default=0.0)
+    quarter = heaviest >= _CLEARLY_HEAVIER * 2 * smallest
+    share = _QUARTER if quarter else _HALF
+    if expected and worth_windows(working, expected) and frame.allowance.allows(share):
+        frame.faces = clear_faces(working, quarter)
+        frame.allowance.spend(share)
+        heaviest = max(frame.weights(), default=0.0)
+        is_clear = heaviest >= (2 * smallest if quarter else smallest)
+        if is_clear and all(nearest_face(frame.faces, one, FAR) for one in expected):
             followed = likely_faces(frame.small())
             exact = frame.in_windows(followed)
             if exact is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -72,7 +73,7 @@ def nearest_face(faces: Sequence[Face], guess: Face, limit: float) -> Face | Non
     """The face nearest to a guess, within `limit` of its size, and about as large."""
     best, best_distance = None, limit * max(guess.size, 1.0)
     for face in faces:
-        distance = float(np.linalg.norm(face.centre - guess.centre))
+        distance = math.dist(face.centre.tolist(), guess.centre.tolist())
         growth = max(face.size, guess.size) / max(min(face.size, guess.size), 1e-6)
         if distance <= best_distance and growth <= _GROWTH:
             best, best_distance = face, distance

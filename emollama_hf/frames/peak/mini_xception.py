@@ -41,18 +41,16 @@ class _Block(nn.Module):
         self.first_norm = self.second_norm = self.shortcut_norm = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        out = functional.relu(self.first_norm(self.first(x)))
+        out = functional.relu(self.first_norm(self.first(x)), inplace=True)
         out = max_pool_same(self.second_norm(self.second(out)))
         return out + self.shortcut_norm(self.shortcut(x))
 
 
 def max_pool_same(x: Tensor) -> Tensor:
     """3x3 maximum at stride 2 with Keras's "same" padding, which puts an odd pixel at the end: (N, C, H, W)."""
-    pads: list[int] = []
-    for length in (x.shape[3], x.shape[2]):
-        total = max((-(-length // 2) - 1) * 2 + 3 - length, 0)
-        pads += [total // 2, total - total // 2]
-    return functional.max_pool2d(functional.pad(x, pads, value=float("-inf")), 3, stride=2)
+    # An odd length gets a pixel at both ends, an even one at its end alone: a window that is not whole.
+    height, width = x.shape[2:]
+    return functional.max_pool2d(x, 3, stride=2, padding=(height % 2, width % 2), ceil_mode=True)
 
 
 class MiniXception(nn.Module):
@@ -67,10 +65,10 @@ class MiniXception(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(1, 8, 3, bias=False),
             nn.BatchNorm2d(8, eps=_NORM_EPS),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(8, 8, 3, bias=False),
             nn.BatchNorm2d(8, eps=_NORM_EPS),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         widths = (8, 16, 32, 64, 128)
         self.blocks = nn.Sequential(*(_Block(a, b) for a, b in pairwise(widths)))

@@ -75,6 +75,10 @@ class PictureClip:
         for number in check_indices(indices, self.info.frame_count):
             yield number, self._load(number)
 
+    def read_anyway(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See `Clip.read_anyway`: none, since every picture is read by itself."""
+        return np.zeros(len(numbers), bool)
+
     def time_of(self, number: int) -> float:
         """Pictures have no times: nan."""
         return math.nan

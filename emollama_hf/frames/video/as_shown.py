@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -85,11 +86,11 @@ class VideoPicture:
     _converters: Converters
     _pixel_shape: Fraction
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         return sum(plane.buffer_size for plane in self._frame.planes)
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, as shown."""
         return shown_size(self._frame, self._pixel_shape)
@@ -134,7 +135,7 @@ class VideoPicture:
         shown = self._converters.part.reformat(_of_planes(cut, like=frame), format="rgb24")
         return FrameView(np.asarray(shown.to_ndarray(), np.uint8), left, top, frame.width, frame.height)
 
-    @property
+    @cached_property
     def _has_planes(self) -> bool:
         """Whether it is shown as it is stored, with colours at half the size."""
         frame = self._frame
@@ -182,4 +183,5 @@ def shown_size(frame: av.VideoFrame, shape: Fraction) -> tuple[int, int]:
 
 
 def _squared(frame: av.VideoFrame, shape: Fraction) -> tuple[int, int]:
-    return max(1, round(frame.width * shape)), frame.height
+    width = frame.width if shape == 1 else round(frame.width * shape)  # fractions are slow, and nearly all are 1
+    return max(1, width), frame.height

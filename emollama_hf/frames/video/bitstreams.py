@@ -28,6 +28,7 @@ _PICTURE = PacketContent(1, True, False, True)
 
 _HEVC_SLICES = (*range(10), *range(16, 22))
 _HEVC_STARTS = (19, 20, 21)  # IDR and clean random access; after broken links pictures are dropped
+_HEVC_LEAVES = range(0, 16, 2)
 _HEVC_BREAKS = (16, 17, 18, 36, 37)  # broken links, ends of sequence and of stream
 
 
@@ -52,7 +53,7 @@ def inspector(codec_name: str, extradata: bytes | None) -> Inspect | None:
 
 
 def _hevc(data: memoryview, length_size: int) -> PacketContent:
-    pictures, start, droppable, slices = 0, False, True, False
+    pictures, start, droppable, slices, leaf = 0, False, True, False, True
     at, end = length_size, len(data)
     while at < end:
         size = int.from_bytes(data[at - length_size : at], "big")
@@ -65,10 +66,11 @@ def _hevc(data: memoryview, length_size: int) -> PacketContent:
             slices = True
             pictures += data[at + 2] >> 7  # the first slice segment
             start = start or kind in _HEVC_STARTS
+            leaf = leaf and kind in _HEVC_LEAVES
             # Pictures of a higher layer of time may depend on what no picture of the same layer depends on.
             droppable = droppable and data[at + 1] & 7 == 1
         at += size + length_size
-    return PacketContent(pictures, start, droppable, pictures > 0 or not slices)
+    return PacketContent(pictures, start, droppable, pictures > 0 or not slices, is_leaf=leaf and slices)
 
 
 def _vp8(data: memoryview, keyframe: bool) -> PacketContent:

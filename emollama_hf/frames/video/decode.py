@@ -82,6 +82,12 @@ class VideoClip:
         for number, picture in self.pictures(indices):
             yield number, picture.rgb()
 
+    def read_anyway(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See `Clip.read_anyway`: in streams that leave frames out, those on which others depend."""
+        if not self._index.may_drop or not len(self._index.leaves):
+            return np.zeros(len(numbers), bool)
+        return ~np.isin(numbers, self._index.leaves)
+
     def time_of(self, number: int) -> float:
         """Seconds from the first frame to a frame; nan where the file says neither times nor a rate."""
         return float(self._index.times_s[number])

@@ -56,6 +56,7 @@ class FrameIndex:
     pts, dts: (packets,) int64, presentation and decoding times in the stream's unit.
     seekable: the container can be searched by these times.
     may_drop: packets on which no other depends need not be decoded.
+    leaves: (k,) int64, ascending, the frames on whose packets no other depends.
     """
 
     times_s: NDArray[np.float64]
@@ -68,6 +69,7 @@ class FrameIndex:
     dts: NDArray[np.int64] = field(default_factory=_none)
     seekable: bool = False
     may_drop: bool = False
+    leaves: NDArray[np.int64] = field(default_factory=_none)
 
     @property
     def frame_count(self) -> int:
@@ -115,6 +117,7 @@ def index_from_packets(table: PacketTable, facts: StreamFacts) -> FrameIndex | N
         dts=np.where(dts == UNKNOWN, pts, dts),  # matroska stores none, and FFmpeg cannot tell the first ones
         seekable=seekable,
         may_drop=table.may_drop,
+        leaves=np.setdiff1d(numbers[table.column("leaves")], [-1]),
     )
 
 

@@ -14,6 +14,7 @@ _SLICE, _WHOLE_NEW_START = 1, 5
 _PARTITIONS = (2, 3, 4)
 _EXTRA_MESSAGE, _PARAMETER_SET = 6, 7
 _RECOVERY_POINT = 6
+_REFERENCE = 0x60  # bits of a unit's first byte, 0 for a picture on which no other depends
 # Profiles whose parameter sets say more about colours.
 _HIGH_PROFILES = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 _HEADER_BYTES = 20  # of a slice, enough for all that is read of it
@@ -46,7 +47,7 @@ class H264Packets:
 
     def inspect(self, data: memoryview, keyframe: bool) -> PacketContent:
         """What a packet holds; keyframe: whether the container marks it as one."""
-        pictures, start, slices, order = 0, False, False, None
+        pictures, start, slices, order, leaf = 0, False, False, None, True
         size_of_length = self._length_size
         at, end = size_of_length, len(data)
         while at < end:
@@ -57,6 +58,7 @@ class H264Packets:
             kind = data[at] & 31
             if kind in (_SLICE, _WHOLE_NEW_START):
                 slices = True
+                leaf = leaf and not data[at] & _REFERENCE
                 if data[at + 1] & 0x80:  # begins with the first macroblock
                     pictures += 1
                     start = start or kind == _WHOLE_NEW_START
@@ -69,7 +71,8 @@ class H264Packets:
             elif kind == _EXTRA_MESSAGE and keyframe:
                 start = start or _recovers_at_once(data[at + 1 : at + size])
             at += size + size_of_length
-        return PacketContent(pictures, start, True, self._proved and (pictures > 0 or not slices), order)
+        known = self._proved and (pictures > 0 or not slices)
+        return PacketContent(pictures, start, True, known, order, leaf and slices)
 
     def _accept(self, unit: memoryview) -> bool:
         """Whether a parameter set rules out fields and agrees with those before."""
@@ -84,7 +87,7 @@ class H264Packets:
         """The place of a slice's picture in the order of showing; None if unknown, or if pictures before it miss."""
         if self._format is None:
             return None
-        new_start, is_reference = unit[0] & 31 == _WHOLE_NEW_START, bool(unit[0] & 0x60)
+        new_start, is_reference = unit[0] & 31 == _WHOLE_NEW_START, bool(unit[0] & _REFERENCE)
         bits = _Bits(unit)
         try:
             bits.read(8)

@@ -12,6 +12,7 @@ class PacketContent(NamedTuple):
     droppable: a packet on which no other picture depends may be left out of the decoding.
     known: false where its bytes do not prove the rest.
     order: a number that grows in the order of showing, None if its bytes do not say.
+    is_leaf: no other picture depends on it.
     """
 
     shown: int
@@ -19,6 +20,7 @@ class PacketContent(NamedTuple):
     droppable: bool
     known: bool
     order: int | None = None
+    is_leaf: bool = False
 
 
 UNPROVED = PacketContent(0, False, False, False)

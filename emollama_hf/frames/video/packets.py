@@ -27,6 +27,7 @@ class PacketTable:
     inspect: looks into each packet (see `bitstreams`), or None if there is no use in it.
     hidden: positions that are decoded and never shown.  starts: positions at which decoding can start.
     orders: a number that grows in the order of showing, or UNKNOWN.
+    leaves: positions on which no other depends, as far as the packets say it.
     each_is_a_picture: every packet so far shows one picture, or none and lies in `hidden`.
     may_drop: packets on which no other depends need not be decoded.
     """
@@ -38,6 +39,7 @@ class PacketTable:
     hidden: array[int] = field(default_factory=_numbers)
     starts: array[int] = field(default_factory=_numbers)
     orders: array[int] = field(default_factory=_numbers)
+    leaves: array[int] = field(default_factory=_numbers)
     each_is_a_picture: bool = True
     may_drop: bool = True
 
@@ -59,6 +61,8 @@ class PacketTable:
             self.may_drop = self.may_drop and content.droppable
             if content.start:
                 self.starts.append(position)
+            if content.is_leaf:
+                self.leaves.append(position)
             hidden = hidden or content.shown == 0
             self.orders.append(UNKNOWN if content.order is None else content.order)
         if hidden:

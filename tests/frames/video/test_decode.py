@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from emollama_hf.errors import ClipError
 from emollama_hf.frames import DecodeLimits, open_video
+from emollama_hf.frames.video.reader import VideoReader
 from tests import videos
 
 COUNT = 60
@@ -223,3 +224,32 @@ def test_unsorted_or_foreign_numbers_are_a_programming_error(folder):
         for wanted in ([3, 1], [2, 2], [60], [-1]):
             with pytest.raises(ValueError, match="frame numbers"):
                 list(clip.frames(wanted))
+
+
+@pytest.mark.parametrize(
+    ("name", "spared"), [("b_frames.mp4", True), ("no_b_frames.mp4", False), ("vp9.webm", False), ("mpeg4.avi", False)]
+)
+def test_frames_that_are_read_anyway_are_those_that_others_need(folder, name, spared, monkeypatch):
+    path, _ = written(folder, name)
+    with open_video(path) as clip:
+        anyway = np.flatnonzero(clip.read_anyway(np.arange(COUNT))).tolist()
+        assert bool(anyway) == spared
+        came_out = _numbers_out_of_the_decoder(clip, [COUNT - 1], monkeypatch)
+    if spared:
+        assert 0 < len(anyway) < COUNT
+        assert came_out - {COUNT - 1} <= set(anyway)
+        assert len(set(anyway) - came_out) <= 2  # behind the last frame in the file, and before it on the screen
+
+
+def _numbers_out_of_the_decoder(clip, wanted, monkeypatch) -> set[int]:
+    numbers = set()
+    numbered = VideoReader._numbered
+
+    def noted(reader, frames):
+        for number, frame in numbered(reader, frames):
+            numbers.add(number)
+            yield number, frame
+
+    monkeypatch.setattr(VideoReader, "_numbered", noted)
+    list(clip.pictures(wanted))
+    return numbers
