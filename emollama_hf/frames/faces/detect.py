@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from emollama_hf.frames.faces.face_network import face_network
 from emollama_hf.frames.opencv import one_thread
 from emollama_hf.frames.working_picture import WorkingPicture
 
-_TILTED = 10.0  # degrees
+_TILTED, _WAVERS = 10.0, 3.0  # degrees, and how much less a face may have had in another frame
 _UPRIGHT_SIDE, _UPRIGHT_FACE = 256, 150  # of the second look at a tilted face and the face in it, in pixels
 _MAX_UPRIGHT = 3  # faces of one frame that get a second look, the surest ones
 
@@ -110,6 +111,11 @@ def _faces(rows: NDArray[np.float32]) -> list[Face]:
 
 def _upright(pixels: NDArray[np.uint8], faces: list[Face]) -> list[Face]:
     return [_look_again_upright(pixels, face) if i < _MAX_UPRIGHT else face for i, face in enumerate(faces)]
+
+
+def upright_pixels(expected: Sequence[Face]) -> int:
+    """Pixels that second looks at faces take which are about as tilted as is expected."""
+    return min(sum(abs(face.roll) >= _TILTED - _WAVERS for face in expected), _MAX_UPRIGHT) * _UPRIGHT_SIDE**2
 
 
 def _look_again_upright(pixels: NDArray[np.uint8], face: Face) -> Face:

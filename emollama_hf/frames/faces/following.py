@@ -69,7 +69,7 @@ class Following:
             is_cheap = self._pixels <= (_MATTERING_PIXELS if matters else _CHEAP_PIXELS)
             limits = (_STILL, _ALIKE) if is_crop else (_NEARLY_STILL, _NEARLY_ALIKE)
             if (is_crop or not is_cheap) and self._is_still(index, *limits):
-                frame.faces = [guess for guess in self._guesses(index) if guess is not None]
+                frame.guess([guess for guess in self._guesses(index) if guess is not None])
             else:
                 self._look(index, roughly=not (is_crop or is_cheap))
 

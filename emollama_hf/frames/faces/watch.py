@@ -62,7 +62,6 @@ class FaceWatch:
             self._shot += 1
         self._look = look
         self._block.append(WatchedFrame(number, time_s, self._shot, picture, working, self._allowance))
-        self._allowance.add_frame()
         if self._is_full():
             finished += self._close()
             self._block, self._given = [self._block[-1]], 1

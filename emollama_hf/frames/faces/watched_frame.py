@@ -11,7 +11,7 @@ from emollama_hf.frames.faces.appearance import face_appearance
 from emollama_hf.frames.faces.detect import all_faces
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.faces.tracks import SeenFrame, face_weight
-from emollama_hf.frames.faces.windows import in_windows, window_pixels
+from emollama_hf.frames.faces.windows import in_windows, searched_pixels
 from emollama_hf.frames.working_picture import WorkingPicture
 
 
@@ -53,21 +53,29 @@ class WatchedFrame:
     def search(self) -> None:
         """Find all faces, unless that has been done."""
         if not self.searched:
-            self.found(all_faces(self.working))
+            self._take(all_faces(self.working))
             self.searched = True
-            self.allowance.spend()
 
     def in_windows(self, guesses: Sequence[Face], roughly: bool = False) -> list[Face] | None:
         """`windows.in_windows` in this frame; None, too, where it must not be tried."""
         width, height = self.working.size
-        share = window_pixels(self.working, guesses) / (width * height) / (4 if roughly else 1)
+        share = searched_pixels(self.working, guesses, roughly) / (width * height)
         if not self.allowance.allows(share):
             return None
         self.allowance.spend(share)
         return in_windows(self.working, guesses, roughly)
 
     def found(self, faces: Sequence[Face]) -> None:
-        """Take what somebody has seen, and what it looks like."""
+        """Take what was seen without a search of the whole, and what it looks like."""
+        self._take(faces)
+        self.allowance.save()
+
+    def guess(self, faces: Sequence[Face]) -> None:
+        """Take where faces must be."""
+        self.faces = list(faces)
+        self.allowance.save()
+
+    def _take(self, faces: Sequence[Face]) -> None:
         pixels = self.working.pixels
         self.faces = [replace(face, appearance=face_appearance(pixels, face.box)) for face in faces]
         self.looked = True

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emollama_hf.frames.faces.continuation import box_overlaps
-from emollama_hf.frames.faces.detect import faces_in, window_of
+from emollama_hf.frames.faces.detect import faces_in, upright_pixels, window_of
 from emollama_hf.frames.faces.face import Face
 from emollama_hf.frames.working_picture import WorkingPicture
 
@@ -22,6 +22,7 @@ _MOST_WINDOWS = 0.6  # of the picture: beyond, the picture is searched
 NEAR, FAR = 0.6, 1.5
 _GROWTH = 1.5  # how many times larger or smaller it may be
 _SAME = 0.3  # overlap of two boxes of one face
+_DOUBT = 0.15  # that the network is less sure of: of several people one may then hide another
 
 
 def in_windows(working: WorkingPicture, guesses: Sequence[Face], roughly: bool = False) -> list[Face] | None:
@@ -37,7 +38,7 @@ def in_windows(working: WorkingPicture, guesses: Sequence[Face], roughly: bool =
             continue  # in another's window
         faces, window = faces_in(working, _window(guess), roughly)
         nearest = nearest_face(faces, guess, NEAR)
-        if nearest is None:
+        if nearest is None or (len(guesses) > 1 and nearest.score < guess.score - _DOUBT):
             return None
         found += [face for face in faces if face is nearest or _is_whole(face, window, working)]
     found = distinct(found)
@@ -55,6 +56,12 @@ def window_pixels(working: WorkingPicture, faces: Sequence[Face]) -> int:
     """Pixels of the windows around all of the faces."""
     windows = [window_of(working, _window(face)) for face in faces]
     return sum(int((window[2] - window[0]) * (window[3] - window[1])) for window in windows)
+
+
+def searched_pixels(working: WorkingPicture, faces: Sequence[Face], roughly: bool = False) -> int:
+    """Pixels that `in_windows` searches at most: of the windows, and of tilted faces once more."""
+    pixels = window_pixels(working, faces)
+    return pixels // 4 if roughly else pixels + upright_pixels(faces)
 
 
 def _window(face: Face) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emollama_hf.frames.faces.continuation import box_overlaps
@@ -20,7 +20,11 @@ from tests.crowds import Person, Scene, standing, swaying
 
 Frames = list[np.ndarray]
 
-HALF_A_PICTURE = 640 * 640 // 2  # and what is looked at again because it is tilted
+
+def ahead_of(pictures: Frames) -> int:
+    """Pixels that may be searched beside all of every frame: of a try that fails, and of a tilted face in it."""
+    working = WorkingPicture.of_pixels(pictures[0])
+    return int(0.65 * working.size[0] * working.size[1]) + 256**2
 
 
 class CountingNetwork:
@@ -109,7 +113,7 @@ def test_never_more_is_searched_than_all_and_no_face_is_lost(kind):
     pictures, fps = BAD[kind]()
     found, pixels = watched(pictures, fps)
     expected, everything = searched(pictures)
-    assert pixels <= everything + HALF_A_PICTURE
+    assert pixels <= everything + ahead_of(pictures)
     for frame in found[::3]:
         truth = expected[frame.number]
         for face in likely_faces(frame.seen()):
@@ -179,12 +183,14 @@ people = st.lists(
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example([(0, 249.0, 80.0, 0.25, 45.0), (1, 355.0, 63.0, 0.5, 45.0)], 12)
+@example([(0, 249.0, 80.0, 0.25, 45.0), (1, 353.0, 63.0, 0.5, 45.0)], 12)
 @given(people, st.sampled_from([5, 12, 25]))
 def test_the_frames_that_count_show_what_searching_them_shows(drawn, fps):
     pictures = scene(*(swaying(look, x, reach, hertz, height=h) for look, x, reach, hertz, h in drawn), fps=fps)
     found, pixels = watched(pictures, fps)
     expected, everything = searched(pictures)
-    assert pixels <= everything + HALF_A_PICTURE
+    assert pixels <= everything + ahead_of(pictures)
     for frame in found[::3]:
         truth = expected[frame.number]
         assert bool(frame.faces) == bool(truth)
