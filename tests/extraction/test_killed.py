@@ -17,6 +17,9 @@ from tests import second_process
 from tests.extraction.crops import OPTIONS, crops
 from tests.extraction.killing import OLD_ROWS, ROWS, SHARD_ROWS
 
+#: So many that no run is at its end before it is interrupted: they take seconds.
+CLIPS = 200
+
 
 def killing(folder: Path, *mode: str) -> list[dict[str, Any]]:
     ran = second_process.run("from tests.extraction.killing import main; main()", folder, *mode, timeout=600)
@@ -70,7 +73,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
 from pathlib import Path
 from emollama_hf import extract
 from tests.extraction.crops import OPTIONS, crops
-extract(crops(Path({str(tmp_path / "clips")!r}), *range(400)), "random-tiny", out={str(tmp_path / "out")!r}, num_proc=2,
+extract(crops(Path({str(tmp_path / "clips")!r}), *range({CLIPS})), "random-tiny", out={str(tmp_path / "out")!r}, num_proc=2,
         **OPTIONS)
 """
     run = second_process.start(code)
@@ -103,14 +106,14 @@ def _members(session: int) -> list[str]:
 
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_ctrl_c_keeps_every_clip_that_was_finished(num_proc: int | None, tmp_path: Path) -> None:
-    ds = crops(tmp_path / "clips", *range(60))
+    ds = crops(tmp_path / "clips", *range(CLIPS))
     code = f"""
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may ignore it
 from emollama_hf import extract
 from tests.extraction.crops import OPTIONS, crops
 from pathlib import Path
-ds = crops(Path({str(tmp_path / "clips")!r}), *range(60))
+ds = crops(Path({str(tmp_path / "clips")!r}), *range({CLIPS}))
 extract(ds, "random-tiny", out={str(tmp_path / "out")!r}, num_proc={num_proc}, **OPTIONS)
 """
     run = second_process.start(code)
@@ -126,15 +129,15 @@ extract(ds, "random-tiny", out={str(tmp_path / "out")!r}, num_proc={num_proc}, *
     assert len(kept.shard_names) >= 1, "what was finished is published, though no shard was full"
     stored = sum(len(shard.computed("emollama_embed")) for shard in kept.shards)
     assert told.splitlines()[-1] == (
-        f"KeyboardInterrupt: {stored} of 60 clips stored, run the same again for the others"
+        f"KeyboardInterrupt: {stored} of {CLIPS} clips stored, run the same again for the others"
     )
     timing.reset()
-    assert extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"] == ["ok"] * 60
-    assert timing.stage_times()["emollama_embed"].rows == 60 - stored
+    assert extract(ds, "random-tiny", out=tmp_path / "out", **OPTIONS)["emollama_status"] == ["ok"] * CLIPS
+    assert timing.stage_times()["emollama_embed"].rows == CLIPS - stored
 
 
 def test_ctrl_c_on_the_command_line_says_what_is_stored(tmp_path: Path) -> None:
-    crops(tmp_path / "clips", *range(60)).save_to_disk(tmp_path / "rows")
+    crops(tmp_path / "clips", *range(CLIPS)).save_to_disk(tmp_path / "rows")
     code = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -149,8 +152,8 @@ main()
     run.send_signal(signal.SIGINT)
     _, told = run.communicate(timeout=200)
     stored = sum(len(shard.computed("emollama_embed")) for shard in WorkStore(out / INSIDE_OUT).shards)
-    assert 0 < stored < 60
+    assert 0 < stored < CLIPS
     assert run.returncode == 130
-    last = f"emollama-hf: interrupted: {stored} of 60 clips stored, run the same again for the others"
+    last = f"emollama-hf: interrupted: {stored} of {CLIPS} clips stored, run the same again for the others"
     assert told.splitlines()[-1] == last
     assert "Traceback" not in told
