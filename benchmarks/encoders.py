@@ -161,7 +161,7 @@ def _parts(stage: Any, recording: Recording, marks: dict[str, list[float]]) -> A
             recording.part = "decoder"
             marks.setdefault("decoder", []).append(time.perf_counter())
 
-        hook = model.language_model.register_forward_pre_hook(decoder_begins, with_kwargs=True)
+        hook = model.language_model.layers[0].register_forward_pre_hook(decoder_begins, with_kwargs=True)
         stack.callback(hook.remove)
     return stack
 

@@ -92,7 +92,7 @@ def _when_second_begins(stage: Any, parts: tuple[str, ...], do: Any) -> Iterator
     if len(parts) == 1:
         yield
         return
-    hook = stage.model().language_model.register_forward_pre_hook(lambda *_: do())
+    hook = stage.model().language_model.layers[0].register_forward_pre_hook(lambda *_: do())
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from benchmarks import gate
 from benchmarks.gating.baseline import Baseline, differences, read_baseline, this_machine, write_baseline
 from benchmarks.gating.clock import undisturbed
-from benchmarks.gating.encoders import open_encoder
+from benchmarks.gating.encoders import PARTS, open_encoder
 from benchmarks.gating.measurements import MEASUREMENTS, RATIOS
 from benchmarks.gating.ratio import Measurement, Ratio, Round
 from benchmarks.gating.rounds import measure_in_turns
@@ -265,13 +265,15 @@ def test_the_outcome_is_a_status_and_a_sentence(
     assert ("--record --only frames" in error) == (ratio != 1.05)
 
 
-def test_one_round_of_an_encoder(tmp_path: Path) -> None:
-    """FaceMAE of random-tiny, so that the code of the measurements is run here and now."""
-    with open_encoder(tmp_path, stage_name="facemae_embed", model="random-tiny") as one_round:
+@pytest.mark.parametrize("stage_name", PARTS)
+def test_one_round_of_an_encoder(stage_name: str, tmp_path: Path) -> None:
+    """With random-tiny, so that the code of the measurements is run here and now."""
+    with open_encoder(tmp_path, stage_name=stage_name, model="random-tiny") as one_round:
         first, second = one_round(), one_round()
-    assert first.keys() == {"facemae", "facemae-work"}
+    parts = PARTS[stage_name]
+    assert first.keys() == {*parts, *(f"{part}-work" for part in parts)}
     assert all(numerator > 0 and denominator > 0 for numerator, denominator in first.values())
-    assert first["facemae-work"] == second["facemae-work"]
+    assert all(first[f"{part}-work"] == second[f"{part}-work"] for part in parts)
 
 
 def test_a_noisy_ratio_has_a_status_of_its_own_unless_another_is_slower(
