@@ -73,8 +73,8 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
 from pathlib import Path
 from emollama_hf import extract
 from tests.extraction.crops import OPTIONS, crops
-extract(crops(Path({str(tmp_path / "clips")!r}), *range({CLIPS})), "random-tiny", out={str(tmp_path / "out")!r}, num_proc=2,
-        **OPTIONS)
+extract(crops(Path({str(tmp_path / "clips")!r}), *range({CLIPS})), "random-tiny", out={str(tmp_path / "out")!r},
+        num_proc=2, **OPTIONS)
 """
     run = second_process.start(code)
     work = tmp_path / "out" / INSIDE_OUT
