@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -81,8 +82,7 @@ class Following:
             frame.search()
         else:
             frame.found(found)
-        limit = FAR if found is None else NEAR
-        self._places[index] = [guess and nearest_face(frame.faces, guess, limit) for guess in guesses]
+        self._places[index] = _places_of(frame.faces, guesses, FAR if found is None else NEAR)
 
     def _around(self, index: int) -> tuple[int, int]:
         """The frames before and after it in which somebody looked."""
@@ -125,3 +125,18 @@ class Following:
             assert face is not None
             self._greys[index, person] = face_grey(self._frames[index].working.pixels, face.box)
         return self._greys[index, person]
+
+
+def _places_of(faces: Sequence[Face], guesses: Sequence[Face | None], limit: float) -> list[Face | None]:
+    """Each person's face, None for who is lost: one face in the place of several is that of the nearest of them."""
+    nearest = [guess and nearest_face(faces, guess, limit) for guess in guesses]
+    places: list[Face | None] = []
+    for person, face in enumerate(nearest):
+        claims = [i for i, other in enumerate(nearest) if face is not None and other is face]
+        is_theirs = bool(claims) and person == min(claims, key=lambda i: _distance(guesses[i], face))
+        places.append(face if is_theirs else None)
+    return places
+
+
+def _distance(one: Face | None, other: Face | None) -> float:
+    return math.dist(one.centre.tolist(), other.centre.tolist()) if one and other else math.inf

@@ -1,6 +1,7 @@
 """Following faces finds the same people as searching every frame, for less, and never for more."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from emollama_hf.frames.faces.continuation import box_overlaps
 from emollama_hf.frames.faces.detect import all_faces, detect_faces, faces_in, window_of
 from emollama_hf.frames.faces.face_network import opencv_network, searching_with
+from emollama_hf.frames.faces.following import _places_of
 from emollama_hf.frames.faces.tracks import chosen_tracks, likely_faces
 from emollama_hf.frames.faces.watch import FaceWatch
 from emollama_hf.frames.faces.watched_frame import WatchedFrame
@@ -160,6 +162,26 @@ def test_a_guess_is_between_its_neighbours():
         (face,) = frame.seen().faces
         (truth,) = expected[frame.number]
         assert np.abs(face.landmarks - truth.landmarks).max() < 0.08 * truth.size
+
+
+def test_one_face_in_the_place_of_two_people_is_that_of_the_nearer():
+    (face,) = detect_faces(videos.shot())
+    near, far = replace(face, box=face.box + 2), replace(face, box=face.box + 9)
+    for people, theirs in (([near, far], [face, None]), ([far, None, near], [None, None, face])):
+        places = _places_of([face], people, limit=1.5)
+        assert all(one is other for one, other in zip(places, theirs, strict=True))
+
+
+def test_people_who_pass_each_other_are_nowhere_the_same_face():
+    """One hides the other for a moment."""
+    nearer = Person(0, lambda t: (330 - 160 * t, 130.0, 90.0))
+    further = Person(1, lambda t: (130 + 160 * t, 130.0, 80.0))
+    for every in (1, 2, 3, 5):
+        found, _ = watched(scene(further, nearer, seconds=1.5), 24, every=every)
+        for frame in found:
+            boxes = [face.box for face in frame.faces]
+            overlaps = box_overlaps(np.stack(boxes), np.stack(boxes)) - np.eye(len(boxes))
+            assert overlaps.max() < 0.7, f"frame {frame.number}"
 
 
 def test_a_face_that_leaves_and_comes_back_is_found_in_the_frames_that_show_it():
