@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST_MOVED = 3  # frames: an eighth of a second, in which an expression hardly changes
+_MOST_MOVED = 3  # frames: at 24 a second an eighth of it, in which an expression hardly changes
 
 
 def even_indices(n: int, count: int = 16) -> NDArray[np.int64]:
